@@ -40,6 +40,15 @@ def fetch(layout, name, version=None):
     return Path(done.stdout.decode().strip().splitlines()[-1])
 
 
+def fetch_newest(layout, name):
+    """The newest version that the lock's suite has."""
+    done = subprocess.run([str(layout.root / "lab" / "fetch"), "--newest", name],
+                          stdout=subprocess.PIPE, check=False)
+    if done.returncode or not done.stdout.strip():
+        raise QueueError(f"lab/fetch --newest {name} failed")
+    return done.stdout.decode().strip()
+
+
 def _run(cmd, cwd=None):
     done = subprocess.run([str(c) for c in cmd], cwd=cwd, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, check=False)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """edit: a worktree to commit in. save: the branch, written back to the queue."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -39,15 +38,19 @@ def edit(layout, steps, discard=False):
     return where
 
 
+def in_progress(git):
+    """Whether the worktree is in the middle of a rebase, merge or cherry-pick."""
+    git_dir = Path(git.out("rev-parse", "--absolute-git-dir"))
+    marks = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD")
+    return any((git_dir / mark).exists() for mark in marks)
+
+
 def _check_ready(layout, git, name):
     """Refuse a worktree in the middle of something."""
     if not git.commit_of("HEAD") or not git.commit_of("base"):
         raise QueueError(f"{name}: no such worktree; begin with 'lab/queue edit'")
-    git_dir = git.out("rev-parse", "--absolute-git-dir")
-    for mark in ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD"):
-        if git.ok("rev-parse", "-q", "--verify", mark) if mark.endswith("HEAD") \
-                else os.path.isdir(f"{git_dir}/{mark}"):
-            raise QueueError(f"{name}: a rebase, merge or cherry-pick is not finished")
+    if in_progress(git):
+        raise QueueError(f"{name}: a rebase, merge or cherry-pick is not finished")
     dirty = git.lines("status", "--porcelain")
     if dirty:
         files = ", ".join(line[3:] for line in dirty[:5])
@@ -235,9 +238,9 @@ def save(layout, steps, directory=None, force=False, start="base"):
     if not where.is_dir():
         raise QueueError(f"{name}: no such worktree; begin with 'lab/queue edit'")
     _check_ready(layout, git, name)
-    which = "composed" if where.resolve() == layout.composed.resolve() else "edit"
+    which = {layout.composed.resolve(): "composed", layout.edit.resolve(): "edit"}.get(where.resolve())
     if not force:
-        _check_unchanged(layout, compose.load_state(layout, which), name)
+        _check_unchanged(layout, which and compose.load_state(layout, which), name)
     old = model.load(layout)
     with steps.step(f"save {name}"):
         commits = branch_commits(git, start, name)
@@ -247,7 +250,8 @@ def save(layout, steps, directory=None, force=False, start="base"):
     _, _, head, _ = compose.compose(layout, lambda: base.ensure(layout, steps), steps)
     if git.tree_of(head) != git.tree_of("HEAD"):
         raise QueueError("what was written does not compose to the same tree; the branch is untouched")
-    compose.save_state(layout, which, git.commit_of("HEAD"))
+    if which:
+        compose.save_state(layout, which, git.commit_of("HEAD"))
     steps.say(f"{len(patches)} patches, {len(reader.adder)} overlay files; {changed} files changed")
     return changed
 

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Build every commit of the composed branch on its own, in one object tree.
+
+A stamp for each commit id (and builder) is left in work/build/bisect-TREE/stamps, so
+a second call builds only what is new. Warnings are taken relative to the base: the
+base's own are collected once, and any other in a commit's build is a failure.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import time
+
+from . import base, compose
+from .gitcmd import Git, clean_env
+from .ui import QueueError
+
+_WARNING = re.compile(r"^(?P<file>[^\s:]+):\d+(?::\d+)?: (?P<text>(?:warning|error): .*)$", re.M)
+
+
+class Builder:
+    """Runs lab/bisect-build, which knows how a tree is configured and built."""
+
+    def __init__(self, layout, jobs):
+        self.layout = layout
+        self.jobs = jobs
+        self.dir = layout.work / "build" / f"bisect-{layout.tree}"
+        self.source = layout.work / "bisect" / layout.tree
+        self.stamps = self.dir / "stamps"
+        self.stamps.mkdir(parents=True, exist_ok=True)
+        self.script = layout.root / "lab" / "bisect-build"
+
+    def key(self):
+        done = subprocess.run([str(self.script), self.layout.tree, "--key"], stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise QueueError("lab/bisect-build --key failed")
+        return hashlib.sha256(done.stdout).hexdigest()[:12]
+
+    def build(self, log):
+        with open(log, "wb") as out:
+            done = subprocess.run([str(self.script), self.layout.tree, str(self.source), str(self.dir / "obj"),
+                                   str(self.jobs)], stdout=out, stderr=subprocess.STDOUT,
+                                  env=clean_env(), check=False)
+        return done.returncode
+
+    def warnings(self, log):
+        """The set of (file, text) in a log, with paths relative to the source."""
+        text = log.read_text(errors="replace")
+        found = set()
+        for match in _WARNING.finditer(text):
+            name = match["file"]
+            for lead in (f"{self.source}/", "../../../bisect/linux/"):
+                name = name.removeprefix(lead)
+            name = re.sub(r"^(\.\./)+", "", name)
+            found.add((name, match["text"]))
+        return found
+
+
+def prepare_source(layout, git, builder, commit):
+    if not (builder.source / ".git").exists():
+        shutil.rmtree(builder.source, ignore_errors=True)
+        git.run("worktree", "prune")
+        git.run("worktree", "add", "-q", "--detach", builder.source, commit)
+    there = Git(builder.source)
+    there.run("checkout", "-q", "-f", "--detach", commit)
+    there.run("clean", "-q", "-f", "-d")
+
+
+def _build_base(layout, git, builder, key, steps):
+    """Build the base once for its warnings; they are kept with its stamp."""
+    base_id = git.commit_of("base")
+    stamp = builder.stamps / f"{base_id}-{key}.json"
+    if stamp.is_file():
+        return {tuple(w) for w in json.loads(stamp.read_text())}
+    with steps.step("bisect: build the base, for its own warnings"):
+        prepare_source(layout, git, builder, base_id)
+        log = builder.dir / "base.log"
+        if builder.build(log):
+            raise QueueError(f"the base does not build, see {log.relative_to(layout.root)}")
+        known = builder.warnings(log)
+    stamp.write_text(json.dumps(sorted(known)) + "\n")
+    return known
+
+
+def _chosen(queue, commits, first):
+    pairs = list(zip(queue.patches, commits))
+    if first is None:
+        return pairs
+    for number, (patch, _) in enumerate(pairs):
+        if patch.slug == first:
+            return pairs[number:]
+    raise QueueError(f"bisect: no patch '{first}'")
+
+
+def bisect(layout, steps, first=None, jobs=3):
+    """Build what has no stamp yet. The exit code is 1 if anything failed."""
+    git, queue, _, commits = compose.compose(layout, lambda: base.ensure(layout, steps), steps)
+    builder = Builder(layout, jobs)
+    key = builder.key()
+    pairs = _chosen(queue, commits, first)
+    todo = [(p, c) for p, c in pairs if not (builder.stamps / f"{c}-{key}.ok").exists()]
+    steps.say(f"bisect {layout.tree}: {len(pairs)} patches, {len(pairs) - len(todo)} built before")
+    if not todo:
+        return 0
+    known = _build_base(layout, git, builder, key, steps)
+    failed = 0
+    for number, (patch, commit) in enumerate(todo, 1):
+        start = time.monotonic()
+        prepare_source(layout, git, builder, commit)
+        log = builder.dir / f"{patch.slug}.log"
+        code = builder.build(log)
+        fresh = sorted(builder.warnings(log) - known)
+        verdict = "does not build" if code else f"{len(fresh)} new warnings" if fresh else "ok"
+        steps.say(f"  {number}/{len(todo)} {patch.slug}: {verdict}, {time.monotonic() - start:.0f} s")
+        for name, text in fresh[:10]:
+            print(f"{patch.slug}: {name}: {text}")
+        if code or fresh:
+            failed += 1
+            print(f"{patch.slug}: see {log.relative_to(layout.root)}")
+        else:
+            (builder.stamps / f"{commit}-{key}.ok").touch()
+    steps.say(f"bisect {layout.tree}: {len(pairs) - failed} of {len(pairs)} patches build without a new warning")
+    return 1 if failed else 0
