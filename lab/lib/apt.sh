@@ -34,7 +34,7 @@ apt_mirror() {
 
 apt_setup() {
 	local main security suite uri keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -f "$keyring" ] || keyring=$(ls /etc/apt/trusted.gpg.d/ 2>/dev/null | head -n 1)
+	[ -f "$keyring" ] || die "no $keyring here: install debian-archive-keyring"
 	main=$(apt_mirror main | head -n 1)
 	security=$(apt_mirror security | head -n 1)
 	[ -n "$main" ] || die "no Debian mirror in this machine's apt sources"
