@@ -5,7 +5,7 @@
 # kernel_deb PACKAGE[/SUITE]: unpack it, print the directory with bzImage and mods/
 kernel_deb()
 {
-	local pkg=${1%%/*} suite=${1#*/} dep ver dir file rel
+	local pkg=${1%%/*} suite=${1#*/} dep ver dir
 	[ "$suite" != "$1" ] || suite=
 	debs_setup
 	dep=$(debs_depends "$pkg${suite:+/$suite}")
@@ -13,21 +13,27 @@ kernel_deb()
 	ver=$(debs_suite_version "$pkg" "$suite")
 	[ -n "$ver" ] || die "no package '$pkg' in any suite"
 	dir=$WORK/kernels/${pkg}_${ver//[:~]/.}
-	if [ ! -f "$dir/release" ]; then
-		step "stock kernel $pkg $ver"
-		file=$(debs_file "$pkg" "$ver")
-		[ -f "$file" ] || debs_download "$pkg=$ver" || die "cannot download $pkg"
-		rm -rf "$dir"; mkdir -p "$dir/x" "$dir/mods/lib"
-		dpkg-deb -x "$file" "$dir/x"
-		rel=$(basename "$dir"/x/boot/vmlinuz-*); rel=${rel#vmlinuz-}
-		mv "$dir/x/boot/vmlinuz-$rel" "$dir/bzImage"
-		mv "$dir/x/boot/config-$rel" "$dir/config"
-		if [ -d "$dir/x/usr/lib/modules" ]; then mv "$dir/x/usr/lib/modules" "$dir/mods/lib/"; else mv "$dir/x/lib/modules" "$dir/mods/lib/"; fi
-		rm -rf "$dir/x"
-		depmod -b "$dir/mods" "$rel"
-		echo "$rel" >"$dir/release"
-	fi
+	[ -f "$dir/release" ] || kernel_deb_unpack "$pkg" "$ver" "$dir"
 	echo "$dir"
+}
+
+# kernel_deb_unpack PACKAGE VERSION DIR; since 7.x Debian has image and modules in packages of their own
+kernel_deb_unpack()
+{
+	local pkg=$1 ver=$2 dir=$3 rel=${1#linux-image-} part file
+	step "stock kernel $pkg $ver"
+	rm -rf "$dir"; mkdir -p "$dir/x" "$dir/mods/lib"
+	for part in "$pkg" "linux-base-$rel" "linux-binary-$rel" "linux-modules-$rel"; do
+		[ "$part" = "$pkg" ] || [ -n "$(debs_suite_version "$part" '')" ] || continue
+		file=$(debs_file "$part" "$ver")
+		[ -f "$file" ] || debs_download "$part=$ver" || die "cannot download $part $ver"
+		dpkg-deb -x "$file" "$dir/x"
+	done
+	mv "$(find "$dir/x" -type f -name 'vmlinuz*' | head -n1)" "$dir/bzImage"
+	mv "$(find "$dir/x" -type d -path '*lib/modules' | head -n1)" "$dir/mods/lib/"
+	rm -rf "$dir/x"
+	depmod -b "$dir/mods" "$rel"
+	echo "$rel" >"$dir/release"
 }
 
 # kernel_initrd_modules MODS REL DEST NAME...: copy the named modules and what they need, uncompressed
@@ -36,7 +42,7 @@ kernel_initrd_modules()
 	local mods=$1 rel=$2 dest=$3 path to; shift 3
 	mkdir -p "$dest/lib/modules/$rel"
 	cp "$mods/lib/modules/$rel"/modules.{order,builtin,builtin.modinfo} "$dest/lib/modules/$rel/"
-	modprobe -d "$mods" -S "$rel" --show-depends -a "$@" 2>/dev/null | awk '$1 == "insmod" { print $2 }' | sort -u |
+	{ modprobe -d "$mods" -S "$rel" --show-depends -a "$@" 2>/dev/null || true; } | awk '$1 == "insmod" { print $2 }' | sort -u |
 	while read -r path; do
 		to=$dest/lib/modules/$rel/${path#*/lib/modules/"$rel"/}
 		mkdir -p "${to%/*}"
