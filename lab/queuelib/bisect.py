@@ -50,10 +50,8 @@ class Builder:
         text = log.read_text(errors="replace")
         found = set()
         for match in _WARNING.finditer(text):
-            name = match["file"]
-            for lead in (f"{self.source}/", "../../../bisect/linux/"):
-                name = name.removeprefix(lead)
-            name = re.sub(r"^(\.\./)+", "", name)
+            name = match["file"].removeprefix(f"{self.source}/")
+            name = re.sub(r"^(\.\./)+", "", name).removeprefix(f"bisect/{self.layout.tree}/")
             found.add((name, match["text"]))
         return found
 

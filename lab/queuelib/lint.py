@@ -113,9 +113,9 @@ def read_exceptions(layout):
 
 
 def _checkpatch_one(layout, git, commit):
-    """[(type, text)] for one commit; the kernel's script names types, QEMU's does not."""
+    """[(type, text, place)] for one commit; the kernel's script names types, QEMU's does not."""
     mail = git.raw("format-patch", "-1", "--stdout", "--no-signature", "--no-renames", commit)
-    options = ["--no-tree"] if layout.tree == "qemu" else ["--show-types", "--strict", "--no-summary"]
+    options = ["--no-tree"] if layout.tree == "qemu" else ["--show-types", "--strict", "--no-summary", "--showfile"]
     script = layout.composed / "scripts" / "checkpatch.pl"
     if not script.is_file():
         raise QueueError(f"{script.relative_to(layout.root)}: missing")
@@ -123,12 +123,12 @@ def _checkpatch_one(layout, git, commit):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     out = []
     for line in done.stdout.decode(errors="replace").splitlines():
-        match = re.match(r"^(?:[^:]*:)?\s*(?:\d+: )?(ERROR|WARNING|CHECK):\s*(?:([A-Z][A-Z0-9_]+): ?)?(.*)$", line)
+        match = re.match(r"^([^:]*:(?:\d+:)?)?\s*(ERROR|WARNING|CHECK):\s*(?:([A-Z][A-Z0-9_]+): ?)?(.*)$", line)
         if match:
-            out.append((match[2] or match[1], match[3]))
+            out.append((match[3] or match[2], match[4], (match[1] or "").rstrip(":")))
     if done.returncode and not out:
         text = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        out.append(("CHECKPATCH", text[-1] if text else "failed without a message"))
+        out.append(("CHECKPATCH", text[-1] if text else "failed without a message", ""))
     return out
 
 
@@ -139,11 +139,11 @@ def check_checkpatch(layout, git, queue, commits, found, steps):
         results = pool.map(lambda c: _checkpatch_one(layout, git, c), commits)
         for number, (patch, result) in enumerate(zip(queue.patches, results), 1):
             steps.progress(number, len(commits), f"checkpatch {patch.slug}")
-            for kind, text in result:
+            for kind, text, place in result:
                 match = [r for r in rules if r[1] in ("*", patch.slug) and (r[2] == kind or r[2] in text)]
                 used.update(r[0] for r in match)
                 if not match:
-                    found.add(f"{patch.slug}.patch", f"checkpatch: {kind}: {text}")
+                    found.add(f"{patch.slug}.patch", f"checkpatch: {kind}: {text} ({place})")
     for number, slug, kind, _ in rules:
         if number not in used:
             found.add(f"checkpatch.exceptions:{number}", f"'{slug} | {kind}' excuses nothing")
