@@ -96,15 +96,19 @@ def normalise(tree):
 
 
 def unpack(layout, entries, into):
+    """Unpack the base; the version that came, which the archive may have replaced."""
     if layout.tree == "linux":
-        unpack_deb(fetch(layout, entries[0][0], entries[0][2]), into)
+        deb = fetch(layout, entries[0][0], entries[0][2])
+        unpack_deb(deb, into)
         normalise(into)
-        return
+        return deb.name.split("_")[1].replace("%3a", ":")
     files = [fetch(layout, name, version) for name, _, version, _, _ in entries]
     dsc = [f for f in files if f.name.endswith(".dsc")]
     if len(dsc) != 1:
         raise QueueError("emulator/patches/base.lock: has no .dsc")
     unpack_source(dsc[0], into)
+    epoch = entries[0][2].rpartition(":")
+    return f"{epoch[0]}{epoch[1]}{dsc[0].stem.split('_')[1]}"
 
 
 def describe(entries):
@@ -123,7 +127,14 @@ def init_repo(directory):
     return git
 
 
-def commit_base(git, entries, work_tree=None):
+def is_wanted(git, entries):
+    """Whether the tag 'base' is on the locked version, or on what replaces it."""
+    message = git.out("log", "-1", "--format=%B", "base")
+    return message.startswith(f"{describe(entries)}\n") or \
+        f"\nIn place of {entries[0][2]}, " in message
+
+
+def commit_base(git, entries, came, work_tree=None):
     """Commit the unpacked tree as it stands. Same package, same commit id."""
     env = {}
     if work_tree:
@@ -131,7 +142,10 @@ def commit_base(git, entries, work_tree=None):
                "GIT_INDEX_FILE": f"{git.dir}/.git/index.base"}
     git.run("add", "-A", "-f", ".", env=env)
     tree = git.out("write-tree", env=env)
-    message = f"{describe(entries)}\n\nThe base, as Debian ships it.\n"
+    title = describe([(*entries[0][:2], came, *entries[0][3:])])
+    message = f"{title}\n\nThe base, as Debian ships it.\n"
+    if came != entries[0][2]:
+        message += f"In place of {entries[0][2]}, which the archive no longer has.\n"
     name, mail = IDENT
     return git.commit_tree(tree, None, message, name, mail, "@0 +0000")
 
@@ -142,21 +156,20 @@ def ensure(layout, steps):
     git = Git(layout.composed)
     want = describe(entries)
     if (layout.composed / ".git").is_dir() and git.commit_of("base"):
-        have = git.out("log", "-1", "--format=%s", "base")
-        if have == want:
+        if is_wanted(git, entries):
             set_identity(layout, git)
             return git
-        with steps.step(f"replace the base {have} by {want}"):
+        with steps.step(f"replace the base by {want}"):
             tag_base(git, import_version(layout, git, entries))
         return git
     layout.work.mkdir(exist_ok=True)
     temp = layout.work / f"{layout.tree}.new"
     with steps.step(f"unpack {want}"):
-        unpack(layout, entries, temp)
+        came = unpack(layout, entries, temp)
     with steps.step("commit the base"):
         shutil.rmtree(layout.composed, ignore_errors=True)
         fresh = init_repo(temp)
-        commit = commit_base(fresh, entries)
+        commit = commit_base(fresh, entries, came)
         tag_base(fresh, commit)
         fresh.run("update-ref", f"refs/heads/{layout.branch}", commit)
         fresh.run("worktree", "prune")
@@ -169,8 +182,8 @@ def ensure(layout, steps):
 def import_version(layout, git, entries):
     """Another base version as a commit in the same repository; its id."""
     temp = layout.work / f"{layout.tree}.new"
-    unpack(layout, entries, temp)
-    commit = commit_base(git, entries, temp)
+    came = unpack(layout, entries, temp)
+    commit = commit_base(git, entries, came, temp)
     shutil.rmtree(temp)
     return commit
 

@@ -17,6 +17,7 @@ _FIXED = {
     "core.quotePath": "true",
     "core.whitespace": "",
     "core.abbrev": "12",
+    "core.fsync": "none",
     "apply.whitespace": "nowarn",
     "apply.ignoreWhitespace": "no",
     "commit.gpgSign": "false",

@@ -18,6 +18,14 @@ class RoundTrip(QueueCase):
         subprocess.run(["rm", "-rf", str(self.lay.composed)], check=True)
         self.assertEqual(self.compose()[0].commit_of("base"), first)
 
+    def test_a_base_that_the_archive_replaced(self):
+        put(self.lay.patches, {"base.lock": "tiny tiny 1-0 suite 00\n"})
+        git = self.compose()[0]
+        first = git.commit_of("base")
+        self.assertIn("tiny 1-1\n\n", git.out("log", "-1", "--format=%B", "base"))
+        self.assertIn("In place of 1-0, which", git.out("log", "-1", "--format=%B", "base"))
+        self.assertEqual(self.compose()[0].commit_of("base"), first)
+
     def test_overlay_has_final_text_and_patch_has_birth(self):
         self.three_patches()
         self.assertIn("grown", (self.root / "virt/kvm/gmem.c").read_text())
