@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private memory of virtual machines: what the MMU of an architecture and the
+ * backends of the VM types need from virt/kvm.  Part of kvm_host.h.
+ *
+ * Words: a gfn is private or shared, whichever the VMM made it with
+ * KVM_SET_MEMORY_ATTRIBUTES.  A page is prepared when it was given to the
+ * guest's protection domain, and reclaimed when the host has it back.
+ */
+#ifndef __LINUX_KVM_PRIVATE_MEM_H
+#define __LINUX_KVM_PRIVATE_MEM_H
+
+struct kvm_gmem_view;
+
+/* The order of the largest folio that guest_memfd allocates: one PMD's worth. */
+#define KVM_GMEM_MAX_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+
+/**
+ * struct kvm_private_mem_ops - what a VM type does with a private page
+ *
+ * Any of them may be NULL, and then there is nothing to do.  The operations
+ * belong to the inode of a guest_memfd, which may live longer than the VM.
+ * @prepare and @reclaim are called with the folio locked, for each page once
+ * and in turns; @order is 0 or %KVM_GMEM_MAX_ORDER, and gfn and pfn are
+ * aligned to it.
+ */
+struct kvm_private_mem_ops {
+	/*
+	 * Give pages to the guest of @kvm, at @gfn.  The content is zero.
+	 * Returns 0, or an errno with the pages still being the host's.
+	 */
+	int (*prepare)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order);
+
+	/*
+	 * Take pages back from a guest, which may be gone.  Part of a prepared
+	 * range of %KVM_GMEM_MAX_ORDER can be reclaimed at order 0.  Returns
+	 * true if the host owns the pages, false if they are lost to it.
+	 */
+	bool (*reclaim)(kvm_pfn_t pfn, unsigned int order);
+
+	/*
+	 * The largest order, up to @order, at which @pfn may be mapped at @gfn.
+	 * Called with mmu_lock not held.
+	 */
+	unsigned int (*max_order)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn,
+				  unsigned int order);
+};
+
+/* The operations of the VM's type on private pages, NULL if it has none. */
+const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm);
+
+/**
+ * struct kvm_mem_attr_range - what is known of the attributes of a gfn
+ * @attributes:	KVM_MEMORY_ATTRIBUTE_*
+ * @first:	first gfn of the range around it that has the same attributes
+ * @last:	last gfn, inclusive
+ */
+struct kvm_mem_attr_range {
+	u64 attributes;
+	gfn_t first;
+	gfn_t last;
+};
+
+#ifndef kvm_arch_has_private_mem
+#define kvm_arch_has_private_mem(kvm)	false
+#endif
+
+#ifndef kvm_arch_has_readonly_mem
+#define kvm_arch_has_readonly_mem(kvm)	true
+#endif
+
+#ifndef kvm_arch_nr_memslot_as_ids
+#define kvm_arch_nr_memslot_as_ids(kvm)	KVM_ADDRESS_SPACE_NUM
+#endif
+
+/* Called under slots_lock after a change. */
+#ifndef kvm_arch_mem_attributes_changed
+#define kvm_arch_mem_attributes_changed(kvm)	do { } while (0)
+#endif
+
+#ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
+void kvm_mem_attributes_init(struct kvm *kvm);
+void kvm_mem_attributes_destroy(struct kvm *kvm);
+u64 kvm_supported_mem_attributes(struct kvm *kvm);
+int kvm_vm_ioctl_set_mem_attributes(struct kvm *kvm,
+				    const struct kvm_memory_attributes *args);
+void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
+			       struct kvm_mem_attr_range *range);
+bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
+			    bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range));
+
+static inline bool kvm_mem_is_private(struct kvm *kvm, gfn_t gfn)
+{
+	return kvm_arch_has_private_mem(kvm) &&
+	       xa_to_value(mtree_load(&kvm->mem_attributes, gfn)) &
+	       KVM_MEMORY_ATTRIBUTE_PRIVATE;
+}
+#else
+static inline void kvm_mem_attributes_init(struct kvm *kvm) { }
+static inline void kvm_mem_attributes_destroy(struct kvm *kvm) { }
+static inline bool kvm_mem_is_private(struct kvm *kvm, gfn_t gfn) { return false; }
+#endif /* CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES */
+
+static inline bool kvm_slot_has_gmem(const struct kvm_memory_slot *slot)
+{
+	return slot && (slot->flags & KVM_MEM_GUEST_MEMFD);
+}
+
+static inline bool kvm_slot_is_gmem_only(const struct kvm_memory_slot *slot)
+{
+	return slot && (slot->flags & KVM_MEMSLOT_GMEM_ONLY);
+}
+
+#ifdef CONFIG_KVM_GUEST_MEMFD
+/*
+ * Handle what happened to the memory that the VMM has mapped for a slot: it's
+ * nothing to the gfns that guest_memfd backs.  mmu_lock is held for write.
+ */
+static inline bool kvm_handle_hva_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
+				       bool (*handler)(struct kvm *kvm,
+						       struct kvm_gfn_range *range))
+{
+	if (likely(!kvm_slot_has_gmem(range->slot)))
+		return handler(kvm, range);
+	if (kvm_slot_is_gmem_only(range->slot))
+		return false;
+
+	return kvm_handle_shared_gfns(kvm, range, handler);
+}
+
+void kvm_gmem_init(struct module *module);
+u64 kvm_gmem_supported_flags(struct kvm *kvm);
+int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args);
+
+struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
+				int fd, u64 offset);
+int kvm_gmem_bind(struct kvm_memory_slot *slot);
+void kvm_gmem_unbind(struct kvm_memory_slot *slot);
+
+int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
+		     bool private, unsigned int *order, kvm_pfn_t *pfn);
+
+static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_region2 *mem)
+{
+	return !(mem->flags & KVM_MEM_GUEST_MEMFD) ||
+	       (PAGE_ALIGNED(mem->guest_memfd_offset) &&
+		mem->guest_memfd_offset + mem->memory_size >= mem->guest_memfd_offset);
+}
+#else
+#define kvm_handle_hva_gfns(kvm, range, handler)	handler(kvm, range)
+
+static inline void kvm_gmem_init(struct module *module) { }
+
+static inline struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
+					      int fd, u64 offset)
+{
+	return ERR_PTR(-EINVAL);
+}
+
+static inline int kvm_gmem_bind(struct kvm_memory_slot *slot)
+{
+	return -EINVAL;
+}
+
+static inline void kvm_gmem_unbind(struct kvm_memory_slot *slot) { }
+
+static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_region2 *mem)
+{
+	return true;
+}
+#endif /* CONFIG_KVM_GUEST_MEMFD */
+
+#ifdef CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY
+int kvm_vcpu_ioctl_pre_fault_memory(struct kvm_vcpu *vcpu,
+				    struct kvm_pre_fault_memory __user *argp);
+/*
+ * Map the page at @range->gpa as a read of the guest would.  Returns how many
+ * bytes from there on are mapped now, up to @range->size, or an errno.
+ */
+long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
+				    const struct kvm_pre_fault_memory *range);
+#endif
+
+/**
+ * kvm_prepare_memory_fault_exit - tell user space which memory it has to fix
+ * @vcpu:	the vCPU that can't go on
+ * @gpa:	where, aligned to a page
+ * @size:	in bytes
+ * @private:	the access was one to private memory
+ *
+ * KVM_RUN has to return -EFAULT or -EHWPOISON to make the exit known.
+ */
+static inline void kvm_prepare_memory_fault_exit(struct kvm_vcpu *vcpu, gpa_t gpa,
+						 u64 size, bool private)
+{
+	vcpu->run->exit_reason = KVM_EXIT_MEMORY_FAULT;
+	vcpu->run->memory_fault.gpa = gpa;
+	vcpu->run->memory_fault.size = size;
+	vcpu->run->memory_fault.flags = private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0;
+}
+
+#if defined(CONFIG_MMU_NOTIFIER) && defined(KVM_ARCH_WANT_MMU_NOTIFIER)
+/*
+ * Invalidation of gfns, as opposed to that of host virtual addresses: between
+ * begin and end, faults in the range are not completed, and a fault that began
+ * before the end is retried.  Those in progress at once are merged to one range.
+ */
+static inline void kvm_gfn_invalidate_begin(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	if (!kvm->gfn_invalidate_in_progress++) {
+		kvm->gfn_invalidate_start = start;
+		kvm->gfn_invalidate_end = end;
+		return;
+	}
+
+	kvm->gfn_invalidate_start = min(kvm->gfn_invalidate_start, start);
+	kvm->gfn_invalidate_end = max(kvm->gfn_invalidate_end, end);
+}
+
+static inline void kvm_gfn_invalidate_end(struct kvm *kvm)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	/*
+	 * Whoever reads the new sequence count finds what the invalidation was
+	 * for.  Pairs with the smp_rmb() of the page fault handler.
+	 */
+	smp_wmb();
+	kvm->mmu_invalidate_seq++;
+	WARN_ON_ONCE(--kvm->gfn_invalidate_in_progress < 0);
+}
+
+/*
+ * Is [@start, @end) being invalidated?  The sequence count is the business of
+ * the caller.  mmu_lock has to be held, for read at least.
+ */
+static inline bool kvm_gfn_invalidate_in_range(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	lockdep_assert_held(&kvm->mmu_lock);
+
+	return unlikely(kvm->gfn_invalidate_in_progress) &&
+	       start < kvm->gfn_invalidate_end && end > kvm->gfn_invalidate_start;
+}
+#endif
+
+#endif /* __LINUX_KVM_PRIVATE_MEM_H */

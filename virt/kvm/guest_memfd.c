@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * guest_memfd: memory of a virtual machine that belongs to no process.
+ *
+ * An inode is the storage, think of DIMMs.  An open file is what one VM sees of
+ * it: memslots of that VM are bound to ranges of the file, and SPTEs of that VM
+ * map its pages.  The file pins the VM, a memslot does not pin the file: when
+ * the file is closed, its slots have nothing private to offer any more.
+ *
+ * Locks, from outer to inner: kvm->slots_lock; the invalidate lock of the
+ * mapping, which serialises hole punching against preallocation; the folio
+ * lock; kvm_gmem_inode.views_lock; kvm->mmu_lock.  A fault takes the folio lock
+ * alone, and relies on kvm->srcu to keep the view, and on the sequence count of
+ * the VM to notice that a page was punched out before it could be mapped.
+ */
+#include <linux/fs.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+
+#include "guest_memfd.h"
+#include "kvm_mm.h"
+
+#include <trace/events/kvm_private_mem.h>
+
+static struct file_operations kvm_gmem_fops;
+
+static int kvm_gmem_init_fs_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, GUEST_MEMFD_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type kvm_gmem_fs = {
+	.owner = THIS_MODULE,
+	.name = "guest_memfd",
+	.init_fs_context = kvm_gmem_init_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+/* Mounted while there are files, so that the mount doesn't pin the module. */
+static struct vfsmount *kvm_gmem_mnt;
+static int kvm_gmem_mnt_count;
+
+/*
+ * Unmap [@start, @end) of the inode from the VM of @view.
+ *
+ * Whatever makes the pages unavailable is in place before, and kept until they
+ * are gone: a fault that finds the pages nevertheless has read the sequence
+ * count before it changes here, and is retried.
+ */
+static void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end)
+{
+	struct kvm_gfn_range range = { .may_block = true };
+	struct kvm_memory_slot *slot;
+	struct kvm *kvm = view->kvm;
+	unsigned long index = start;
+	pgoff_t first, next;
+
+	mt_for_each(&view->bindings, slot, index, end - 1) {
+		first = max(start, slot->gmem.pgoff);
+		next = min(end, slot->gmem.pgoff + slot->npages);
+
+		range.slot = slot;
+		range.start = slot->base_gfn + first - slot->gmem.pgoff;
+		range.end = slot->base_gfn + next - slot->gmem.pgoff;
+
+		KVM_MMU_LOCK(kvm);
+		kvm_gfn_invalidate_begin(kvm, range.start, range.end);
+		if (kvm_unmap_gfn_range(kvm, &range))
+			kvm_flush_remote_tlbs(kvm);
+		kvm_gfn_invalidate_end(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
+}
+
+static void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end)
+{
+	struct kvm_gmem_view *view;
+
+	mutex_lock(&gi->views_lock);
+	list_for_each_entry(view, &gi->views, entry)
+		kvm_gmem_view_unmap(view, start, end);
+	mutex_unlock(&gi->views_lock);
+}
+
+static int kvm_gmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	loff_t size = i_size_read(inode);
+	pgoff_t start, end;
+
+	if (offset >= size)
+		return 0;
+
+	start = offset >> PAGE_SHIFT;
+	end = min(size, offset + len) >> PAGE_SHIFT;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	WRITE_ONCE(gi->punch_start, start);
+	WRITE_ONCE(gi->punch_end, end);
+
+	kvm_gmem_unmap(gi, start, end);
+	kvm_gmem_drop_range(inode, start, end);
+
+	WRITE_ONCE(gi->punch_end, 0);
+	filemap_invalidate_unlock(inode->i_mapping);
+
+	trace_kvm_gmem_punch(inode->i_ino, start, end);
+	return 0;
+}
+
+static int kvm_gmem_preallocate(struct inode *inode, loff_t offset, loff_t len)
+{
+	pgoff_t index = offset >> PAGE_SHIFT;
+	pgoff_t end = (offset + len) >> PAGE_SHIFT;
+	unsigned int order;
+	struct folio *folio;
+	int r = 0;
+
+	/* The size is for ever, there is no growing. */
+	if (offset + len > i_size_read(inode))
+		return -EINVAL;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	while (index < end) {
+		if (signal_pending(current)) {
+			r = -EINTR;
+			break;
+		}
+
+		order = 0;
+		if (IS_ALIGNED(index, KVM_GMEM_CHUNK_PAGES) && end - index >= KVM_GMEM_CHUNK_PAGES)
+			order = KVM_GMEM_MAX_ORDER;
+
+		folio = kvm_gmem_get_folio(inode, index, order);
+		if (IS_ERR(folio)) {
+			r = PTR_ERR(folio);
+			break;
+		}
+
+		index = folio_next_index(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+
+	return r;
+}
+
+static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	int r;
+
+	if (!(mode & FALLOC_FL_KEEP_SIZE) ||
+	    mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+
+	if (!PAGE_ALIGNED(offset) || !PAGE_ALIGNED(len))
+		return -EINVAL;
+
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		r = kvm_gmem_punch_hole(file_inode(file), offset, len);
+	else
+		r = kvm_gmem_preallocate(file_inode(file), offset, len);
+
+	if (!r)
+		file_modified(file);
+	return r;
+}
+
+/*
+ * The VM of the view gets no more pages, and has none.  Returns true if the
+ * view was the last one of the inode.
+ */
+static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view *view)
+{
+	struct kvm_memory_slot *slot;
+	unsigned long index = 0;
+	bool last;
+
+	mutex_lock(&view->kvm->slots_lock);
+	mutex_lock(&gi->views_lock);
+
+	mt_for_each(&view->bindings, slot, index, ULONG_MAX)
+		WRITE_ONCE(slot->gmem.view, NULL);
+
+	/* Index 0 after the loop: nothing was bound, ever or any more. */
+	if (index) {
+		kvm_gmem_view_unmap(view, 0, ULONG_MAX);
+		synchronize_srcu_expedited(&view->kvm->srcu);
+	}
+
+	list_del(&view->entry);
+	last = list_empty(&gi->views);
+	mutex_unlock(&gi->views_lock);
+	mutex_unlock(&view->kvm->slots_lock);
+
+	mtree_destroy(&view->bindings);
+	return last;
+}
+
+static void kvm_gmem_inode_free(struct inode *inode)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+
+	WARN_ON_ONCE(!xa_empty(&gi->chunks));
+	xa_destroy(&gi->chunks);
+#ifdef CONFIG_NUMA
+	mpol_free_shared_policy(&gi->policy);
+#endif
+	inode->i_private = NULL;
+	kfree(gi);
+}
+
+/*
+ * The pages go with the last file, while that still pins the module, and not
+ * with the inode.  A memory failure may hold one of them: it is waited for.
+ */
+static int kvm_gmem_release(struct inode *inode, struct file *file)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	struct kvm_gmem_view *view = file->private_data;
+	struct kvm *kvm = view->kvm;
+
+	if (kvm_gmem_view_close(gi, view)) {
+		filemap_invalidate_lock(inode->i_mapping);
+		kvm_gmem_drop_range(inode, 0, round_up(i_size_read(inode) >> PAGE_SHIFT,
+						       KVM_GMEM_CHUNK_PAGES));
+		filemap_invalidate_unlock(inode->i_mapping);
+		kvm_gmem_inode_free(inode);
+	}
+
+	kfree(view);
+	kvm_put_kvm(kvm);
+	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	return 0;
+}
+
+static vm_fault_t kvm_gmem_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct folio *folio;
+
+	if (vmf->pgoff >= i_size_read(inode) >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+
+	/* What is not shared from the start is private: not for the host. */
+	if (!(to_gmem_inode(inode)->flags & GUEST_MEMFD_FLAG_INIT_SHARED))
+		return VM_FAULT_SIGBUS;
+
+	folio = kvm_gmem_get_folio(inode, vmf->pgoff, 0);
+	if (IS_ERR(folio))
+		return vmf_error(PTR_ERR(folio));
+
+	vmf->page = folio_file_page(folio, vmf->pgoff);
+	if (PageHWPoison(vmf->page)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return VM_FAULT_HWPOISON;
+	}
+
+	return VM_FAULT_LOCKED;
+}
+
+#ifdef CONFIG_NUMA
+static int kvm_gmem_set_policy(struct vm_area_struct *vma, struct mempolicy *policy)
+{
+	return mpol_set_shared_policy(&to_gmem_inode(file_inode(vma->vm_file))->policy,
+				      vma, policy);
+}
+
+static struct mempolicy *kvm_gmem_get_policy(struct vm_area_struct *vma, unsigned long addr)
+{
+	return mpol_shared_policy_lookup(&to_gmem_inode(file_inode(vma->vm_file))->policy,
+					 linear_page_index(vma, addr));
+}
+#endif
+
+static const struct vm_operations_struct kvm_gmem_vm_ops = {
+	.fault = kvm_gmem_fault,
+#ifdef CONFIG_NUMA
+	.set_policy = kvm_gmem_set_policy,
+	.get_policy = kvm_gmem_get_policy,
+#endif
+};
+
+static int kvm_gmem_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!(to_gmem_inode(file_inode(file))->flags & GUEST_MEMFD_FLAG_MMAP))
+		return -ENODEV;
+
+	/* Memory of the guest is not copied on write. */
+	if (!(vma->vm_flags & VM_SHARED) || !(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+
+	vma->vm_ops = &kvm_gmem_vm_ops;
+	return 0;
+}
+
+static struct file_operations kvm_gmem_fops = {
+	.open = generic_file_open,
+	.release = kvm_gmem_release,
+	.fallocate = kvm_gmem_fallocate,
+	.mmap = kvm_gmem_mmap,
+};
+
+static int kvm_gmem_setattr(struct user_namespace *mnt_userns, struct dentry *dentry,
+			    struct iattr *attr)
+{
+	return -EINVAL;
+}
+
+static const struct inode_operations kvm_gmem_iops = {
+	.setattr = kvm_gmem_setattr,
+};
+
+/* The SPTEs of a guest can't be redirected from outside of KVM. */
+static int kvm_gmem_migrate_folio(struct address_space *mapping, struct folio *dst,
+				  struct folio *src, enum migrate_mode mode)
+{
+	return -EBUSY;
+}
+
+/*
+ * A memory failure in a page, which is locked and marked already.  Unmap it, and
+ * leave it in the inode: the next access fails with EHWPOISON, and what to do
+ * then is up to the VMM.  No signal is sent, the memory isn't mapped by anybody.
+ */
+static int kvm_gmem_error_remove_page(struct address_space *mapping, struct page *page)
+{
+	pgoff_t index = page_index(page);
+
+	kvm_gmem_unmap(to_gmem_inode(mapping->host), index, index + 1);
+	trace_kvm_gmem_memory_failure(mapping->host->i_ino, index, index + 1);
+	return 0;
+}
+
+static const struct address_space_operations kvm_gmem_aops = {
+	.dirty_folio = noop_dirty_folio,
+	.migrate_folio = kvm_gmem_migrate_folio,
+	.error_remove_page = kvm_gmem_error_remove_page,
+};
+
+/* Returns the inode with its kvm_gmem_inode, which iput() does not free. */
+static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 flags)
+{
+	struct kvm_gmem_inode *gi;
+	struct inode *inode;
+
+	gi = kzalloc(sizeof(*gi), GFP_KERNEL_ACCOUNT);
+	if (!gi)
+		return ERR_PTR(-ENOMEM);
+
+	inode = alloc_anon_inode(kvm_gmem_mnt->mnt_sb);
+	if (IS_ERR(inode)) {
+		kfree(gi);
+		return inode;
+	}
+
+	gi->flags = flags;
+	gi->ops = kvm_arch_private_mem_ops(kvm);
+	mutex_init(&gi->views_lock);
+	INIT_LIST_HEAD(&gi->views);
+	xa_init(&gi->chunks);
+#ifdef CONFIG_NUMA
+	mpol_shared_policy_init(&gi->policy, NULL);
+#endif
+
+	inode->i_private = gi;
+	inode->i_op = &kvm_gmem_iops;
+	inode->i_mapping->a_ops = &kvm_gmem_aops;
+	inode->i_mode |= S_IFREG;
+	inode->i_size = size;
+	mapping_set_gfp_mask(inode->i_mapping, GFP_HIGHUSER);
+	mapping_set_unevictable(inode->i_mapping);
+	mapping_set_large_folios(inode->i_mapping);
+	return inode;
+}
+
+/* Open a file of @inode for @kvm; consumes the inode, whatever happens. */
+static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
+{
+	struct kvm_gmem_view *view;
+	struct file *file;
+
+	view = kzalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
+	if (!view)
+		goto err;
+
+	/* The VM has pinned it, too; dropped by __fput(), after the release. */
+	__module_get(kvm_gmem_fops.owner);
+
+	file = alloc_file_pseudo(inode, kvm_gmem_mnt, "[kvm-gmem]", O_RDWR, &kvm_gmem_fops);
+	if (IS_ERR(file)) {
+		module_put(kvm_gmem_fops.owner);
+		goto err;
+	}
+
+	kvm_get_kvm(kvm);
+	view->kvm = kvm;
+	view->inode = inode;
+	mt_init_flags(&view->bindings, MT_FLAGS_USE_RCU);
+	list_add(&view->entry, &to_gmem_inode(inode)->views);
+	file->private_data = view;
+	file->f_flags |= O_LARGEFILE;
+	return file;
+
+err:
+	kfree(view);
+	kvm_gmem_inode_free(inode);
+	iput(inode);
+	return ERR_PTR(-ENOMEM);
+}
+
+static struct file *kvm_gmem_create_file(struct kvm *kvm, loff_t size, u64 flags)
+{
+	struct inode *inode;
+	struct file *file;
+	int r;
+
+	r = simple_pin_fs(&kvm_gmem_fs, &kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	if (r)
+		return ERR_PTR(r);
+
+	inode = kvm_gmem_inode_create(kvm, size, flags);
+	file = IS_ERR(inode) ? ERR_CAST(inode) : kvm_gmem_view_create(kvm, inode);
+	if (IS_ERR(file))
+		simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	return file;
+}
+
+/* The GUEST_MEMFD_FLAG_* that @kvm supports; those of any VM if it is NULL. */
+u64 kvm_gmem_supported_flags(struct kvm *kvm)
+{
+	u64 flags = GUEST_MEMFD_FLAG_MMAP;
+
+	if (!kvm || !kvm_arch_has_private_mem(kvm))
+		flags |= GUEST_MEMFD_FLAG_INIT_SHARED;
+	return flags;
+}
+
+/**
+ * kvm_gmem_create - KVM_CREATE_GUEST_MEMFD
+ * @kvm:	the VM
+ * @args:	a copy of user space's arguments
+ *
+ * Returns a file descriptor, -EINVAL for unknown flags or a size that is not a
+ * positive multiple of a page, or what prevented the file from being opened.
+ */
+int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
+{
+	loff_t size = args->size;
+	struct file *file;
+	int fd;
+
+	if (args->flags & ~kvm_gmem_supported_flags(kvm))
+		return -EINVAL;
+	if (size <= 0 || !PAGE_ALIGNED(size))
+		return -EINVAL;
+
+	fd = get_unused_fd_flags(0);
+	if (fd < 0)
+		return fd;
+
+	file = kvm_gmem_create_file(kvm, size, args->flags);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+
+	fd_install(fd, file);
+	return fd;
+}
+
+/**
+ * kvm_gmem_slot_open - find the guest_memfd that a new slot is to be bound to
+ * @kvm:	the VM
+ * @slot:	the slot, with its size
+ * @fd:		file descriptor
+ * @offset:	in bytes, where the slot begins in the file
+ *
+ * Returns the file with a reference, which has to be kept until the slot is
+ * bound.  -EBADF if @fd is not open, -EINVAL if it is no guest_memfd of this
+ * VM, or if the slot reaches beyond its end.
+ */
+struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
+				int fd, u64 offset)
+{
+	u64 size = (u64)slot->npages << PAGE_SHIFT;
+	struct kvm_gmem_view *view;
+	struct file *file;
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+
+	if (file->f_op != &kvm_gmem_fops)
+		goto invalid;
+
+	view = file->private_data;
+	if (view->kvm != kvm)
+		goto invalid;
+
+	/* Unsigned, and without overflow: the sum has been checked to be none. */
+	if (!PAGE_ALIGNED(offset) || offset + size > (u64)i_size_read(file_inode(file)))
+		goto invalid;
+
+	slot->gmem.view = view;
+	slot->gmem.pgoff = offset >> PAGE_SHIFT;
+	if (to_gmem_inode(view->inode)->flags & GUEST_MEMFD_FLAG_MMAP)
+		slot->flags |= KVM_MEMSLOT_GMEM_ONLY;
+	return file;
+
+invalid:
+	fput(file);
+	return ERR_PTR(-EINVAL);
+}
+
+/**
+ * kvm_gmem_bind - bind a slot to the guest_memfd that was opened for it
+ * @slot:	complete, but not yet visible to vCPUs
+ *
+ * Returns 0, -EEXIST if part of the range is bound already, or -ENOMEM.
+ */
+int kvm_gmem_bind(struct kvm_memory_slot *slot)
+{
+	struct kvm_gmem_view *view = slot->gmem.view;
+	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
+	int r;
+
+	lockdep_assert_held(&view->kvm->slots_lock);
+
+	mutex_lock(&gi->views_lock);
+	r = mtree_insert_range(&view->bindings, slot->gmem.pgoff,
+			       slot->gmem.pgoff + slot->npages - 1, slot,
+			       GFP_KERNEL_ACCOUNT);
+	mutex_unlock(&gi->views_lock);
+
+	if (r)
+		slot->gmem.view = NULL;
+	return r;
+}
+
+/**
+ * kvm_gmem_unbind - end the binding of a slot
+ * @slot:	invisible to vCPUs, with or without a guest_memfd
+ *
+ * slots_lock is held, unless the VM is being destroyed, when all files are gone.
+ */
+void kvm_gmem_unbind(struct kvm_memory_slot *slot)
+{
+	struct kvm_gmem_view *view = slot->gmem.view;
+	struct kvm_gmem_inode *gi;
+
+	if (!view)
+		return;
+
+	lockdep_assert_held(&view->kvm->slots_lock);
+
+	gi = to_gmem_inode(view->inode);
+	mutex_lock(&gi->views_lock);
+	mtree_erase(&view->bindings, slot->gmem.pgoff);
+	mutex_unlock(&gi->views_lock);
+	slot->gmem.view = NULL;
+}
+
+static bool kvm_gmem_is_punched(struct kvm_gmem_inode *gi, pgoff_t index)
+{
+	return index < READ_ONCE(gi->punch_end) && index >= READ_ONCE(gi->punch_start);
+}
+
+/* Can the block of @order around @gfn be a huge page, by its place in the slot? */
+static bool kvm_gmem_slot_allows(const struct kvm_memory_slot *slot, gfn_t gfn,
+				 unsigned int order)
+{
+	gfn_t first = round_down(gfn, 1UL << order);
+
+	return IS_ALIGNED(slot->base_gfn ^ slot->gmem.pgoff, 1UL << order) &&
+	       first >= slot->base_gfn &&
+	       first + (1UL << order) <= slot->base_gfn + slot->npages;
+}
+
+/**
+ * kvm_gmem_get_pfn - the page behind a gfn, for mapping it into the guest
+ * @kvm:	the VM
+ * @slot:	has a guest_memfd
+ * @gfn:	in the slot
+ * @private:	make the page the guest's own
+ * @order:	in: the largest that is of use, out: how much can be mapped at once
+ * @pfn:	set to the page frame of @gfn
+ *
+ * kvm->srcu is held for read, and kvm->mmu_invalidate_seq was read before.
+ * Returns 0 with a reference to the page.  -EFAULT if the file is closed,
+ * -EHWPOISON after a memory failure, -EAGAIN if the page is being punched out,
+ * or the error of the allocation or of giving the page to the guest.
+ */
+int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
+		     bool private, unsigned int *order, kvm_pfn_t *pfn)
+{
+	pgoff_t index = gfn - slot->base_gfn + slot->gmem.pgoff;
+	struct kvm_gmem_view *view = READ_ONCE(slot->gmem.view);
+	struct folio *folio;
+	int r = 0;
+
+	if (!view)
+		return -EFAULT;
+
+	*order = *order >= KVM_GMEM_MAX_ORDER &&
+		 kvm_gmem_slot_allows(slot, gfn, KVM_GMEM_MAX_ORDER) ? KVM_GMEM_MAX_ORDER : 0;
+
+	folio = kvm_gmem_get_folio(view->inode, index, *order);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+
+	if (!folio_test_large(folio) || folio_test_has_hwpoisoned(folio))
+		*order = 0;
+
+	if (PageHWPoison(folio_file_page(folio, index)))
+		r = -EHWPOISON;
+	else if (kvm_gmem_is_punched(to_gmem_inode(view->inode), index))
+		r = -EAGAIN;
+	else if (private)
+		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);
+
+	*pfn = page_to_pfn(folio_file_page(folio, index));
+	folio_unlock(folio);
+	if (r)
+		folio_put(folio);
+	return r;
+}
+EXPORT_SYMBOL_GPL(kvm_gmem_get_pfn);
+
+/* Files pin @module, the vendor's part of KVM, as VMs do. */
+void kvm_gmem_init(struct module *module)
+{
+	kvm_gmem_fops.owner = module;
+}
