@@ -25,7 +25,7 @@
 struct kvm_gmem_inode {
 	u64 flags;
 	const struct kvm_private_mem_ops *ops;
-	struct mutex views_lock;
+	struct mutex views_lock;	/* see above */
 	struct list_head views;
 	struct xarray chunks;
 	pgoff_t punch_start;
