@@ -186,16 +186,21 @@ static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	mt_for_each(&view->bindings, slot, index, ULONG_MAX)
 		WRITE_ONCE(slot->gmem.view, NULL);
 
-	/* Index 0 after the loop: nothing was bound, ever or any more. */
-	if (index) {
+	if (index)
 		kvm_gmem_view_unmap(view, 0, ULONG_MAX);
-		synchronize_srcu_expedited(&view->kvm->srcu);
-	}
 
 	list_del(&view->entry);
 	last = list_empty(&gi->views);
 	mutex_unlock(&gi->views_lock);
 	mutex_unlock(&view->kvm->slots_lock);
+
+	/*
+	 * Faults may still use the view; index 0 tells that nothing was bound.
+	 * They may wait for a folio that a memory failure has locked, which
+	 * takes views_lock: not under that one.
+	 */
+	if (index)
+		synchronize_srcu_expedited(&view->kvm->srcu);
 
 	mtree_destroy(&view->bindings);
 	return last;
