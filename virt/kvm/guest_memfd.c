@@ -202,7 +202,7 @@ static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	if (index)
 		synchronize_srcu_expedited(&view->kvm->srcu);
 
-	mtree_destroy(&view->bindings);
+	__mt_destroy(&view->bindings);
 	return last;
 }
 
@@ -406,7 +406,8 @@ static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 	kvm_get_kvm(kvm);
 	view->kvm = kvm;
 	view->inode = inode;
-	mt_init_flags(&view->bindings, MT_FLAGS_USE_RCU);
+	mt_init_flags(&view->bindings, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(&view->bindings, &to_gmem_inode(inode)->views_lock);
 	list_add(&view->entry, &to_gmem_inode(inode)->views);
 	file->private_data = view;
 	file->f_flags |= O_LARGEFILE;
@@ -535,18 +536,23 @@ int kvm_gmem_bind(struct kvm_memory_slot *slot)
 {
 	struct kvm_gmem_view *view = slot->gmem.view;
 	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
-	int r;
+	pgoff_t first = slot->gmem.pgoff, last = first + slot->npages - 1;
+	MA_STATE(mas, &view->bindings, first, last);
+	int r = -EEXIST;
 
 	lockdep_assert_held(&view->kvm->slots_lock);
 
 	mutex_lock(&gi->views_lock);
-	r = mtree_insert_range(&view->bindings, slot->gmem.pgoff,
-			       slot->gmem.pgoff + slot->npages - 1, slot,
-			       GFP_KERNEL_ACCOUNT);
-	mutex_unlock(&gi->views_lock);
-
+	if (!mas_find(&mas, last)) {
+		mas_set_range(&mas, first, last);
+		r = mas_preallocate(&mas, slot, GFP_KERNEL_ACCOUNT);
+	}
 	if (r)
 		slot->gmem.view = NULL;
+	else
+		mas_store_prealloc(&mas, slot);
+	mutex_unlock(&gi->views_lock);
+
 	return r;
 }
 
@@ -559,6 +565,7 @@ int kvm_gmem_bind(struct kvm_memory_slot *slot)
 void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 {
 	struct kvm_gmem_view *view = slot->gmem.view;
+	MA_STATE(mas, NULL, slot->gmem.pgoff, slot->gmem.pgoff);
 	struct kvm_gmem_inode *gi;
 
 	if (!view)
@@ -567,8 +574,9 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 	lockdep_assert_held(&view->kvm->slots_lock);
 
 	gi = to_gmem_inode(view->inode);
+	mas.tree = &view->bindings;
 	mutex_lock(&gi->views_lock);
-	mtree_erase(&view->bindings, slot->gmem.pgoff);
+	mas_erase(&mas);
 	mutex_unlock(&gi->views_lock);
 	slot->gmem.view = NULL;
 }

@@ -24,7 +24,7 @@ module_param(gmem_leaked_pages, ulong, 0444);
 /* A large folio is an optimisation, and not worth to reclaim or to kill for. */
 static gfp_t kvm_gmem_gfp(struct inode *inode, unsigned int order)
 {
-	gfp_t gfp = mapping_gfp_mask(inode->i_mapping);
+	gfp_t gfp = mapping_gfp_mask(inode->i_mapping) | __GFP_ZERO;
 
 	if (order)
 		gfp = (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN | __GFP_NORETRY;
@@ -34,20 +34,24 @@ static gfp_t kvm_gmem_gfp(struct inode *inode, unsigned int order)
 static struct folio *kvm_gmem_alloc_folio(struct inode *inode, pgoff_t index,
 					  unsigned int order)
 {
+	gfp_t gfp = kvm_gmem_gfp(inode, order);
+#ifdef CONFIG_NUMA
 	struct vm_area_struct pvma;
+	struct mempolicy *policy;
 	struct folio *folio;
 
-	/* vma_alloc_folio() takes a policy only with a VMA around it. */
-	vma_init(&pvma, NULL);
-	pvma.vm_pgoff = index;
-#ifdef CONFIG_NUMA
-	pvma.vm_policy = mpol_shared_policy_lookup(&to_gmem_inode(inode)->policy, index);
+	policy = mpol_shared_policy_lookup(&to_gmem_inode(inode)->policy, index);
+	if (policy) {
+		/* vma_alloc_folio() takes a policy only with a VMA around it. */
+		vma_init(&pvma, NULL);
+		pvma.vm_pgoff = index;
+		pvma.vm_policy = policy;
+		folio = vma_alloc_folio(gfp, order, &pvma, 0, false);
+		mpol_cond_put(policy);
+		return folio;
+	}
 #endif
-	folio = vma_alloc_folio(kvm_gmem_gfp(inode, order), order, &pvma, 0, false);
-#ifdef CONFIG_NUMA
-	mpol_cond_put(pvma.vm_policy);
-#endif
-	return folio;
+	return filemap_alloc_folio(gfp, order);
 }
 
 static void kvm_gmem_clear_pages(struct folio *folio, pgoff_t start, unsigned long nr)
@@ -76,7 +80,6 @@ static struct folio *kvm_gmem_add_folio(struct inode *inode, pgoff_t index,
 		return ERR_PTR(r);
 	}
 
-	kvm_gmem_clear_pages(folio, index, folio_nr_pages(folio));
 	folio_mark_uptodate(folio);
 	return folio;
 }

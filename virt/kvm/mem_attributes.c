@@ -25,12 +25,18 @@ void kvm_mem_attributes_init(struct kvm *kvm)
 {
 	mt_init_flags(&kvm->mem_attributes, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&kvm->mem_attributes, &kvm->slots_lock);
+	kvm->mem_attributes_mas = (struct ma_state) {
+		.tree = &kvm->mem_attributes,
+		.node = MAS_START,
+		.max = ULONG_MAX,
+	};
 }
 
 /* Called when nobody else can reach @kvm. */
 void kvm_mem_attributes_destroy(struct kvm *kvm)
 {
 	mutex_lock(&kvm->slots_lock);
+	mas_destroy(&kvm->mem_attributes_mas);
 	__mt_destroy(&kvm->mem_attributes);
 	mutex_unlock(&kvm->slots_lock);
 }
@@ -174,7 +180,7 @@ static void kvm_mem_attributes_merge(struct kvm *kvm, u64 attributes,
 static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 attributes)
 {
 	void *entry = attributes ? xa_mk_value(attributes) : NULL;
-	MA_STATE(mas, &kvm->mem_attributes, start, end - 1);
+	struct ma_state *mas = &kvm->mem_attributes_mas;
 	struct kvm_mem_attr_range range;
 	gfn_t first = start, last = end - 1;
 	int r;
@@ -186,10 +192,14 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 		return 0;
 
 	kvm_mem_attributes_merge(kvm, attributes, &first, &last);
-	mas_set_range(&mas, first, last);
 
-	/* Nothing may fail once the invalidation began. */
-	r = mas_preallocate(&mas, entry, GFP_KERNEL_ACCOUNT);
+	/*
+	 * Nothing may fail once the invalidation began.  The nodes are reserved
+	 * for the worst case, and those that were not needed stay for the next
+	 * change.
+	 */
+	mas_set_range(mas, first, last);
+	r = mas_preallocate(mas, entry, GFP_KERNEL_ACCOUNT);
 	if (r)
 		return r;
 
@@ -200,13 +210,12 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 	kvm_gfn_invalidate_begin(kvm, start, end);
 	if (kvm_mem_unmap(kvm, start, end))
 		kvm_flush_remote_tlbs(kvm);
-	mas_store_prealloc(&mas, entry);
+	mas_store(mas, entry);
 	kvm_gfn_invalidate_end(kvm);
 	KVM_MMU_UNLOCK(kvm);
 
 	kvm_arch_mem_attributes_changed(kvm);
 	trace_kvm_mem_attributes_set(kvm, start, end, attributes);
-
 	return 0;
 }
 
