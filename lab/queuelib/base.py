@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import lock
 from .gitcmd import Git
 from .ui import QueueError
 
@@ -207,6 +208,11 @@ def set_identity(layout, git):
 
 def plain_tree(layout, steps):
     """A checkout of the plain base, for builds of it."""
+    with lock.exclusive(layout):
+        return _plain_tree(layout, steps)
+
+
+def _plain_tree(layout, steps):
     git = ensure(layout, steps)
     path = layout.work / "src" / f"{layout.tree}-base"
     base = git.commit_of("base")

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 
-from . import model
+from . import lock, model
 from .ui import QueueError
 
 
@@ -145,9 +145,9 @@ def build(git, queue, base, steps):
     return parent, commits
 
 
-def save_state(layout, name, head):
+def save_state(layout, name, head, base=None):
     layout.state_dir.mkdir(parents=True, exist_ok=True)
-    state = {"head": head, "files": model.fingerprint(layout)}
+    state = {"head": head, "base": base, "files": model.fingerprint(layout)}
     path = layout.state_dir / f"{layout.tree}-{name}.json"
     path.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
 
@@ -157,25 +157,41 @@ def load_state(layout, name):
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def compose(layout, base_git, steps, checkout=True):
+def compose(layout, base_git, steps):
     """base_git() makes sure of the base and returns the Git of the composed tree."""
+    with lock.exclusive(layout):
+        return _compose(layout, base_git, steps)
+
+
+def _compose(layout, base_git, steps):
     queue = model.load(layout)
     git = base_git()
     base = git.commit_of("base")
+    refuse_changes(git, layout)
+    commits = composed_before(git, layout, base)
+    if commits is not None:
+        return git, queue, commits[-1] if commits else base, commits
     with steps.step(f"compose {layout.tree}: {len(queue.patches)} patches"):
         head, commits = build(git, queue, base, steps)
-        if checkout:
-            check_out(git, layout, head)
-            save_state(layout, "composed", head)
+        git.run("checkout", "-q", "-B", layout.branch, head)
+        save_state(layout, "composed", head, base)
     return git, queue, head, commits
 
 
-def check_out(git, layout, head):
-    """Move the checkout to the new head, touching only what differs."""
+def composed_before(git, layout, base):
+    """The commits, where the checkout already is what the stored queue gives."""
+    state = load_state(layout, "composed")
+    if not state or state.get("base") != base or git.commit_of("HEAD") != state["head"] or \
+            git.commit_of(layout.branch) != state["head"] or state["files"] != model.fingerprint(layout):
+        return None
+    return git.lines("rev-list", "--reverse", f"{base}..{state['head']}")
+
+
+def refuse_changes(git, layout):
+    """compose moves the checkout: nobody's work may be in it."""
     dirty = git.lines("status", "--porcelain", "--untracked-files=no")
     if dirty:
         names = ", ".join(sorted({line[3:] for line in dirty})[:5])
         raise QueueError(f"{layout.composed.relative_to(layout.root)} has changes of its own ({names}): "
                          f"it is made by compose; work in 'lab/queue --tree {layout.tree} edit', or "
                          f"'git -C {layout.composed.relative_to(layout.root)} checkout -f' to drop them")
-    git.run("checkout", "-q", "-B", layout.branch, head)

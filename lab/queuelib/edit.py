@@ -4,7 +4,7 @@
 import shutil
 from pathlib import Path
 
-from . import base, compose, model
+from . import base, compose, lock, model
 from .gitcmd import DIFF_OPTIONS, Git
 from .patchfile import Patch, slug_of, split_diff
 from .ui import QueueError
@@ -232,6 +232,11 @@ def write_back(layout, git, old, patches, reader):
 
 def save(layout, steps, directory=None, force=False, start="base"):
     """Write a branch back, then compose from what was written and compare."""
+    with lock.exclusive(layout):
+        return _save(layout, steps, directory, force, start)
+
+
+def _save(layout, steps, directory, force, start):
     where = Path(directory) if directory else layout.edit
     name = str(directory or layout.edit.relative_to(layout.root))
     git = Git(where)
@@ -251,7 +256,7 @@ def save(layout, steps, directory=None, force=False, start="base"):
     if git.tree_of(head) != git.tree_of("HEAD"):
         raise QueueError("what was written does not compose to the same tree; the branch is untouched")
     if which:
-        compose.save_state(layout, which, git.commit_of("HEAD"))
+        compose.save_state(layout, which, git.commit_of("HEAD"), git.commit_of("base"))
     steps.say(f"{len(patches)} patches, {len(reader.adder)} overlay files; {changed} files changed")
     return changed
 
