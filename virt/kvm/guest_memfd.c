@@ -99,6 +99,8 @@ static int kvm_gmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
 	filemap_invalidate_lock(inode->i_mapping);
 	WRITE_ONCE(gi->punch_start, start);
 	WRITE_ONCE(gi->punch_end, end);
+	/* Pairs with smp_mb() in kvm_gmem_add_folio(). */
+	smp_mb();
 
 	kvm_gmem_unmap(gi, start, end);
 	kvm_gmem_drop_range(inode, start, end);

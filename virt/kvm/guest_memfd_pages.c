@@ -81,6 +81,12 @@ static struct folio *kvm_gmem_add_folio(struct inode *inode, pgoff_t index,
 	}
 
 	folio_mark_uptodate(folio);
+
+	/*
+	 * Either whoever punches a hole finds the folio, or its range is seen
+	 * here.  Pairs with smp_mb() in kvm_gmem_punch_hole().
+	 */
+	smp_mb();
 	return folio;
 }
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of private memory share: checks that are reported as TAP, the
+ * ioctls with their errno, a VM whose vCPUs call what they are told to, and a
+ * memslot with a guest_memfd.
+ */
+#ifndef SELFTEST_KVM_PRIVATE_MEM_H
+#define SELFTEST_KVM_PRIVATE_MEM_H
+
+#include "kvm_util.h"
+
+#define SZ_4K		0x1000ul
+#define SZ_2M		0x200000ul
+#define SZ_1G		0x40000000ul
+
+/* One line of TAP each; a test ends with the value of check_finish(). */
+void check(bool ok, const char *fmt, ...) __printf(2, 3);
+bool check_errno(int ret, int err, const char *fmt, ...)
+	__printf(3, 4);
+int check_finish(void);
+
+/* Exits with a reason if there are no software-protected VMs. */
+void require_private_mem(void);
+
+/* Below, what begins with two underscores returns -1 and sets errno. */
+int __gmem_create(int vm_fd, uint64_t size, uint64_t flags);
+int gmem_create(int vm_fd, uint64_t size);
+int __gmem_punch(int gmem_fd, uint64_t offset, uint64_t size);
+void gmem_punch(int gmem_fd, uint64_t offset, uint64_t size);
+void gmem_allocate(int gmem_fd, uint64_t offset, uint64_t size);
+
+int __set_region2(int vm_fd, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
+		  void *hva, int gmem_fd, uint64_t gmem_offset);
+int __set_attributes(int vm_fd, uint64_t gpa, uint64_t size, uint64_t attributes);
+void set_private(int vm_fd, uint64_t gpa, uint64_t size, bool private);
+/* All of it, or an error: the rest is what @range is then. */
+int __pre_fault(int vcpu_fd, struct kvm_pre_fault_memory *range);
+
+/*
+ * A software-protected VM.  Its guest has [PRIVATE_GPA, PRIVATE_END) mapped one
+ * to one, without a memslot, and everything else in shared memory.
+ */
+#define PRIVATE_GPA	(4 * SZ_1G)
+#define PRIVATE_END	(5 * SZ_1G)
+#define MAX_GUEST_VCPUS	4
+
+struct kvm_vm *private_vm_create(int nr_vcpus, struct kvm_vcpu *vcpus[]);
+
+/*
+ * Have the guest call a function of the test, which returns a value.  The
+ * result of __guest_call() is that of KVM_RUN: if it is 0, the call may have
+ * returned, see guest_returned(), or has to be resumed after another exit.
+ */
+typedef uint64_t (*guest_fn)(uint64_t arg0, uint64_t arg1, uint64_t arg2);
+
+int __guest_call(struct kvm_vcpu *vcpu, guest_fn fn, uint64_t arg0, uint64_t arg1,
+		 uint64_t arg2);
+int __guest_resume(struct kvm_vcpu *vcpu);
+bool guest_returned(struct kvm_vcpu *vcpu, uint64_t *value);
+uint64_t guest_call(struct kvm_vcpu *vcpu, guest_fn fn, uint64_t arg0, uint64_t arg1,
+		    uint64_t arg2);
+/* The guest's copy of a variable of the test. */
+#define guest_var(vm, var) ((typeof(var) *)addr_gva2hva(vm, (vm_vaddr_t)&(var)))
+
+/* Functions for the guest: access one word at each @stride of [gpa, gpa + size). */
+uint64_t guest_read(uint64_t gpa, uint64_t unused1, uint64_t unused2);
+uint64_t guest_write(uint64_t gpa, uint64_t value, uint64_t unused);
+uint64_t guest_touch_4k(uint64_t gpa, uint64_t size, uint64_t unused);
+/* Write, or count words that are not: value + gpa, or value for all if it's 0. */
+uint64_t guest_fill(uint64_t gpa, uint64_t size, uint64_t value);
+uint64_t guest_count_other(uint64_t gpa, uint64_t size, uint64_t value);
+
+/* A memslot of its own with a guest_memfd; hva is the shared memory. */
+struct private_slot {
+	struct kvm_vm *vm;
+	uint32_t slot;
+	uint64_t gpa;
+	uint64_t size;
+	uint64_t offset;
+	uint64_t *hva;
+	int gmem_fd;
+};
+
+void private_slot_add(struct private_slot *s, struct kvm_vm *vm, uint32_t slot,
+		      uint64_t gpa, uint64_t size);
+int __private_slot_set(struct private_slot *s, bool present);
+void private_slot_remove(struct private_slot *s);
+
+/* Was the last exit KVM_EXIT_MEMORY_FAULT for the page at @gpa? */
+bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private);
+
+/* Files with numbers: a whole file, or the line of a table with a key. */
+long read_number(const char *path);
+long read_keyed(const char *path, const char *key);
+bool write_string(const char *path, const char *fmt, ...)
+	__printf(2, 3);
+
+#endif /* SELFTEST_KVM_PRIVATE_MEM_H */

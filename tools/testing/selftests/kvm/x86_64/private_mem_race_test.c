@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Conversions race with the accesses of vCPUs, with holes, with pre-faults, with
+ * the deletion of the slot, and with what the host does to shared memory.
+ *
+ * Each page has one word in private and another in shared memory, and a state
+ * that says which of them is valid.  The state is odd while that changes.  A
+ * guest that reads the same even state before and after an access knows which
+ * word it must have seen.
+ */
+#define _GNU_SOURCE /* for program_invocation_name */
+#include <pthread.h>
+
+#include "private_mem.h"
+#include "processor.h"
+
+#define NR_VCPUS	3
+#define NR_PAGES	1024
+#define SLOT_SIZE	(NR_PAGES * SZ_4K)
+#define NR_ACCESSES	2000
+#define PRIVATE_WORD	0x1111000000000000ul
+#define SHARED_WORD	0x2222000000000000ul
+
+/* States: a count that goes up by 4, plus these. */
+#define IN_CHANGE	1
+#define IS_PRIVATE	2
+
+/* The guest's copies are used. */
+static uint32_t states[NR_PAGES];
+static uint64_t garbage;
+static bool holes;
+
+static struct kvm_vm *vm;
+static struct kvm_vcpu *vcpus[NR_VCPUS + 1];
+static struct private_slot slot;
+static volatile bool stop;
+static bool exact;
+static unsigned int duration_ms = 1000;
+
+static uint32_t next_random(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+/* Zero, or the page and what was wrong: 1 stale read, 2 lost write, 3 garbage. */
+static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t may_lose)
+{
+	uint64_t *word, value, private_word, shared_word, own, i;
+	uint32_t seed = seed64, page, before, after;
+
+	for (i = 0; i < NR_ACCESSES; i++) {
+		page = next_random(&seed) % NR_PAGES;
+		word = (uint64_t *)(PRIVATE_GPA + page * SZ_4K);
+		private_word = PRIVATE_WORD + page;
+		shared_word = SHARED_WORD + page;
+
+		before = READ_ONCE(states[page]);
+		value = READ_ONCE(*word);
+		after = READ_ONCE(states[page]);
+
+		if (value != private_word && value != shared_word && !(value == 0 && holes)) {
+			WRITE_ONCE(garbage, value);
+			return page << 4 | 3;
+		}
+		if (before != after || before & IN_CHANGE)
+			continue;
+		if (value == (before & IS_PRIVATE ? shared_word : private_word))
+			return page << 4 | 1;
+		if (!value && !(before & IS_PRIVATE))
+			return page << 4 | 1;
+
+		/* The word of this vCPU. */
+		own = (before + i) | 1;
+		WRITE_ONCE(word[lane], own);
+		value = READ_ONCE(word[lane]);
+		if (READ_ONCE(states[page]) == before && value != own && !may_lose)
+			return page << 4 | 2;
+	}
+	return 0;
+}
+
+/* Private pages that were punched out get their word again. */
+static uint64_t guest_set_words(uint64_t unused0, uint64_t unused1, uint64_t unused2)
+{
+	uint64_t page;
+
+	for (page = 0; page < NR_PAGES; page++)
+		WRITE_ONCE(*(uint64_t *)(PRIVATE_GPA + page * SZ_4K), PRIVATE_WORD + page);
+	return 0;
+}
+
+struct runner {
+	pthread_t thread;
+	struct kvm_vcpu *vcpu;
+	bool slot_may_be_gone;
+	bool may_lose;
+	bool host_may_be_gone;
+	unsigned long rounds;
+	unsigned long exits;
+	uint64_t bad;
+	const char *failure;
+};
+
+/* An exit that is no return of the guest: true if that may be. */
+static bool handle_exit(struct runner *runner, int r, int err)
+{
+	struct kvm_run *run = runner->vcpu->run;
+	uint64_t value, page;
+
+	runner->exits++;
+	if (r && err == EAGAIN)
+		return true;
+	/* Mainline exits if the attributes change while it looks at them. */
+	if (r && err == EFAULT && !exact && run->exit_reason == KVM_EXIT_MEMORY_FAULT)
+		return true;
+	if (r && err == EFAULT && runner->host_may_be_gone &&
+	    (run->exit_reason != KVM_EXIT_MEMORY_FAULT || !run->memory_fault.flags))
+		return true;
+	if (r && err == EFAULT && runner->slot_may_be_gone)
+		return run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
+		       run->memory_fault.flags == KVM_MEMORY_EXIT_FLAG_PRIVATE;
+	if (r || !runner->slot_may_be_gone || run->exit_reason != KVM_EXIT_MMIO)
+		return false;
+
+	/* Shared memory without a slot: act as if it was there. */
+	page = (run->mmio.phys_addr - PRIVATE_GPA) / SZ_4K;
+	value = SHARED_WORD + page;
+	if (!run->mmio.is_write)
+		memcpy(run->mmio.data, &value, sizeof(value));
+	return page < NR_PAGES;
+}
+
+static void *run_vcpu(void *arg)
+{
+	struct runner *runner = arg;
+	struct kvm_vcpu *vcpu = runner->vcpu;
+	uint32_t seed = vcpu->id + 1;
+	int r;
+
+	while (!stop && !runner->failure && !runner->bad) {
+		r = __guest_call(vcpu, guest_access_randomly, next_random(&seed), vcpu->id + 1,
+				 runner->may_lose);
+		while (r || !guest_returned(vcpu, &runner->bad)) {
+			if (!handle_exit(runner, r, errno)) {
+				runner->failure = exit_reason_str(vcpu->run->exit_reason);
+				break;
+			}
+			r = __guest_resume(vcpu);
+		}
+		runner->rounds++;
+	}
+	return NULL;
+}
+
+/* Convert a random range; short ones are more likely. */
+static void convert(uint32_t *seed)
+{
+	uint32_t *state = *guest_var(vm, states);
+	uint32_t shift = next_random(seed) % 11, page, first, nr;
+	bool private = next_random(seed) & 1;
+
+	first = next_random(seed) % NR_PAGES;
+	nr = 1 + next_random(seed) % (1u << shift);
+	if (first + nr > NR_PAGES)
+		nr = NR_PAGES - first;
+
+	for (page = first; page < first + nr; page++)
+		WRITE_ONCE(state[page], state[page] | IN_CHANGE);
+	__sync_synchronize();
+	set_private(vm->fd, PRIVATE_GPA + first * SZ_4K, nr * SZ_4K, private);
+	__sync_synchronize();
+	for (page = first; page < first + nr; page++)
+		WRITE_ONCE(state[page], ((state[page] | 3) + 1) | (private ? IS_PRIVATE : 0));
+}
+
+/* What goes on besides the conversions: a function is called again and again. */
+static void punch_one(uint32_t *seed)
+{
+	uint32_t first = next_random(seed) % NR_PAGES;
+	uint32_t nr = 1 + next_random(seed) % 600;
+
+	gmem_punch(slot.gmem_fd, first * SZ_4K, nr * SZ_4K);
+}
+
+static void pre_fault_one(uint32_t *seed)
+{
+	struct kvm_pre_fault_memory range = {
+		.gpa = PRIVATE_GPA + next_random(seed) % NR_PAGES * SZ_4K,
+		.size = SZ_4K,
+	};
+	int r = __pre_fault(vcpus[NR_VCPUS]->fd, &range);
+
+	TEST_ASSERT(!r || errno == EAGAIN || errno == ENOENT || errno == EFAULT,
+		    KVM_IOCTL_ERROR(KVM_PRE_FAULT_MEMORY, r));
+}
+
+static void replace_slot_one(uint32_t *seed)
+{
+	int r = __private_slot_set(&slot, false);
+
+	r = r ?: __private_slot_set(&slot, true);
+	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
+}
+
+static void unmap_one(uint32_t *seed)
+{
+	uint64_t *hva = slot.hva + next_random(seed) % NR_PAGES * (SZ_4K / 8);
+	size_t size = (char *)(slot.hva + SLOT_SIZE / 8) - (char *)hva;
+
+	/* The memory is a file's, and stays: what goes is that it is mapped. */
+	switch (next_random(seed) % 4) {
+	case 0:
+		madvise(hva, size, MADV_DONTNEED);
+		break;
+	case 1:
+		mprotect(hva, size, PROT_NONE);
+		mprotect(slot.hva, SLOT_SIZE, PROT_READ | PROT_WRITE);
+		break;
+	case 2:
+		madvise(hva, size, MADV_COLD);
+		break;
+	case 3:
+		madvise(hva, size, MADV_PAGEOUT);
+		break;
+	}
+}
+
+static void *repeat(void *arg)
+{
+	void (*fn)(uint32_t *seed) = arg;
+	uint32_t seed = 7;
+
+	while (!stop) {
+		fn(&seed);
+		usleep(next_random(&seed) % 500);
+	}
+	return NULL;
+}
+
+static void prepare_words(void)
+{
+	uint32_t *state = *guest_var(vm, states);
+	uint32_t page;
+
+	set_private(vm->fd, PRIVATE_GPA, SLOT_SIZE, true);
+	guest_call(vcpus[0], guest_set_words, 0, 0, 0);
+	for (page = 0; page < NR_PAGES; page++) {
+		slot.hva[page * (SZ_4K / 8)] = SHARED_WORD + page;
+		state[page] = IS_PRIVATE;
+	}
+}
+
+static void race(const char *what, void (*fn)(uint32_t *seed), const struct runner *how)
+{
+	unsigned long rounds = 0, exits = 0, conversions = 0;
+	struct runner runners[NR_VCPUS];
+	const char *failure = NULL;
+	struct timespec start;
+	pthread_t other;
+	uint32_t seed = 1;
+	uint64_t bad = 0;
+	int i;
+
+	prepare_words();
+	*guest_var(vm, holes) = fn == punch_one;
+	stop = false;
+	for (i = 0; i < NR_VCPUS; i++) {
+		runners[i] = *how;
+		runners[i].vcpu = vcpus[i];
+		pthread_create(&runners[i].thread, NULL, run_vcpu, &runners[i]);
+	}
+	if (fn)
+		pthread_create(&other, NULL, repeat, fn);
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (timespec_to_ns(timespec_elapsed(start)) < duration_ms * 1000000ll) {
+		convert(&seed);
+		conversions++;
+		/* Leave time to the vCPUs. */
+		usleep(next_random(&seed) % 500);
+	}
+
+	stop = true;
+	if (fn)
+		pthread_join(other, NULL);
+	for (i = 0; i < NR_VCPUS; i++) {
+		pthread_join(runners[i].thread, NULL);
+		rounds += runners[i].rounds;
+		exits += runners[i].exits;
+		bad = bad ?: runners[i].bad;
+		failure = failure ?: runners[i].failure;
+	}
+
+	printf("# %lu conversions, %lu accesses, %lu exits\n", conversions, rounds * NR_ACCESSES,
+	       exits);
+	check(!failure, "%s: no exit that is not due%s%s", what, failure ? ": " : "", failure ?: "");
+	check((bad & 15) != 1, "%s: no page has the other's content (page %lu)", what, bad >> 4);
+	check((bad & 15) != 2, "%s: no write is lost (page %lu)", what, bad >> 4);
+	check((bad & 15) != 3, "%s: no garbage is read (page %lu, 0x%lx)", what, bad >> 4,
+	      *guest_var(vm, garbage));
+}
+
+/* What happens to shared memory is nothing to private pages that are mapped. */
+static void test_notifier(void)
+{
+	uint64_t maps;
+
+	prepare_words();
+	guest_call(vcpus[0], guest_touch_4k, PRIVATE_GPA, SLOT_SIZE, 0);
+	maps = vm_get_stat(vm, "private_maps_4k") + vm_get_stat(vm, "private_maps_2m");
+	madvise(slot.hva, SLOT_SIZE, MADV_DONTNEED);
+	mprotect(slot.hva, SLOT_SIZE, PROT_NONE);
+	mprotect(slot.hva, SLOT_SIZE, PROT_READ | PROT_WRITE);
+	madvise(slot.hva, SLOT_SIZE, MADV_PAGEOUT);
+	guest_call(vcpus[0], guest_touch_4k, PRIVATE_GPA, SLOT_SIZE, 0);
+	maps -= vm_get_stat(vm, "private_maps_4k") + vm_get_stat(vm, "private_maps_2m");
+	check(!maps, "unmapping shared memory in the host leaves private pages mapped");
+}
+
+int main(int argc, char *argv[])
+{
+	const struct runner strict = {};
+	const struct runner losing = { .may_lose = true };
+	const struct runner slotless = { .may_lose = true, .slot_may_be_gone = true };
+	const struct runner hostless = { .host_may_be_gone = true };
+
+	if (argc > 1)
+		duration_ms = atoi(argv[1]);
+	if (!duration_ms)
+		ksft_exit_fail_msg("usage: %s [milliseconds for each race]\n", argv[0]);
+
+	require_private_mem();
+	exact = read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0;
+	vm = private_vm_create(NR_VCPUS + 1, vcpus);
+	private_slot_add(&slot, vm, 1, PRIVATE_GPA, SLOT_SIZE);
+
+	race("accesses", NULL, &strict);
+	race("pre-faults", pre_fault_one, &strict);
+	race("holes", punch_one, &losing);
+	race("slot replaced", replace_slot_one, &slotless);
+	race("shared memory unmapped", unmap_one, &hostless);
+	if (exact)
+		test_notifier();
+
+	private_slot_remove(&slot);
+	kvm_vm_free(vm);
+	return check_finish();
+}
