@@ -17,7 +17,7 @@ from . import base, compose
 from .gitcmd import Git, clean_env
 from .ui import QueueError
 
-_WARNING = re.compile(r"^(?P<file>[^\s:]+):\d+(?::\d+)?: (?P<text>(?:warning|error): .*)$", re.M)
+_WARNING = re.compile(r"^(?P<file>[^\s:]+):\d+(?::\d+)?: (?P<text>warning: .*)$", re.M)
 
 
 class Builder:
@@ -38,8 +38,12 @@ class Builder:
             raise QueueError("lab/bisect-build --key failed")
         return hashlib.sha256(done.stdout).hexdigest()[:12]
 
+    def log_of(self, name, commit):
+        return self.dir / f"{name}-{commit[:12]}.log"
+
     def build(self, log):
-        with open(log, "wb") as out:
+        """The log grows: what a stopped attempt built is not built, nor warned of, again."""
+        with open(log, "ab") as out:
             done = subprocess.run([str(self.script), self.layout.tree, str(self.source), str(self.dir / "obj"),
                                    str(self.jobs)], stdout=out, stderr=subprocess.STDOUT,
                                   env=clean_env(), check=False)
@@ -74,7 +78,7 @@ def _build_base(layout, git, builder, key, steps):
         return {tuple(w) for w in json.loads(stamp.read_text())}
     with steps.step("bisect: build the base, for its own warnings"):
         prepare_source(layout, git, builder, base_id)
-        log = builder.dir / "base.log"
+        log = builder.log_of("base", base_id)
         if builder.build(log):
             raise QueueError(f"the base does not build, see {log.relative_to(layout.root)}")
         known = builder.warnings(log)
@@ -107,7 +111,7 @@ def bisect(layout, steps, first=None, jobs=3):
     for number, (patch, commit) in enumerate(todo, 1):
         start = time.monotonic()
         prepare_source(layout, git, builder, commit)
-        log = builder.dir / f"{patch.slug}.log"
+        log = builder.log_of(patch.slug, commit)
         code = builder.build(log)
         fresh = sorted(builder.warnings(log) - known)
         verdict = "does not build" if code else f"{len(fresh)} new warnings" if fresh else "ok"

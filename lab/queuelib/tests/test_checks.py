@@ -133,8 +133,12 @@ class Checks(QueueCase):
         self.assertEqual(code, 1)
         self.assertIn("kvm-noisy: virt/kvm/main.c: warning: a new one", text)
         self.assertNotIn("an old one", text)
-        self.assertIn("kvm-broken: see work/build/bisect-linux/kvm-broken.log", text)
+        self.assertIn("kvm-broken: see work/build/bisect-linux/kvm-broken-", text)
         self.assertEqual(self.built(), ["KVM: Noisy", "KVM: Broken"])
+        path = self.root / "lab/bisect-build"
+        path.write_text(BUILD.replace("grep -q noisy", "false"))
+        self.assertIn("kvm-noisy: virt/kvm/main.c: warning: a new one", self.text_of(bisect.bisect)[1])
+        self.built()
         self.text_of(bisect.bisect, "kvm-broken")
         self.assertEqual(self.built(), ["KVM: Broken"])
         put(self.root, {"lab/key": "2"})
