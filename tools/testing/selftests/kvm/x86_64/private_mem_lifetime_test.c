@@ -69,11 +69,12 @@ static void compare(const char *after, const struct left *before, bool verbose)
 	}
 
 	if (verbose)
-		printf("# refs %ld unevictable %ld -> %ld, page tables %ld -> %ld, vcpus %ld -> %ld\n",
+		printf("# references %ld, pages %ld -> %ld, tables %ld -> %ld, vCPUs %ld -> %ld\n",
 		       now.vendor_refs, before->unevictable, now.unevictable,
 		       before->page_tables, now.page_tables, before->vcpus, now.vcpus);
 	check(same(now.vendor_refs, before->vendor_refs, 0) &&
-	      same(now.kvm_refs, before->kvm_refs, 0), "%s: no reference to a module is left", after);
+	      same(now.kvm_refs, before->kvm_refs, 0),
+	      "%s: no reference to a module is left", after);
 	check(same(now.unevictable, before->unevictable, 0), "%s: no private page is left", after);
 	check(same(now.page_tables, before->page_tables, 0), "%s: no page table is left", after);
 	/* A slab counts the objects that CPUs keep for themselves. */
@@ -217,7 +218,7 @@ static void test_file_outlives(int kvm_fd)
 }
 
 /* Below, vCPUs write to and read from private memory until they are stopped. */
-static volatile bool stop;
+static bool stop;
 static struct private_slot slot;
 
 struct runner {
@@ -248,7 +249,7 @@ static void *run_vcpu(void *arg)
 	uint64_t bad, offset = vcpu->id * 8;
 	int r;
 
-	while (!stop && !runner->failure) {
+	while (!READ_ONCE(stop) && !runner->failure) {
 		r = __guest_call(vcpu, guest_write_and_read, slot.gpa + offset, slot.size,
 				 VALUE + (offset << 32));
 		while (r || !guest_returned(vcpu, &bad)) {
@@ -256,7 +257,7 @@ static void *run_vcpu(void *arg)
 			if (r && (errno != EFAULT ||
 				  vcpu->run->exit_reason != KVM_EXIT_MEMORY_FAULT ||
 				  vcpu->run->memory_fault.flags != KVM_MEMORY_EXIT_FLAG_PRIVATE)) {
-				runner->failure = "KVM_RUN fails, but not with a private memory fault";
+				runner->failure = "KVM_RUN fails with another fault";
 				return NULL;
 			}
 			if (!r) {
@@ -264,7 +265,7 @@ static void *run_vcpu(void *arg)
 				return NULL;
 			}
 			runner->faults++;
-			if (stop)
+			if (READ_ONCE(stop))
 				return NULL;
 			r = __guest_resume(vcpu);
 		}
@@ -279,7 +280,7 @@ static void runners_start(struct runner *runners, struct kvm_vcpu **vcpus, int n
 {
 	int i;
 
-	stop = false;
+	WRITE_ONCE(stop, false);
 	for (i = 0; i < nr; i++) {
 		runners[i] = (struct runner) { .vcpu = vcpus[i] };
 		pthread_create(&runners[i].thread, NULL, run_vcpu, &runners[i]);
@@ -292,7 +293,7 @@ static void runners_stop(struct runner *runners, int nr, const char *what)
 	const char *failure = NULL;
 	int i;
 
-	stop = true;
+	WRITE_ONCE(stop, true);
 	for (i = 0; i < nr; i++) {
 		pthread_join(runners[i].thread, NULL);
 		faults += runners[i].faults;
@@ -397,7 +398,8 @@ static void test_all_at_once(void)
 		waitpid(pid, &status, 0);
 		bad += WIFEXITED(status) ? WEXITSTATUS(status) != 0 : WTERMSIG(status) != SIGKILL;
 	}
-	check(!bad, "%d processes end while vCPUs fault, the file closes and the slot goes", nr_rounds);
+	check(!bad, "%d processes end while vCPUs fault, the file closes and the slot goes",
+	      nr_rounds);
 	compare("processes that ended", &before, false);
 }
 

@@ -33,7 +33,7 @@ static bool holes;
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS + 1];
 static struct private_slot slot;
-static volatile bool stop;
+static bool stop;
 static bool exact;
 static unsigned int duration_ms = 1000;
 
@@ -138,7 +138,7 @@ static void *run_vcpu(void *arg)
 	uint32_t seed = vcpu->id + 1;
 	int r;
 
-	while (!stop && !runner->failure && !runner->bad) {
+	while (!READ_ONCE(stop) && !runner->failure && !runner->bad) {
 		r = __guest_call(vcpu, guest_access_randomly, next_random(&seed), vcpu->id + 1,
 				 runner->may_lose);
 		while (r || !guest_returned(vcpu, &runner->bad)) {
@@ -231,7 +231,7 @@ static void *repeat(void *arg)
 	void (*fn)(uint32_t *seed) = arg;
 	uint32_t seed = 7;
 
-	while (!stop) {
+	while (!READ_ONCE(stop)) {
 		fn(&seed);
 		usleep(next_random(&seed) % 500);
 	}
@@ -264,7 +264,7 @@ static void race(const char *what, void (*fn)(uint32_t *seed), const struct runn
 
 	prepare_words();
 	*guest_var(vm, holes) = fn == punch_one;
-	stop = false;
+	WRITE_ONCE(stop, false);
 	for (i = 0; i < NR_VCPUS; i++) {
 		runners[i] = *how;
 		runners[i].vcpu = vcpus[i];
@@ -281,7 +281,7 @@ static void race(const char *what, void (*fn)(uint32_t *seed), const struct runn
 		usleep(next_random(&seed) % 500);
 	}
 
-	stop = true;
+	WRITE_ONCE(stop, true);
 	if (fn)
 		pthread_join(other, NULL);
 	for (i = 0; i < NR_VCPUS; i++) {
@@ -294,7 +294,8 @@ static void race(const char *what, void (*fn)(uint32_t *seed), const struct runn
 
 	printf("# %lu conversions, %lu accesses, %lu exits\n", conversions, rounds * NR_ACCESSES,
 	       exits);
-	check(!failure, "%s: no exit that is not due%s%s", what, failure ? ": " : "", failure ?: "");
+	check(!failure, "%s: no exit that is not due%s%s", what, failure ? ": " : "",
+	      failure ?: "");
 	check((bad & 15) != 1, "%s: no page has the other's content (page %lu)", what, bad >> 4);
 	check((bad & 15) != 2, "%s: no write is lost (page %lu)", what, bad >> 4);
 	check((bad & 15) != 3, "%s: no garbage is read (page %lu, 0x%lx)", what, bad >> 4,

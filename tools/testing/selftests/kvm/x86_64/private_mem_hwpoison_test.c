@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What can go wrong with a private page: its memory fails, it can't be given to
+ * the guest, or it can't be taken back.
+ *
+ * A memory failure is injected with the module hwpoison_inject, the failure of a
+ * function with CONFIG_FAIL_FUNCTION.  A part whose means are missing is skipped,
+ * and so is the test if none is left.
+ */
+#define _GNU_SOURCE /* for program_invocation_name */
+#include <signal.h>
+#include <sys/mount.h>
+
+#include "private_mem.h"
+#include "processor.h"
+
+#define TRACING		"/sys/kernel/tracing/"
+#define DEBUGFS		"/sys/kernel/debug/"
+#define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
+#define FAIL_FUNCTION	DEBUGFS "fail_function/"
+#define LEAKED		"/sys/module/kvm/parameters/gmem_leaked_pages"
+#define VALUE		0x1020000000000000ul
+#define SLOT_SIZE	(2 * SZ_2M)
+
+#ifndef EHWPOISON
+#define EHWPOISON	133
+#endif
+
+static struct kvm_vm *vm;
+static struct kvm_vcpu *vcpu;
+static struct private_slot slot;
+static sig_atomic_t nr_signals;
+
+static void count_signal(int sig)
+{
+	nr_signals++;
+}
+
+static void setup(void)
+{
+	vm = private_vm_create(1, &vcpu);
+	private_slot_add(&slot, vm, 1, PRIVATE_GPA, SLOT_SIZE);
+	set_private(vm->fd, slot.gpa, slot.size, true);
+}
+
+static void teardown(void)
+{
+	private_slot_remove(&slot);
+	kvm_vm_free(vm);
+}
+
+/* The pfn behind @offset of the slot, by the trace of the fault; 0 if unknown. */
+static uint64_t find_pfn(uint64_t offset)
+{
+	static const char format[] =
+		"kvm_private_fault: vcpu %*d gfn 0x%lx pfn 0x%lx error_code 0x%*x level %d";
+	uint64_t gfn = (slot.gpa + offset) / SZ_4K, got, pfn, found = 0;
+	char line[512], *text;
+	int level;
+	FILE *f;
+
+	/* Map it anew. */
+	set_private(vm->fd, slot.gpa, SLOT_SIZE, false);
+	set_private(vm->fd, slot.gpa, SLOT_SIZE, true);
+	fclose(fopen(TRACING "trace", "w"));
+	if (!write_string(TRACING "events/kvm/kvm_private_fault/enable", "1"))
+		return 0;
+	guest_call(vcpu, guest_read, slot.gpa + offset, 0, 0);
+	write_string(TRACING "events/kvm/kvm_private_fault/enable", "0");
+
+	f = fopen(TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		text = strstr(line, "kvm_private_fault: ");
+		if (!text || sscanf(text, format, &got, &pfn, &level) != 3)
+			continue;
+		/* The pfn of a huge page is that of its first page. */
+		if (got == gfn)
+			found = level == PG_LEVEL_2M ? (pfn & -512ul) | (gfn & 511) : pfn;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* KVM_RUN fails with @err, and says that it's about the private page at @gpa. */
+static bool fails_with(uint64_t gpa, int err)
+{
+	int r = __guest_call(vcpu, guest_read, gpa, 0, 0);
+	bool ok = r == -1 && errno == err && is_memory_fault(vcpu, gpa, true);
+
+	if (!ok)
+		printf("# KVM_RUN gives %d, errno %d, exit reason %u\n", r, r ? errno : 0,
+		       vcpu->run->exit_reason);
+	return ok;
+}
+
+/* Let the guest finish a read that failed. */
+static uint64_t finish_read(void)
+{
+	uint64_t value = ~0ul;
+	int r = __guest_resume(vcpu);
+
+	TEST_ASSERT(!r && guest_returned(vcpu, &value), "the guest can't go on, errno %d", errno);
+	return value;
+}
+
+static bool intact(uint64_t offset, uint64_t size)
+{
+	return !guest_call(vcpu, guest_count_other, slot.gpa + offset, size, VALUE);
+}
+
+static void poison(uint64_t offset, const char *what)
+{
+	struct kvm_pre_fault_memory range = { .gpa = slot.gpa + offset, .size = SZ_4K };
+	long corrupted = read_keyed("/proc/meminfo", "HardwareCorrupted");
+	uint64_t pfn = find_pfn(offset), block = offset & -SZ_2M, end = block + SZ_2M;
+
+	check(pfn, "%s: the trace tells the pfn", what);
+	if (!pfn)
+		return;
+
+	/* The kernel says EBUSY: the page is isolated, but still in the file. */
+	check(write_string(CORRUPT_PFN, "0x%lx", pfn) || errno == EBUSY,
+	      "%s: pfn 0x%lx is corrupted", what, pfn);
+	check(read_keyed("/proc/meminfo", "HardwareCorrupted") == corrupted + 4,
+	      "%s: one page is counted as corrupted", what);
+
+	check(fails_with(slot.gpa + offset, EHWPOISON), "%s: KVM_RUN fails with EHWPOISON", what);
+	check_errno(__pre_fault(vcpu->fd, &range), EHWPOISON, "%s: pre-fault", what);
+	check(fails_with(slot.gpa + offset, EHWPOISON), "%s: and again", what);
+
+	/* A conversion there and back is no cure; punching it out is. */
+	set_private(vm->fd, slot.gpa + offset, SZ_4K, false);
+	finish_read();
+	set_private(vm->fd, slot.gpa + offset, SZ_4K, true);
+	check(fails_with(slot.gpa + offset, EHWPOISON), "%s: after a conversion", what);
+
+	gmem_punch(slot.gmem_fd, offset, SZ_4K);
+	check(finish_read() == 0, "%s: a fresh page when it's punched out", what);
+	check(intact(block, offset - block) && intact(offset + SZ_4K, end - offset - SZ_4K),
+	      "%s: its neighbours are intact", what);
+	guest_call(vcpu, guest_fill, slot.gpa + block, SZ_2M, VALUE);
+	check(find_pfn(offset) != pfn, "%s: its frame is not used again", what);
+	check(intact(block, SZ_2M), "%s: the guest can use all of the block", what);
+}
+
+static bool test_memory_failure(void)
+{
+	if (access(CORRUPT_PFN, W_OK) && system("modprobe hwpoison-inject 2>/dev/null"))
+		printf("# modprobe hwpoison-inject failed\n");
+	if (access(CORRUPT_PFN, W_OK) || access(TRACING "trace", W_OK)) {
+		printf("# memory failure: skipped, no CONFIG_HWPOISON_INJECT or no tracefs\n");
+		return false;
+	}
+
+	signal(SIGBUS, count_signal);
+	setup();
+	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
+	poison(7 * SZ_4K, "memory failure in a block");
+	poison(SZ_2M, "memory failure at the start of a block");
+
+	/* The same in small pages. */
+	gmem_punch(slot.gmem_fd, 0, SZ_2M);
+	set_private(vm->fd, slot.gpa, SZ_4K, false);
+	guest_call(vcpu, guest_fill, slot.gpa + SZ_4K, SZ_2M - SZ_4K, VALUE);
+	set_private(vm->fd, slot.gpa, SZ_4K, true);
+	guest_call(vcpu, guest_fill, slot.gpa, SZ_4K, VALUE);
+	poison(9 * SZ_4K, "memory failure in a small page");
+
+	check(!READ_ONCE(nr_signals), "nobody is signalled");
+	check(read_number(LEAKED) == 0, "a page that failed isn't one that is leaked");
+	teardown();
+	check(1, "the VM ends");
+	return true;
+}
+
+/* Have @function return @value, for the next @times calls or, if -1, for all. */
+static bool inject(const char *function, long value, int times)
+{
+	char retval[128];
+
+	snprintf(retval, sizeof(retval), FAIL_FUNCTION "%s/retval", function);
+	return write_string(FAIL_FUNCTION "inject", "%s", function) &&
+	       write_string(retval, "0x%lx", value) &&
+	       write_string(FAIL_FUNCTION "probability", "100") &&
+	       write_string(FAIL_FUNCTION "interval", "0") &&
+	       write_string(FAIL_FUNCTION "verbose", "0") &&
+	       write_string(FAIL_FUNCTION "times", "%d", times);
+}
+
+static void inject_nothing(void)
+{
+	write_string(FAIL_FUNCTION "times", "0");
+	write_string(FAIL_FUNCTION "inject", "\n");
+}
+
+static void test_prepare_fails(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA + SZ_2M, .size = SZ_4K };
+	uint64_t maps;
+
+	setup();
+	TEST_ASSERT(inject("kvm_sw_prepare", -ENOSPC, -1), "inject");
+	check(fails_with(slot.gpa, ENOSPC), "prepare fails: KVM_RUN fails with its errno");
+	check(fails_with(slot.gpa, ENOSPC), "prepare fails: and again");
+	check_errno(__pre_fault(vcpu->fd, &range), ENOSPC, "prepare fails: pre-fault");
+	maps = vm_get_stat(vm, "private_maps_4k") + vm_get_stat(vm, "private_maps_2m");
+	check(!maps, "prepare fails: nothing is mapped");
+
+	inject_nothing();
+	check(finish_read() == 0, "prepare works again: the guest goes on");
+	check(vm_get_stat(vm, "private_maps_2m") == 1, "prepare works again: the block is mapped");
+	check_errno(__pre_fault(vcpu->fd, &range), 0, "prepare works again: pre-fault");
+
+	/* What isn't recorded as prepared is prepared again, after a hole as well. */
+	gmem_punch(slot.gmem_fd, 0, SZ_4K);
+	TEST_ASSERT(inject("kvm_sw_prepare", -EIO, 1), "inject");
+	check(fails_with(slot.gpa, EIO), "prepare fails in a hole");
+	check(finish_read() == 0, "prepare works again in a hole");
+	inject_nothing();
+	teardown();
+}
+
+static void check_leak(uint64_t offset, uint64_t size, long nr, const char *what)
+{
+	long leaked = read_number(LEAKED);
+
+	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
+	TEST_ASSERT(inject("kvm_sw_reclaim", 0, nr < 0 ? -1 : 1), "inject");
+	gmem_punch(slot.gmem_fd, offset, size);
+	inject_nothing();
+	leaked = read_number(LEAKED) - leaked;
+	check(leaked == labs(nr), "%s: %ld pages are leaked, expected %ld", what, leaked, labs(nr));
+	check(!guest_call(vcpu, guest_count_other, slot.gpa + offset, size, 0),
+	      "%s: the guest has zeroes there", what);
+}
+
+static void test_reclaim_fails(void)
+{
+	long leaked;
+
+	setup();
+	check_leak(0, SZ_2M, 512, "reclaim of a block fails");
+	check_leak(SZ_2M + 5 * SZ_4K, SZ_4K, 1, "reclaim of a page of a block fails");
+	check_leak(SZ_2M + 9 * SZ_4K, 4 * SZ_4K, -4, "reclaim of four pages fails");
+
+	leaked = read_number(LEAKED);
+	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
+	TEST_ASSERT(inject("kvm_sw_reclaim", 0, -1), "inject");
+	teardown();
+	inject_nothing();
+	leaked = read_number(LEAKED) - leaked;
+	check(leaked == SLOT_SIZE / SZ_4K, "reclaim fails: the VM ends, %ld pages are leaked", leaked);
+
+	leaked = read_number(LEAKED);
+	setup();
+	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
+	teardown();
+	check(leaked == read_number(LEAKED), "reclaim works again: nothing more is leaked");
+}
+
+static bool test_injection(void)
+{
+	if (access(FAIL_FUNCTION "inject", W_OK)) {
+		printf("# failing functions: skipped, no CONFIG_FAIL_FUNCTION\n");
+		return false;
+	}
+
+	test_prepare_fails();
+	test_reclaim_fails();
+	return true;
+}
+
+int main(int argc, char *argv[])
+{
+	bool tested;
+
+	require_private_mem();
+	__TEST_REQUIRE(read_number(LEAKED) >= 0, "no tracepoints and functions to rely on");
+	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
+	mount("tracefs", TRACING, "tracefs", 0, NULL);
+
+	tested = test_memory_failure();
+	tested |= test_injection();
+	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor CONFIG_FAIL_FUNCTION");
+	return check_finish();
+}
