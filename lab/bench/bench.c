@@ -399,6 +399,25 @@ static void long_ones(void)
 	attributes_unmapped("64g", 64 * GIB);
 }
 
+/* Not a measurement: trees of ranges with several levels, dropped with the VM or by one change. */
+static void many_ranges(void)
+{
+	struct vm vm;
+
+	for (uint64_t count = 8; count <= 32768; count *= 8) {
+		for (int whole = 0; whole < 2; whole++) {
+			vm_create(&vm);
+			for (uint64_t i = 0; i < count; i++)
+				vm_private(&vm, TIB + i * 2 * 4096, 4096);
+			if (whole)
+				vm_shared(&vm, TIB, count * 2 * 4096);
+			vm_destroy(&vm);
+			sleep(1);	/* what is freed after a grace period shall be */
+		}
+		printf("ok %" PRIu64 " ranges\n", count);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "short")) {
@@ -407,8 +426,10 @@ int main(int argc, char **argv)
 		long_ones();
 	} else if (argc == 2 && !strcmp(argv[1], "1t")) {
 		attributes_unmapped("1t", TIB);
+	} else if (argc == 2 && !strcmp(argv[1], "ranges")) {
+		many_ranges();
 	} else {
-		fprintf(stderr, "usage: bench short|long|1t\n");
+		fprintf(stderr, "usage: bench short|long|1t|ranges\n");
 		return 2;
 	}
 	return 0;
