@@ -28,9 +28,9 @@ lint: ## check both queues: files, claims, changelogs, checkpatch
 series: ## the mailable series in work/series, proven with git am
 	@$(QUEUE) series
 
-bisect: ## build every patch on its own; a second call builds what is new
+bisect: ## build every patch on its own; a second call builds what is new (QUICK=1: compile only)
 	@lab/deps build
-	@$(QUEUE) bisect
+	@$(QUEUE) bisect $(if $(QUICK),--quick)
 
 rebase: ## move to another base package (V=version, or the newest)
 	@$(QUEUE) rebase $(or $(V),newest)

@@ -23,11 +23,13 @@ _WARNING = re.compile(r"^(?P<file>[^\s:]+):\d+(?::\d+)?: (?P<text>warning: .*)$"
 class Builder:
     """Runs lab/bisect-build, which knows how a tree is configured and built."""
 
-    def __init__(self, layout, jobs):
+    def __init__(self, layout, jobs, quick=False):
         self.layout = layout
         self.jobs = jobs
-        self.dir = layout.work / "build" / f"bisect-{layout.tree}"
-        self.source = layout.work / "bisect" / layout.tree
+        self.mode = "quick" if quick else "full"
+        self.name = f"{layout.tree}-quick" if quick else layout.tree
+        self.dir = layout.work / "build" / f"bisect-{self.name}"
+        self.source = layout.work / "bisect" / self.name
         self.stamps = self.dir / "stamps"
         self.stamps.mkdir(parents=True, exist_ok=True)
         self.script = layout.root / "lab" / "bisect-build"
@@ -45,7 +47,7 @@ class Builder:
         """The log grows: what a stopped attempt built is not built, nor warned of, again."""
         with open(log, "ab") as out:
             done = subprocess.run([str(self.script), self.layout.tree, str(self.source), str(self.dir / "obj"),
-                                   str(self.jobs)], stdout=out, stderr=subprocess.STDOUT,
+                                   str(self.jobs), self.mode], stdout=out, stderr=subprocess.STDOUT,
                                   env=clean_env(), check=False)
         return done.returncode
 
@@ -55,7 +57,7 @@ class Builder:
         found = set()
         for match in _WARNING.finditer(text):
             name = match["file"].removeprefix(f"{self.source}/")
-            name = re.sub(r"^(\.\./)+", "", name).removeprefix(f"bisect/{self.layout.tree}/")
+            name = re.sub(r"^(\.\./)+", "", name).removeprefix(f"bisect/{self.name}/")
             found.add((name, match["text"]))
         return found
 
@@ -96,10 +98,13 @@ def _chosen(queue, commits, first):
     raise QueueError(f"bisect: no patch '{first}'")
 
 
-def bisect(layout, steps, first=None, jobs=3):
-    """Build what has no stamp yet. The exit code is 1 if anything failed."""
+def bisect(layout, steps, first=None, jobs=3, quick=False):
+    """Build what has no stamp yet. The exit code is 1 if anything failed.
+
+    'quick' compiles the touched directories only and links nothing.
+    """
     git, queue, _, commits = compose.compose(layout, lambda: base.ensure(layout, steps), steps)
-    builder = Builder(layout, jobs)
+    builder = Builder(layout, jobs, quick)
     key = builder.key()
     pairs = _chosen(queue, commits, first)
     todo = [(p, c) for p, c in pairs if not (builder.stamps / f"{c}-{key}.ok").exists()]
