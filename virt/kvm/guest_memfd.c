@@ -647,7 +647,6 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		folio_put(folio);
 	return r;
 }
-EXPORT_SYMBOL_GPL(kvm_gmem_get_pfn);
 
 /* Files pin @module, the vendor's part of KVM, as VMs do. */
 void kvm_gmem_init(struct module *module)

@@ -3,8 +3,6 @@
  * Types of VMs.  One row says what a type has and what it allows, and the rest
  * of KVM asks the row and not for the type.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include "mmu.h"
 #include "mmu/mmu_internal.h"
 #include "mmu/tdp_mmu.h"
@@ -56,7 +54,6 @@ const struct kvm_vm_type *kvm_vm_type_get(unsigned int type)
 {
 	return type < ARRAY_SIZE(vm_types) ? &vm_types[type] : NULL;
 }
-EXPORT_SYMBOL_GPL(kvm_vm_type_get);
 
 /*
  * KVM_CAP_VM_TYPES: a bit for each type that can be created now.
