@@ -52,8 +52,8 @@ const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm);
 /**
  * struct kvm_mem_attr_range - what is known of the attributes of a gfn
  * @attributes:	KVM_MEMORY_ATTRIBUTE_*
- * @first:	first gfn of the range around it that has the same attributes
- * @last:	last gfn, inclusive
+ * @first:	first of the gfns around it that are known to have the same
+ * @last:	last of them, inclusive
  */
 struct kvm_mem_attr_range {
 	u64 attributes;
@@ -91,9 +91,13 @@ bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 
 static inline bool kvm_mem_is_private(struct kvm *kvm, gfn_t gfn)
 {
-	return kvm_arch_has_private_mem(kvm) &&
-	       xa_to_value(mtree_load(&kvm->mem_attributes, gfn)) &
-	       KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	struct kvm_mem_attr_range range;
+
+	if (!kvm_arch_has_private_mem(kvm))
+		return false;
+
+	kvm_mem_attributes_lookup(kvm, gfn, &range);
+	return range.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE;
 }
 #else
 static inline void kvm_mem_attributes_init(struct kvm *kvm) { }

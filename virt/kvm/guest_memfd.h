@@ -57,6 +57,9 @@ struct kvm_gmem_view {
  * @prepared:	the page is the guest's
  * @punched:	the page was punched out of a large folio, which stays whole: the
  *		page is zero, and the folio goes when all of it is punched
+ * @lost:	the page was punched out of a large folio and could not be taken
+ *		back: nobody may touch it, and the range works again when the folio
+ *		is gone
  *
  * The bits of a page change with its folio locked; folios of one chunk may be
  * locked at once, hence atomically.
@@ -64,6 +67,7 @@ struct kvm_gmem_view {
 struct kvm_gmem_chunk {
 	DECLARE_BITMAP(prepared, KVM_GMEM_CHUNK_PAGES);
 	DECLARE_BITMAP(punched, KVM_GMEM_CHUNK_PAGES);
+	DECLARE_BITMAP(lost, KVM_GMEM_CHUNK_PAGES);
 };
 
 static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)

@@ -54,14 +54,6 @@ static struct folio *kvm_gmem_alloc_folio(struct inode *inode, pgoff_t index,
 	return filemap_alloc_folio(gfp, order);
 }
 
-static void kvm_gmem_clear_pages(struct folio *folio, pgoff_t start, unsigned long nr)
-{
-	while (nr--) {
-		clear_highpage(folio_file_page(folio, start++));
-		cond_resched();
-	}
-}
-
 /* Add a new folio.  Returns it locked, or an error: -EEXIST if another is there. */
 static struct folio *kvm_gmem_add_folio(struct inode *inode, pgoff_t index,
 					unsigned int order)
@@ -203,7 +195,7 @@ static int kvm_gmem_prepare_chunk(struct inode *inode, struct kvm *kvm, gfn_t gf
  * @order:	in: how much may be prepared at once, out: how much is prepared
  *		around the page now, and can be mapped at once
  *
- * Returns 0, or an errno with nothing changed.
+ * Returns 0, or an errno with nothing changed: -EHWPOISON if the page is lost.
  */
 int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 		     struct folio *folio, pgoff_t index, unsigned int *order)
@@ -219,6 +211,11 @@ int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 		return 0;
 
 	chunk = entry;
+	if (chunk && test_bit(bit, chunk->lost))
+		return -EHWPOISON;
+	if (chunk && !bitmap_empty(chunk->lost, KVM_GMEM_CHUNK_PAGES))
+		*order = 0;
+
 	if (!gi->ops || !gi->ops->prepare)
 		goto resurrect;
 
@@ -257,7 +254,8 @@ static void kvm_gmem_leak(struct folio *folio, unsigned int order)
 	spin_unlock(&gmem_leaked_lock);
 }
 
-static void kvm_gmem_reclaim_pages(struct inode *inode, struct folio *folio,
+/* Returns false if the pages are lost, and leaked. */
+static bool kvm_gmem_reclaim_pages(struct inode *inode, struct folio *folio,
 				   pgoff_t index, unsigned int order)
 {
 	const struct kvm_private_mem_ops *ops = to_gmem_inode(inode)->ops;
@@ -267,6 +265,7 @@ static void kvm_gmem_reclaim_pages(struct inode *inode, struct folio *folio,
 	trace_kvm_gmem_reclaim(inode->i_ino, index, pfn, order, ok);
 	if (!ok)
 		kvm_gmem_leak(folio, order);
+	return ok;
 }
 
 /* Take back what is the guest's in [@start, @end) of a locked folio. */
@@ -276,6 +275,7 @@ static void kvm_gmem_reclaim_folio(struct inode *inode, struct folio *folio,
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	unsigned long nr = start >> KVM_GMEM_MAX_ORDER;
 	struct kvm_gmem_chunk *chunk = xa_load(&gi->chunks, nr);
+	unsigned int bit;
 	pgoff_t index;
 
 	if (!chunk)
@@ -288,9 +288,28 @@ static void kvm_gmem_reclaim_folio(struct inode *inode, struct folio *folio,
 	}
 
 	chunk = kvm_gmem_get_chunk(gi, start, GFP_KERNEL | __GFP_NOFAIL);
-	for (index = start; index < end; index++)
-		if (test_and_clear_bit(index % KVM_GMEM_CHUNK_PAGES, chunk->prepared))
-			kvm_gmem_reclaim_pages(inode, folio, index, 0);
+	for (index = start; index < end; index++) {
+		bit = index % KVM_GMEM_CHUNK_PAGES;
+		if (test_and_clear_bit(bit, chunk->prepared) &&
+		    !kvm_gmem_reclaim_pages(inode, folio, index, 0) &&
+		    folio_test_large(folio))
+			set_bit(bit, chunk->lost);
+	}
+}
+
+/* Zero [@start, @end), but for pages whose access would harm the host. */
+static void kvm_gmem_clear_pages(struct folio *folio, struct kvm_gmem_chunk *chunk,
+				 pgoff_t start, pgoff_t end)
+{
+	struct page *page;
+	pgoff_t index;
+
+	for (index = start; index < end; index++) {
+		page = folio_file_page(folio, index);
+		if (!PageHWPoison(page) && !test_bit(index % KVM_GMEM_CHUNK_PAGES, chunk->lost))
+			clear_highpage(page);
+		cond_resched();
+	}
 }
 
 /*
@@ -308,7 +327,7 @@ static bool kvm_gmem_punch_part(struct inode *inode, struct folio *folio,
 	if (bitmap_full(chunk->punched, KVM_GMEM_CHUNK_PAGES))
 		return true;
 
-	kvm_gmem_clear_pages(folio, start, end - start);
+	kvm_gmem_clear_pages(folio, chunk, start, end);
 	return false;
 }
 

@@ -2,16 +2,21 @@
 /*
  * Memory attributes: which gfns of a VM are private.
  *
- * The attributes are stored as ranges in a maple tree, and neighbours that have
- * the same attributes are one entry.  What has no attribute has no entry.  So a
- * change costs as much for 1 TiB as for 4 KiB, apart from the SPTEs that have
- * to go, and a lookup tells how far the answer holds, which is what decides if
- * a huge page may be mapped.
+ * They are stored in a maple tree, as ranges and as chunks.  The gfns of a range
+ * all have the same attributes; what has none has no entry.  A chunk is as many
+ * gfns as a huge page has, of which some are private, and has a bitmap.  Ranges
+ * begin and end where chunks do.  So a change costs as much for 1 TiB as for
+ * 2 MiB, apart from the SPTEs that have to go, that of a page in a chunk is one
+ * of a bit, and a lookup tells if a huge page may be mapped.
  *
- * The tree is changed under kvm->slots_lock, and in the same critical section
- * of kvm->mmu_lock that ends the invalidation of the range: a fault that has
- * read the old attributes finds the sequence count changed.  It is read under
- * RCU alone.
+ * A chunk whose gfns have become all the same stays for a while, as they often
+ * differ again soon.  It becomes part of a range when something beside it makes
+ * the tree change.
+ *
+ * The tree is written under kvm->slots_lock, and read under RCU alone.  What it
+ * says about a gfn changes in the critical section of kvm->mmu_lock that ends
+ * the invalidation of the gfn: a fault that has read the old attributes finds
+ * the sequence count changed.
  */
 #include <linux/kvm_host.h>
 
@@ -20,23 +25,70 @@
 
 #include "kvm_mm.h"
 
+#define KVM_MEM_CHUNK_GFNS	(PMD_SIZE / PAGE_SIZE)
+
+/* An entry of the tree that is no range; @next when it's not in the tree any more. */
+struct kvm_mem_chunk {
+	DECLARE_BITMAP(private, KVM_MEM_CHUNK_GFNS);
+	union {
+		struct rcu_head rcu;
+		struct kvm_mem_chunk *next;
+	};
+};
+
+/* The part of a change that is not a whole chunk; nothing if there's no chunk. */
+struct kvm_mem_part {
+	struct kvm_mem_chunk *chunk;
+	unsigned int first;
+	unsigned int nr;
+};
+
+/**
+ * struct kvm_mem_change - a change for which memory is reserved
+ * @start:	first gfn
+ * @end:	gfn after the last
+ * @entry:	of the ranges that have the new attributes
+ * @head:	what comes before the first whole chunk, or all of it
+ * @tail:	what comes after the last whole chunk
+ * @has_range:	there are whole chunks
+ * @new_entries: the tree has other entries than before, or is going to
+ * @mas:	set to the whole chunks, with the nodes for storing a range
+ * @dropped:	chunks that the range replaces
+ */
+struct kvm_mem_change {
+	gfn_t start;
+	gfn_t end;
+	void *entry;
+	struct kvm_mem_part head;
+	struct kvm_mem_part tail;
+	bool has_range;
+	bool new_entries;
+	struct ma_state mas;
+	struct kvm_mem_chunk *dropped;
+};
+
 /* Let lockdep check that writers of the tree hold slots_lock. */
 void kvm_mem_attributes_init(struct kvm *kvm)
 {
 	mt_init_flags(&kvm->mem_attributes, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&kvm->mem_attributes, &kvm->slots_lock);
-	kvm->mem_attributes_mas = (struct ma_state) {
-		.tree = &kvm->mem_attributes,
-		.node = MAS_START,
-		.max = ULONG_MAX,
-	};
+}
+
+static bool kvm_mem_is_chunk(void *entry)
+{
+	return entry && !xa_is_value(entry);
 }
 
 /* Called when nobody else can reach @kvm. */
 void kvm_mem_attributes_destroy(struct kvm *kvm)
 {
+	unsigned long index = 0;
+	void *entry;
+
 	mutex_lock(&kvm->slots_lock);
-	mas_destroy(&kvm->mem_attributes_mas);
+	mt_for_each(&kvm->mem_attributes, entry, index, ULONG_MAX)
+		if (kvm_mem_is_chunk(entry))
+			kfree(entry);
 	__mt_destroy(&kvm->mem_attributes);
 	mutex_unlock(&kvm->slots_lock);
 }
@@ -50,21 +102,30 @@ u64 kvm_supported_mem_attributes(struct kvm *kvm)
 	return 0;
 }
 
-/* Find the entry or the gap at @mas->index and the range it spans. */
-static u64 kvm_mem_attributes_walk(struct ma_state *mas, gfn_t *first, gfn_t *last)
+/* @range is set to the whole chunk, which it stays if all gfns are the same. */
+static void kvm_mem_chunk_lookup(const struct kvm_mem_chunk *chunk, gfn_t gfn,
+				 struct kvm_mem_attr_range *range)
 {
-	void *entry = mas_walk(mas);
+	unsigned int bit = gfn % KVM_MEM_CHUNK_GFNS, next;
+	bool private = test_bit(bit, chunk->private);
 
-	*first = mas->index;
-	*last = mas->last;
-	return entry ? xa_to_value(entry) : 0;
+	range->attributes = private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
+	if (private ? bitmap_full(chunk->private, KVM_MEM_CHUNK_GFNS) :
+		      bitmap_empty(chunk->private, KVM_MEM_CHUNK_GFNS))
+		return;
+
+	next = private ? find_next_zero_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1) :
+			 find_next_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1);
+	range->first = gfn;
+	range->last = gfn - bit + next - 1;
 }
 
 /**
  * kvm_mem_attributes_lookup - read the attributes of a gfn
  * @kvm:	the VM
  * @gfn:	the gfn
- * @range:	set to its attributes and to how far they reach around it
+ * @range:	set to its attributes, and to gfns around it that have the same;
+ *		all those of the huge page that it is in, if they do
  *
  * No lock is needed.  To rely on the answer, read kvm->mmu_invalidate_seq
  * before, and compare it under mmu_lock.
@@ -73,9 +134,16 @@ void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
 			       struct kvm_mem_attr_range *range)
 {
 	MA_STATE(mas, &kvm->mem_attributes, gfn, gfn);
+	void *entry;
 
 	rcu_read_lock();
-	range->attributes = kvm_mem_attributes_walk(&mas, &range->first, &range->last);
+	entry = mas_walk(&mas);
+	range->first = mas.index;
+	range->last = mas.last;
+	if (kvm_mem_is_chunk(entry))
+		kvm_mem_chunk_lookup(entry, gfn, range);
+	else
+		range->attributes = entry ? xa_to_value(entry) : 0;
 	rcu_read_unlock();
 }
 
@@ -154,52 +222,204 @@ static void kvm_mem_invalidate_pfncaches(struct kvm *kvm, gfn_t start, gfn_t end
 	}
 }
 
-/*
- * Widen [@first, @last] by the neighbours that have @attributes already, so
- * that storing it leaves one entry.
- */
-static void kvm_mem_attributes_merge(struct kvm *kvm, u64 attributes,
-				     gfn_t *first, gfn_t *last)
+/* Widen [@first, @last], whole chunks, by the ranges beside it that have @entry. */
+static void kvm_mem_range_widen(struct kvm *kvm, void *entry, gfn_t *first, gfn_t *last)
 {
-	struct kvm_mem_attr_range range;
+	MA_STATE(mas, &kvm->mem_attributes, 0, 0);
 
 	if (*first > 0) {
-		kvm_mem_attributes_lookup(kvm, *first - 1, &range);
-		if (range.attributes == attributes)
-			*first = range.first;
+		mas_set(&mas, *first - 1);
+		if (mas_walk(&mas) == entry)
+			*first = mas.index;
 	}
 
 	if (*last < ULONG_MAX) {
-		kvm_mem_attributes_lookup(kvm, *last + 1, &range);
-		if (range.attributes == attributes)
-			*last = range.last;
+		mas_set(&mas, *last + 1);
+		if (mas_walk(&mas) == entry)
+			*last = mas.last;
 	}
+}
+
+/* Make a chunk whose gfns are all the same part of a range; may fail silently. */
+static void kvm_mem_chunk_collapse(struct kvm *kvm, gfn_t gfn)
+{
+	MA_STATE(mas, &kvm->mem_attributes, gfn, gfn);
+	struct kvm_mem_chunk *chunk = mas_walk(&mas);
+	gfn_t first = mas.index, last = mas.last;
+	void *entry = NULL;
+
+	if (!kvm_mem_is_chunk(chunk))
+		return;
+
+	if (bitmap_full(chunk->private, KVM_MEM_CHUNK_GFNS))
+		entry = xa_mk_value(KVM_MEMORY_ATTRIBUTE_PRIVATE);
+	else if (!bitmap_empty(chunk->private, KVM_MEM_CHUNK_GFNS))
+		return;
+
+	kvm_mem_range_widen(kvm, entry, &first, &last);
+	mas_set_range(&mas, first, last);
+	if (!mas_store_gfp(&mas, entry, GFP_KERNEL_ACCOUNT | __GFP_NOWARN))
+		kfree_rcu(chunk, rcu);
+}
+
+/* Replace a piece of a range, or of a gap, by a chunk that says the same. */
+static struct kvm_mem_chunk *kvm_mem_chunk_create(struct kvm *kvm, gfn_t first, bool private)
+{
+	MA_STATE(mas, &kvm->mem_attributes, first, first + KVM_MEM_CHUNK_GFNS - 1);
+	struct kvm_mem_chunk *chunk;
+
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return ERR_PTR(-ENOMEM);
+
+	if (private)
+		bitmap_fill(chunk->private, KVM_MEM_CHUNK_GFNS);
+	if (mas_store_gfp(&mas, chunk, GFP_KERNEL_ACCOUNT)) {
+		kfree(chunk);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	return chunk;
+}
+
+/* Reserve what the part [@start, @end) needs, which is in one chunk if not empty. */
+static int kvm_mem_part_reserve(struct kvm *kvm, struct kvm_mem_change *change,
+				struct kvm_mem_part *part, gfn_t start, gfn_t end)
+{
+	void *old;
+
+	if (start >= end)
+		return 0;
+
+	old = mtree_load(&kvm->mem_attributes, start);
+	if (old == change->entry)
+		return 0;
+
+	if (!kvm_mem_is_chunk(old)) {
+		old = kvm_mem_chunk_create(kvm, round_down(start, KVM_MEM_CHUNK_GFNS), old);
+		if (IS_ERR(old))
+			return PTR_ERR(old);
+		change->new_entries = true;
+	}
+
+	part->chunk = old;
+	part->first = start % KVM_MEM_CHUNK_GFNS;
+	part->nr = end - start;
+	return 0;
+}
+
+static void kvm_mem_part_store(struct kvm_mem_part *part, void *entry)
+{
+	if (!part->chunk)
+		return;
+
+	if (entry)
+		bitmap_set(part->chunk->private, part->first, part->nr);
+	else
+		bitmap_clear(part->chunk->private, part->first, part->nr);
+}
+
+/* The same for the range [@start, @end), whole chunks if not empty. */
+static int kvm_mem_range_reserve(struct kvm *kvm, struct kvm_mem_change *change,
+				 gfn_t start, gfn_t end)
+{
+	gfn_t first = start, last = end - 1;
+	unsigned long index = start;
+	struct kvm_mem_chunk *chunk;
+	int r;
+
+	if (start >= end)
+		return 0;
+
+	kvm_mem_range_widen(kvm, change->entry, &first, &last);
+	change->mas = (struct ma_state) {
+		.tree = &kvm->mem_attributes,
+		.index = first,
+		.last = last,
+		.node = MAS_START,
+		.max = ULONG_MAX,
+	};
+	r = mas_preallocate(&change->mas, change->entry, GFP_KERNEL_ACCOUNT);
+	if (r)
+		return r;
+
+	mt_for_each(&kvm->mem_attributes, chunk, index, end - 1) {
+		if (!kvm_mem_is_chunk(chunk))
+			continue;
+		chunk->next = change->dropped;
+		change->dropped = chunk;
+	}
+
+	change->has_range = true;
+	change->new_entries = true;
+	return 0;
+}
+
+/* Reserve what it takes; the tree may look different then, but says the same. */
+static int kvm_mem_change_reserve(struct kvm *kvm, struct kvm_mem_change *change)
+{
+	gfn_t first = round_up(change->start, KVM_MEM_CHUNK_GFNS);
+	gfn_t next = round_down(change->end, KVM_MEM_CHUNK_GFNS);
+	int r;
+
+	r = kvm_mem_part_reserve(kvm, change, &change->head,
+				 change->start, min(first, change->end));
+	if (!r)
+		r = kvm_mem_part_reserve(kvm, change, &change->tail,
+					 max(first, next), change->end);
+	return r ?: kvm_mem_range_reserve(kvm, change, first, next);
+}
+
+static void kvm_mem_change_store(struct kvm_mem_change *change)
+{
+	kvm_mem_part_store(&change->head, change->entry);
+	kvm_mem_part_store(&change->tail, change->entry);
+	if (change->has_range)
+		mas_store_prealloc(&change->mas, change->entry);
+}
+
+/* Clean up, also in the chunks at both ends of the change, and beside them. */
+static void kvm_mem_change_finish(struct kvm *kvm, struct kvm_mem_change *change)
+{
+	gfn_t first = round_down(change->start, KVM_MEM_CHUNK_GFNS);
+	gfn_t next = round_up(change->end, KVM_MEM_CHUNK_GFNS);
+	struct kvm_mem_chunk *chunk, *dropped = change->dropped;
+
+	while (dropped) {
+		chunk = dropped;
+		dropped = chunk->next;
+		kfree_rcu(chunk, rcu);
+	}
+
+	if (!change->new_entries)
+		return;
+
+	if (first > 0)
+		kvm_mem_chunk_collapse(kvm, first - 1);
+	kvm_mem_chunk_collapse(kvm, first);
+	kvm_mem_chunk_collapse(kvm, next - 1);
+	kvm_mem_chunk_collapse(kvm, next);
 }
 
 /* Set the attributes of [@start, @end), all or nothing.  Returns 0 or -ENOMEM. */
 static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 attributes)
 {
-	void *entry = attributes ? xa_mk_value(attributes) : NULL;
-	struct ma_state *mas = &kvm->mem_attributes_mas;
+	struct kvm_mem_change change = {
+		.start = start,
+		.end = end,
+		.entry = attributes ? xa_mk_value(attributes) : NULL,
+	};
 	struct kvm_mem_attr_range range;
-	gfn_t first = start, last = end - 1;
 	int r;
 
 	lockdep_assert_held(&kvm->slots_lock);
 
 	kvm_mem_attributes_lookup(kvm, start, &range);
-	if (range.attributes == attributes && range.last >= last)
+	if (range.attributes == attributes && range.last >= end - 1)
 		return 0;
 
-	kvm_mem_attributes_merge(kvm, attributes, &first, &last);
-
-	/*
-	 * Nothing may fail once the invalidation began.  The nodes are reserved
-	 * for the worst case, and those that were not needed stay for the next
-	 * change.
-	 */
-	mas_set_range(mas, first, last);
-	r = mas_preallocate(mas, entry, GFP_KERNEL_ACCOUNT);
+	/* Nothing may fail once the invalidation began. */
+	r = kvm_mem_change_reserve(kvm, &change);
 	if (r)
 		return r;
 
@@ -210,10 +430,11 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 	kvm_gfn_invalidate_begin(kvm, start, end);
 	if (kvm_mem_unmap(kvm, start, end))
 		kvm_flush_remote_tlbs(kvm);
-	mas_store(mas, entry);
+	kvm_mem_change_store(&change);
 	kvm_gfn_invalidate_end(kvm);
 	KVM_MMU_UNLOCK(kvm);
 
+	kvm_mem_change_finish(kvm, &change);
 	kvm_arch_mem_attributes_changed(kvm);
 	trace_kvm_mem_attributes_set(kvm, start, end, attributes);
 	return 0;

@@ -136,12 +136,42 @@ static int set_attributes(struct kunit *test, gfn_t first, gfn_t npages, u64 att
 	return kvm_vm_ioctl_set_mem_attributes(test->priv, &args);
 }
 
-static void expect_range(struct kunit *test, gfn_t gfn, u64 attributes, gfn_t first, gfn_t last)
+/* All of [@first, @last] has the attributes, and what is beside it has others. */
+static void expect_range(struct kunit *test, u64 attributes, gfn_t first, gfn_t last)
+{
+	struct kvm_mem_attr_range range;
+	gfn_t gfn = first;
+
+	for (;;) {
+		kvm_mem_attributes_lookup(test->priv, gfn, &range);
+		KUNIT_ASSERT_EQ(test, range.attributes, attributes);
+		KUNIT_ASSERT_LE(test, range.first, gfn);
+		KUNIT_ASSERT_GE(test, range.first, first);
+		KUNIT_ASSERT_GE(test, range.last, gfn);
+		KUNIT_ASSERT_LE(test, range.last, last);
+		KUNIT_ASSERT_EQ(test, kvm_mem_is_private(test->priv, gfn), !!attributes);
+		if (range.last == last)
+			break;
+		gfn = range.last + 1;
+	}
+
+	if (first > 0) {
+		kvm_mem_attributes_lookup(test->priv, first - 1, &range);
+		KUNIT_EXPECT_NE(test, range.attributes, attributes);
+	}
+	if (last < ULONG_MAX) {
+		kvm_mem_attributes_lookup(test->priv, last + 1, &range);
+		KUNIT_EXPECT_NE(test, range.attributes, attributes);
+	}
+}
+
+/* The same, and one answer covers all of it. */
+static void expect_one_range(struct kunit *test, u64 attributes, gfn_t first, gfn_t last)
 {
 	struct kvm_mem_attr_range range;
 
-	kvm_mem_attributes_lookup(test->priv, gfn, &range);
-	KUNIT_EXPECT_EQ(test, range.attributes, attributes);
+	expect_range(test, attributes, first, last);
+	kvm_mem_attributes_lookup(test->priv, last, &range);
 	KUNIT_EXPECT_EQ(test, range.first, first);
 	KUNIT_EXPECT_EQ(test, range.last, last);
 }
@@ -152,22 +182,22 @@ static void attributes_edge_test(struct kunit *test)
 {
 	const gfn_t top = gpa_to_gfn(~0ull);
 
-	expect_range(test, 0, 0, 0, ULONG_MAX);
+	expect_one_range(test, 0, 0, ULONG_MAX);
 
 	/* The first gfn alone, and then not any more. */
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 0, 1, PRIVATE), 0);
-	expect_range(test, 0, PRIVATE, 0, 0);
-	expect_range(test, 1, 0, 1, ULONG_MAX);
+	expect_range(test, PRIVATE, 0, 0);
+	expect_range(test, 0, 1, ULONG_MAX);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 0, 1, 0), 0);
-	expect_range(test, 0, 0, 0, ULONG_MAX);
+	expect_range(test, 0, 0, ULONG_MAX);
 
 	/* The last that an address can name: the end must not be the size's own. */
 	KUNIT_EXPECT_EQ(test, set_attributes(test, top - 1, 1, PRIVATE), 0);
-	expect_range(test, top - 1, PRIVATE, top - 1, top - 1);
-	expect_range(test, top, 0, top, ULONG_MAX);
+	expect_range(test, PRIVATE, top - 1, top - 1);
+	expect_range(test, 0, top, ULONG_MAX);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, top, 1, PRIVATE), -EINVAL);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 0, top, PRIVATE), 0);
-	expect_range(test, 0, PRIVATE, 0, top - 1);
+	expect_range(test, PRIVATE, 0, top - 1);
 }
 
 static void attributes_merge_test(struct kunit *test)
@@ -175,34 +205,86 @@ static void attributes_merge_test(struct kunit *test)
 	/* Neighbours become one, from the left, from the right and in between. */
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 10, 10, PRIVATE), 0);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 20, 10, PRIVATE), 0);
-	expect_range(test, 15, PRIVATE, 10, 29);
+	expect_range(test, PRIVATE, 10, 29);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 5, 5, PRIVATE), 0);
-	expect_range(test, 29, PRIVATE, 5, 29);
+	expect_range(test, PRIVATE, 5, 29);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 40, 10, PRIVATE), 0);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 28, 14, PRIVATE), 0);
-	expect_range(test, 30, PRIVATE, 5, 49);
+	expect_range(test, PRIVATE, 5, 49);
 
 	/* A hole in the middle, and its end. */
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 20, 1, 0), 0);
-	expect_range(test, 19, PRIVATE, 5, 19);
-	expect_range(test, 20, 0, 20, 20);
-	expect_range(test, 21, PRIVATE, 21, 49);
+	expect_range(test, PRIVATE, 5, 19);
+	expect_range(test, 0, 20, 20);
+	expect_range(test, PRIVATE, 21, 49);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 20, 1, PRIVATE), 0);
-	expect_range(test, 20, PRIVATE, 5, 49);
+	expect_range(test, PRIVATE, 5, 49);
 
 	/* All of it and more goes. */
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 0, 1ul << 30, 0), 0);
-	expect_range(test, 20, 0, 0, ULONG_MAX);
+	expect_one_range(test, 0, 0, ULONG_MAX);
+}
+
+static void attributes_chunk_test(struct kunit *test)
+{
+	const gfn_t m = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
+	struct kvm_mem_attr_range range;
+	gfn_t gfn;
+
+	/* Neither end is at a huge page's; what is in between is one range. */
+	KUNIT_EXPECT_EQ(test, set_attributes(test, m - 1, 8 * m + 2, PRIVATE), 0);
+	expect_range(test, PRIVATE, m - 1, 9 * m);
+	kvm_mem_attributes_lookup(test->priv, 5 * m, &range);
+	KUNIT_EXPECT_EQ(test, range.first, m);
+	KUNIT_EXPECT_EQ(test, range.last, 9 * m - 1);
+
+	/* A gfn becomes shared and private again: the huge page is whole again. */
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 5 * m + 7, 1, 0), 0);
+	expect_range(test, 0, 5 * m + 7, 5 * m + 7);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 5 * m + 7, 1, PRIVATE), 0);
+	kvm_mem_attributes_lookup(test->priv, 5 * m + 9, &range);
+	KUNIT_EXPECT_LE(test, range.first, 5 * m);
+	KUNIT_EXPECT_GE(test, range.last, 6 * m - 1);
+
+	/* The rest of both ends: with them, all of it is one range again. */
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 9 * m + 1, m - 1, PRIVATE), 0);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 0, m - 1, PRIVATE), 0);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, m, 9 * m, PRIVATE), 0);
+	expect_range(test, PRIVATE, 0, 10 * m - 1);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 4 * m, 2 * m, 0), 0);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 4 * m, 2 * m, PRIVATE), 0);
+	expect_one_range(test, PRIVATE, 0, 10 * m - 1);
+
+	/* A change that ends in two chunks beside each other, of which one was there. */
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 3 * m + 5, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 3 * m - 5, 10, 0), 0);
+	expect_range(test, 0, 3 * m - 5, 3 * m + 5);
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 3 * m - 5, 11, PRIVATE), 0);
+
+	/* Gfn by gfn, upwards and then downwards: chunks don't pile up. */
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 0, 11 * m, 0), 0);
+	expect_one_range(test, 0, 0, ULONG_MAX);
+	for (gfn = m; gfn <= 4 * m; gfn++)
+		KUNIT_ASSERT_EQ(test, set_attributes(test, gfn, 1, PRIVATE), 0);
+	kvm_mem_attributes_lookup(test->priv, m, &range);
+	KUNIT_EXPECT_EQ(test, range.first, m);
+	KUNIT_EXPECT_EQ(test, range.last, 4 * m - 1);
+	for (gfn = 4 * m; gfn >= m - 1; gfn--)
+		KUNIT_ASSERT_EQ(test, set_attributes(test, gfn, 1, 0), 0);
+	kvm_mem_attributes_lookup(test->priv, 5 * m, &range);
+	KUNIT_EXPECT_LE(test, range.first, 2 * m);
+	KUNIT_EXPECT_EQ(test, range.last, ULONG_MAX);
 }
 
 /* Whatever is done to a small space, it agrees with an array of bits. */
 static void attributes_random_test(struct kunit *test)
 {
-	const unsigned int size = 600, rounds = 2000;
+	const unsigned int size = 6 * KVM_PAGES_PER_HPAGE(PG_LEVEL_2M), rounds = 3000;
 	struct kvm_mem_attr_range range;
+	unsigned int i, j, first, nr;
 	struct rnd_state rnd;
 	unsigned long *bits;
-	unsigned int i, j, first, nr;
+	unsigned long next;
 	u64 attributes;
 
 	bits = kunit_kzalloc(test, BITS_TO_LONGS(size) * sizeof(long), GFP_KERNEL);
@@ -212,6 +294,11 @@ static void attributes_random_test(struct kunit *test)
 	for (i = 0; i < rounds; i++) {
 		first = prandom_u32_state(&rnd) % size;
 		nr = 1 + prandom_u32_state(&rnd) % min(size - first, i % 7 ? 9u : size);
+		if (i % 5 == 0) {
+			/* Whole chunks, or all but a gfn of them. */
+			first = round_down(first, 512);
+			nr = min(round_up(nr, 512), (unsigned long)size - first) - i % 2;
+		}
 		attributes = prandom_u32_state(&rnd) & 1 ? PRIVATE : 0;
 
 		KUNIT_ASSERT_EQ(test, set_attributes(test, first, nr, attributes), 0);
@@ -221,16 +308,18 @@ static void attributes_random_test(struct kunit *test)
 			bitmap_clear(bits, first, nr);
 
 		for (j = 0; j < size; j = range.last + 1) {
-			unsigned long next;
-
 			kvm_mem_attributes_lookup(test->priv, j, &range);
 			next = range.attributes ? find_next_zero_bit(bits, size, j) :
 						  find_next_bit(bits, size, j);
 			KUNIT_ASSERT_EQ(test, !!range.attributes, test_bit(j, bits));
-			KUNIT_ASSERT_EQ(test, range.first, j);
-			KUNIT_ASSERT_EQ(test, min_t(gfn_t, range.last, size - 1) + 1, next);
+			KUNIT_ASSERT_LE(test, range.first, j);
+			KUNIT_ASSERT_GE(test, range.last, j);
 			if (range.last >= size)
 				break;
+			KUNIT_ASSERT_LT(test, range.last, next);
+			/* It ends where the attributes do, or a chunk does. */
+			KUNIT_ASSERT_TRUE(test, range.last + 1 == next ||
+						IS_ALIGNED(range.last + 1, 512));
 		}
 	}
 }
@@ -259,7 +348,7 @@ static void attributes_args_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvm_vm_ioctl_set_mem_attributes(kvm, &args), -EINVAL);
 
 	/* None of them left a trace, and a VM without private memory takes none. */
-	expect_range(test, 0, 0, 0, ULONG_MAX);
+	expect_one_range(test, 0, 0, ULONG_MAX);
 	kvm->arch.has_private_mem = false;
 	args.address = 0x1000;
 	args.size = 0x1000;
@@ -282,6 +371,7 @@ static struct kunit_suite private_mem_suite = {
 static struct kunit_case mem_attributes_cases[] = {
 	KUNIT_CASE(attributes_edge_test),
 	KUNIT_CASE(attributes_merge_test),
+	KUNIT_CASE(attributes_chunk_test),
 	KUNIT_CASE(attributes_random_test),
 	KUNIT_CASE(attributes_args_test),
 	{}

@@ -46,6 +46,7 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u
 long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 				    const struct kvm_pre_fault_memory *range)
 {
+	u64 private_mask = vcpu->kvm->arch.private_fault_mask;
 	u64 error_code = PFERR_GUEST_FINAL_MASK;
 	u8 level = PG_LEVEL_4K;
 	u64 end;
@@ -55,8 +56,8 @@ long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 		return -EOPNOTSUPP;
 
 	/* The fault that the guest would have, given what the gfn is. */
-	if (kvm_mem_is_private(vcpu->kvm, gpa_to_gfn(range->gpa)))
-		error_code |= vcpu->kvm->arch.private_fault_mask;
+	if (private_mask && kvm_mem_is_private(vcpu->kvm, gpa_to_gfn(range->gpa)))
+		error_code |= private_mask;
 
 	r = kvm_mmu_pre_fault(vcpu, range->gpa, error_code, &level);
 	if (r)
