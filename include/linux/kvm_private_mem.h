@@ -73,6 +73,11 @@ struct kvm_mem_attr_range {
 #define kvm_arch_nr_memslot_as_ids(kvm)	KVM_ADDRESS_SPACE_NUM
 #endif
 
+/* Has the vCPU left its registers to the guest alone, which @ioctl is about? */
+#ifndef kvm_arch_hides_state
+#define kvm_arch_hides_state(vcpu, ioctl)	false
+#endif
+
 /* Called under slots_lock after a change. */
 #ifndef kvm_arch_mem_attributes_changed
 #define kvm_arch_mem_attributes_changed(kvm)	do { } while (0)

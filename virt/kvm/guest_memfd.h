@@ -75,6 +75,13 @@ static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)
 	return inode->i_private;
 }
 
+/* guest_memfd.c */
+struct kvm_gmem_view *kvm_gmem_file_view(struct file *file);
+
+/* guest_memfd_slots.c; view_unmap is called with views_lock held. */
+void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end);
+void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
+
 /* guest_memfd_pages.c */
 struct folio *kvm_gmem_get_folio(struct inode *inode, pgoff_t index, unsigned int order);
 int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,

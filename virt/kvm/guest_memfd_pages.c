@@ -31,42 +31,50 @@ static gfp_t kvm_gmem_gfp(struct inode *inode, unsigned int order)
 	return gfp;
 }
 
-static struct folio *kvm_gmem_alloc_folio(struct inode *inode, pgoff_t index,
-					  unsigned int order)
-{
-	gfp_t gfp = kvm_gmem_gfp(inode, order);
 #ifdef CONFIG_NUMA
+/* vma_alloc_folio() takes a policy only with a VMA around it. */
+static noinline struct folio *kvm_gmem_alloc_by_policy(struct mempolicy *policy, gfp_t gfp,
+						       pgoff_t index, unsigned int order)
+{
 	struct vm_area_struct pvma;
-	struct mempolicy *policy;
 	struct folio *folio;
 
-	policy = mpol_shared_policy_lookup(&to_gmem_inode(inode)->policy, index);
-	if (policy) {
-		/* vma_alloc_folio() takes a policy only with a VMA around it. */
-		vma_init(&pvma, NULL);
-		pvma.vm_pgoff = index;
-		pvma.vm_policy = policy;
-		folio = vma_alloc_folio(gfp, order, &pvma, 0, false);
-		mpol_cond_put(policy);
-		return folio;
-	}
+	vma_init(&pvma, NULL);
+	pvma.vm_pgoff = index;
+	pvma.vm_policy = policy;
+	folio = vma_alloc_folio(gfp, order, &pvma, 0, false);
+	mpol_cond_put(policy);
+	return folio;
+}
 #endif
-	return filemap_alloc_folio(gfp, order);
+
+static struct folio *kvm_gmem_alloc_folio(struct inode *inode, gfp_t gfp, pgoff_t index,
+					  unsigned int order)
+{
+#ifdef CONFIG_NUMA
+	struct mempolicy *policy;
+
+	policy = mpol_shared_policy_lookup(&to_gmem_inode(inode)->policy, index);
+	if (policy)
+		return kvm_gmem_alloc_by_policy(policy, gfp, index, order);
+#endif
+	return folio_alloc(gfp, order);
 }
 
 /* Add a new folio.  Returns it locked, or an error: -EEXIST if another is there. */
 static struct folio *kvm_gmem_add_folio(struct inode *inode, pgoff_t index,
 					unsigned int order)
 {
+	gfp_t gfp = kvm_gmem_gfp(inode, order);
 	struct folio *folio;
 	int r;
 
 	index = round_down(index, 1UL << order);
-	folio = kvm_gmem_alloc_folio(inode, index, order);
+	folio = kvm_gmem_alloc_folio(inode, gfp, index, order);
 	if (!folio)
 		return ERR_PTR(-ENOMEM);
 
-	r = filemap_add_folio(inode->i_mapping, folio, index, kvm_gmem_gfp(inode, order));
+	r = filemap_add_folio(inode->i_mapping, folio, index, gfp);
 	if (r) {
 		folio_put(folio);
 		return ERR_PTR(r);
@@ -97,9 +105,10 @@ struct folio *kvm_gmem_get_folio(struct inode *inode, pgoff_t index, unsigned in
 	struct address_space *mapping = inode->i_mapping;
 	struct folio *folio;
 
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ||
-	    to_gmem_inode(inode)->flags & GUEST_MEMFD_FLAG_MMAP ||
-	    round_up(index + 1, KVM_GMEM_CHUNK_PAGES) > i_size_read(inode) >> PAGE_SHIFT)
+	if (order &&
+	    (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ||
+	     to_gmem_inode(inode)->flags & GUEST_MEMFD_FLAG_MMAP ||
+	     round_up(index + 1, KVM_GMEM_CHUNK_PAGES) > i_size_read(inode) >> PAGE_SHIFT))
 		order = 0;
 
 	for (;;) {
@@ -213,7 +222,7 @@ int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 	chunk = entry;
 	if (chunk && test_bit(bit, chunk->lost))
 		return -EHWPOISON;
-	if (chunk && !bitmap_empty(chunk->lost, KVM_GMEM_CHUNK_PAGES))
+	if (chunk && *order && !bitmap_empty(chunk->lost, KVM_GMEM_CHUNK_PAGES))
 		*order = 0;
 
 	if (!gi->ops || !gi->ops->prepare)
@@ -234,7 +243,7 @@ int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 		set_bit(bit, chunk->prepared);
 	}
 
-	if (!bitmap_full(chunk->prepared, KVM_GMEM_CHUNK_PAGES))
+	if (*order && !bitmap_full(chunk->prepared, KVM_GMEM_CHUNK_PAGES))
 		*order = 0;
 
 resurrect:

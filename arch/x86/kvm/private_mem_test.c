@@ -42,6 +42,7 @@ static void vm_type_test(struct kunit *test)
 
 		KUNIT_ASSERT_NOT_NULL(test, row);
 		KUNIT_EXPECT_NOT_NULL(test, row->name);
+		KUNIT_EXPECT_EQ(test, row->type, type);
 		/* A write can be emulated only if the registers can be read. */
 		KUNIT_EXPECT_FALSE(test, row->has_protected_state && row->has_readonly_mem);
 		/* A VM whose memory is measured first is not pre-faulted before. */
@@ -54,6 +55,50 @@ static void vm_type_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kvm_vm_type_get(KVM_X86_NR_VM_TYPES));
 	KUNIT_EXPECT_TRUE(test, kvm_supported_vm_types() & BIT(KVM_X86_DEFAULT_VM));
 	KUNIT_EXPECT_EQ(test, kvm_supported_vm_types() >> KVM_X86_NR_VM_TYPES, 0);
+}
+
+/* A vendor module says which types there are; kvm.ko is loaded before any of them. */
+static void vm_type_enable_test(struct kunit *test)
+{
+	static const struct kvm_private_mem_ops ops;
+	u32 before = kvm_supported_vm_types();
+
+	KUNIT_EXPECT_FALSE(test, before & BIT(KVM_X86_TDX_VM));
+	KUNIT_EXPECT_EQ(test, kvm_vm_type_enable(KVM_X86_TDX_VM, &ops), 0);
+	if (before & BIT(KVM_X86_SW_PROTECTED_VM))
+		KUNIT_EXPECT_EQ(test, kvm_supported_vm_types(), before | BIT(KVM_X86_TDX_VM));
+	kvm_vm_type_reset();
+	KUNIT_EXPECT_EQ(test, kvm_supported_vm_types(), before);
+}
+
+/* Which ioctls fail is up to the type of the VM, and to what the vCPU has become. */
+static void hidden_state_test(struct kunit *test)
+{
+	static const unsigned int hidden[] = {
+		KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2,
+		KVM_SET_SREGS2, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, KVM_GET_FPU,
+		KVM_SET_FPU, KVM_GET_XSAVE, KVM_GET_XSAVE2, KVM_SET_XSAVE,
+	};
+	static const unsigned int open[] = {
+		KVM_RUN, KVM_GET_MSRS, KVM_SET_MSRS, KVM_GET_VCPU_EVENTS, KVM_SET_CPUID2,
+		KVM_GET_LAPIC, KVM_GET_MP_STATE, KVM_INTERRUPT, KVM_PRE_FAULT_MEMORY,
+	};
+	struct kvm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	struct kvm *kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	unsigned int i, state;
+
+	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	vcpu->kvm = kvm;
+
+	for (state = 0; state < 4; state++) {
+		kvm->arch.has_protected_state = state & 1;
+		vcpu->arch.guest_state_protected = state & 2;
+		for (i = 0; i < ARRAY_SIZE(hidden); i++)
+			KUNIT_EXPECT_EQ(test, kvm_hides_state(vcpu, hidden[i]), state == 3);
+		for (i = 0; i < ARRAY_SIZE(open); i++)
+			KUNIT_EXPECT_FALSE(test, kvm_hides_state(vcpu, open[i]));
+	}
 }
 
 static void range_level_test(struct kunit *test)
@@ -324,6 +369,29 @@ static void attributes_random_test(struct kunit *test)
 	}
 }
 
+/* A fault that tells what it means is compared with the attributes. */
+static void attributes_fault_test(struct kunit *test)
+{
+	struct kvm_page_fault private = { .gfn = 10, .addr = 10 << PAGE_SHIFT,
+					  .error_code = PFERR_GUEST_ENC_MASK };
+	struct kvm_page_fault shared = { .gfn = 10, .addr = 10 << PAGE_SHIFT };
+	struct kvm *kvm = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &private));
+	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+
+	kvm->arch.private_fault_mask = PFERR_GUEST_ENC_MASK;
+	KUNIT_EXPECT_TRUE(test, kvm_mmu_fault_wants_conversion(kvm, &private));
+	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+
+	KUNIT_EXPECT_EQ(test, set_attributes(test, 10, 1, PRIVATE), 0);
+	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &private));
+	KUNIT_EXPECT_TRUE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+
+	kvm->arch.has_private_mem = false;
+	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+}
+
 static void attributes_args_test(struct kunit *test)
 {
 	struct kvm *kvm = test->priv;
@@ -358,6 +426,8 @@ static void attributes_args_test(struct kunit *test)
 static struct kunit_case private_mem_cases[] = {
 	KUNIT_CASE(fault_decision_test),
 	KUNIT_CASE(vm_type_test),
+	KUNIT_CASE(vm_type_enable_test),
+	KUNIT_CASE(hidden_state_test),
 	KUNIT_CASE(range_level_test),
 	KUNIT_CASE(map_gpa_range_test),
 	{}
@@ -373,6 +443,7 @@ static struct kunit_case mem_attributes_cases[] = {
 	KUNIT_CASE(attributes_merge_test),
 	KUNIT_CASE(attributes_chunk_test),
 	KUNIT_CASE(attributes_random_test),
+	KUNIT_CASE(attributes_fault_test),
 	KUNIT_CASE(attributes_args_test),
 	{}
 };

@@ -8,17 +8,20 @@
 
 /**
  * struct kvm_vm_type - what a type of VM has and what it allows
+ * @type:		KVM_X86_*_VM
  * @name:		for messages and tracing
  * @has_private_mem:	there are private gfns, backed by guest_memfd
  * @has_protected_state: registers are out of reach once the guest is launched
  * @has_readonly_mem:	memslots can be read-only, i.e. writes can be emulated
  * @has_smm_memslots:	SMM has memslots of its own
  * @can_pre_fault:	memory can be mapped from the creation of the VM on
- * @private_mem_ops:	what has to be done with private pages, may be NULL
+ * @private_mem_ops:	what has to be done with private pages; NULL if nothing,
+ *			or if the vendor module says so
  * @private_fault_mask:	set in the error code of a fault on private memory, zero
  *			if the error code doesn't tell
  */
 struct kvm_vm_type {
+	unsigned int type;
 	const char *name;
 	bool has_private_mem;
 	bool has_protected_state;
@@ -73,5 +76,12 @@ extern const struct kvm_private_mem_ops kvm_sw_protected_ops;
 int kvm_vm_type_init_vm(struct kvm *kvm, unsigned long type);
 u32 kvm_supported_vm_types(void);
 const struct kvm_vm_type *kvm_vm_type_get(unsigned int type);
+int kvm_vm_type_enable(unsigned int type, const struct kvm_private_mem_ops *ops);
+void kvm_vm_type_reset(void);
+
+static inline bool kvm_vm_type_is(struct kvm *kvm, unsigned int type)
+{
+	return kvm->arch.vm_type->type == type;
+}
 
 #endif /* __KVM_X86_VM_TYPE_H */

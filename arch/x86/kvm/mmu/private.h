@@ -3,6 +3,7 @@
 #define __KVM_X86_MMU_PRIVATE_H
 
 #include "mmu_internal.h"
+#include "vm_type.h"
 
 /*
  * The highest level, up to @max_level, whose page around @gfn lies in the gfns
@@ -43,6 +44,23 @@ static inline int kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page
 }
 
 /*
+ * Does the guest mean memory of the other kind than what may be mapped?  Such a
+ * fault is never spurious, whatever the SPTE allows.
+ */
+static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
+						  struct kvm_page_fault *fault)
+{
+	enum kvm_fault_kind kind;
+
+	if (likely(!kvm_arch_has_private_mem(kvm)))
+		return false;
+
+	kind = kvm_fault_is_private(kvm, fault->addr, fault->error_code);
+	return kind != KVM_FAULT_VMM_DEFINED &&
+	       kvm_mem_is_private(kvm, fault->gfn) != (kind == KVM_FAULT_PRIVATE);
+}
+
+/*
  * Is the page that the fault is about to map being invalidated?  Looks at all
  * of the huge page it may become.
  */
@@ -57,6 +75,12 @@ static inline bool kvm_mmu_fault_invalidated(struct kvm *kvm, struct kvm_page_fa
 static inline int kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	return RET_PF_CONTINUE;
+}
+
+static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
+						  struct kvm_page_fault *fault)
+{
+	return false;
 }
 
 static inline bool kvm_mmu_fault_invalidated(struct kvm *kvm, struct kvm_page_fault *fault)

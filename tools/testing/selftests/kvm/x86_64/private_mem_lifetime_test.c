@@ -4,17 +4,20 @@
  * go in any order, at once, and while vCPUs fault; nothing is left behind.
  *
  * What is left is measured with counters that are exact: references to the
- * modules, unevictable pages and pages of page tables.  Where a counter doesn't
- * exist, it's not looked at.
+ * modules, unevictable pages, pages of page tables and the VMs in debugfs, each of
+ * which has its vCPUs.  Where a counter doesn't exist, it's not looked at.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "private_mem.h"
 #include "processor.h"
 
+#define DEBUGFS		"/sys/kernel/debug/"
 #define SLOT_SIZE	(4 * SZ_2M)
 #define VALUE		0x5157000000000000ul
 #define NR_ORDERS	24
@@ -28,13 +31,28 @@ struct left {
 	long unevictable;
 	long page_tables;
 	long leaked;
-	long vcpus;
+	long vms;
 };
 
-/* Is @a at most @slack more than @b, which is a counter that exists? */
-static bool same(long a, long b, long slack)
+/* Is @a not more than @b, if that is a counter that exists? */
+static bool same(long a, long b)
 {
-	return b < 0 || a <= b + slack;
+	return b < 0 || a <= b;
+}
+
+/* The number of directories in a directory, -1 if there is no such. */
+static long count_directories(const char *path)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	long nr = 0;
+
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		nr += entry->d_type == DT_DIR && entry->d_name[0] != '.';
+	closedir(dir);
+	return nr;
 }
 
 static void look(struct left *left)
@@ -50,7 +68,7 @@ static void look(struct left *left)
 	left->unevictable = read_keyed("/proc/vmstat", "nr_unevictable");
 	left->page_tables = read_keyed("/proc/vmstat", "nr_sec_page_table_pages");
 	left->leaked = read_number("/sys/module/kvm/parameters/gmem_leaked_pages");
-	left->vcpus = read_keyed("/proc/slabinfo", "kvm_vcpu");
+	left->vms = count_directories(DEBUGFS "kvm");
 }
 
 static void compare(const char *after, const struct left *before, bool verbose)
@@ -61,25 +79,24 @@ static void compare(const char *after, const struct left *before, bool verbose)
 	/* Work that the last reference left to a worker gets a second. */
 	for (i = 0; i < 20; i++) {
 		look(&now);
-		if (same(now.vendor_refs, before->vendor_refs, 0) &&
-		    same(now.unevictable, before->unevictable, 0) &&
-		    same(now.page_tables, before->page_tables, 0))
+		if (same(now.vendor_refs, before->vendor_refs) &&
+		    same(now.unevictable, before->unevictable) &&
+		    same(now.page_tables, before->page_tables))
 			break;
 		usleep(50000);
 	}
 
 	if (verbose)
-		printf("# references %ld, pages %ld -> %ld, tables %ld -> %ld, vCPUs %ld -> %ld\n",
+		printf("# references %ld, pages %ld -> %ld, tables %ld -> %ld, VMs %ld -> %ld\n",
 		       now.vendor_refs, before->unevictable, now.unevictable,
-		       before->page_tables, now.page_tables, before->vcpus, now.vcpus);
-	check(same(now.vendor_refs, before->vendor_refs, 0) &&
-	      same(now.kvm_refs, before->kvm_refs, 0),
+		       before->page_tables, now.page_tables, before->vms, now.vms);
+	check(same(now.vendor_refs, before->vendor_refs) &&
+	      same(now.kvm_refs, before->kvm_refs),
 	      "%s: no reference to a module is left", after);
-	check(same(now.unevictable, before->unevictable, 0), "%s: no private page is left", after);
-	check(same(now.page_tables, before->page_tables, 0), "%s: no page table is left", after);
-	/* A slab counts the objects that CPUs keep for themselves. */
-	check(same(now.vcpus, before->vcpus, 64), "%s: no vCPU is left", after);
-	check(same(now.leaked, before->leaked, 0), "%s: no page is leaked", after);
+	check(same(now.unevictable, before->unevictable), "%s: no private page is left", after);
+	check(same(now.page_tables, before->page_tables), "%s: no page table is left", after);
+	check(same(now.vms, before->vms), "%s: no VM is left", after);
+	check(same(now.leaked, before->leaked), "%s: no page is leaked", after);
 }
 
 /* A VM without a guest: pre-fault is what maps its memory. */
@@ -195,7 +212,7 @@ static void test_file_outlives(int kvm_fd)
 	look(&before);
 	bare_vm_create(&b, kvm_fd);
 	look(&now);
-	check(same(before.page_tables + 1, now.page_tables, 0), "page tables in use are counted");
+	check(same(before.page_tables + 1, now.page_tables), "page tables in use are counted");
 	close(b.vcpu);
 	close(b.vm);
 
@@ -203,8 +220,8 @@ static void test_file_outlives(int kvm_fd)
 	gmem_punch(b.gmem, 0, SZ_2M);
 	gmem_allocate(b.gmem, 0, SLOT_SIZE);
 	look(&now);
-	check(same(before.vendor_refs + 1, now.vendor_refs, 0), "the file alone pins the module");
-	check(same(before.unevictable + 1024, now.unevictable, 0), "its private pages are counted");
+	check(same(before.vendor_refs + 1, now.vendor_refs), "the file alone pins the module");
+	check(same(before.unevictable + 1024, now.unevictable), "its private pages are counted");
 
 	pid = fork();
 	if (!pid) {
@@ -417,6 +434,7 @@ int main(int argc, char *argv[])
 	}
 
 	require_private_mem();
+	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	kvm_fd = open_kvm_dev_path_or_exit();
 	test_orders(kvm_fd);
 	test_file_outlives(kvm_fd);

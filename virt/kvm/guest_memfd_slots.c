@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memslots that are bound to a guest_memfd, and the pages that faults get from
+ * them.  See guest_memfd.c for the files and for the locks.
+ */
+#include <linux/file.h>
+
+#include "guest_memfd.h"
+#include "kvm_mm.h"
+
+/*
+ * Unmap [@start, @end) of the inode from the VM of @view.
+ *
+ * Whatever makes the pages unavailable is in place before, and kept until they
+ * are gone: a fault that finds the pages nevertheless has read the sequence
+ * count before it changes here, and is retried.
+ */
+void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end)
+{
+	struct kvm_gfn_range range = { .may_block = true };
+	struct kvm_memory_slot *slot;
+	struct kvm *kvm = view->kvm;
+	unsigned long index = start;
+	pgoff_t first, next;
+
+	mt_for_each(&view->bindings, slot, index, end - 1) {
+		first = max(start, slot->gmem.pgoff);
+		next = min(end, slot->gmem.pgoff + slot->npages);
+
+		range.slot = slot;
+		range.start = slot->base_gfn + first - slot->gmem.pgoff;
+		range.end = slot->base_gfn + next - slot->gmem.pgoff;
+
+		KVM_MMU_LOCK(kvm);
+		kvm_gfn_invalidate_begin(kvm, range.start, range.end);
+		if (kvm_unmap_gfn_range(kvm, &range))
+			kvm_flush_remote_tlbs(kvm);
+		kvm_gfn_invalidate_end(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
+}
+
+/* The same for all VMs. */
+void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end)
+{
+	struct kvm_gmem_view *view;
+
+	mutex_lock(&gi->views_lock);
+	list_for_each_entry(view, &gi->views, entry)
+		kvm_gmem_view_unmap(view, start, end);
+	mutex_unlock(&gi->views_lock);
+}
+
+/**
+ * kvm_gmem_slot_open - find the guest_memfd that a new slot is to be bound to
+ * @kvm:	the VM
+ * @slot:	the slot, with its size
+ * @fd:		file descriptor
+ * @offset:	in bytes, where the slot begins in the file
+ *
+ * Returns the file with a reference, which has to be kept until the slot is
+ * bound.  -EBADF if @fd is not open, -EINVAL if it is no guest_memfd of this
+ * VM, or if the slot reaches beyond its end.
+ */
+struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
+				int fd, u64 offset)
+{
+	u64 size = (u64)slot->npages << PAGE_SHIFT;
+	struct kvm_gmem_view *view;
+	struct file *file;
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+
+	view = kvm_gmem_file_view(file);
+	if (!view || view->kvm != kvm)
+		goto invalid;
+
+	/* Unsigned, and without overflow: the sum has been checked to be none. */
+	if (!PAGE_ALIGNED(offset) || offset + size > (u64)i_size_read(file_inode(file)))
+		goto invalid;
+
+	slot->gmem.view = view;
+	slot->gmem.pgoff = offset >> PAGE_SHIFT;
+	if (to_gmem_inode(view->inode)->flags & GUEST_MEMFD_FLAG_MMAP)
+		slot->flags |= KVM_MEMSLOT_GMEM_ONLY;
+	return file;
+
+invalid:
+	fput(file);
+	return ERR_PTR(-EINVAL);
+}
+
+/**
+ * kvm_gmem_bind - bind a slot to the guest_memfd that was opened for it
+ * @slot:	complete, but not yet visible to vCPUs
+ *
+ * Returns 0, -EEXIST if part of the range is bound already, or -ENOMEM.
+ */
+int kvm_gmem_bind(struct kvm_memory_slot *slot)
+{
+	struct kvm_gmem_view *view = slot->gmem.view;
+	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
+	pgoff_t first = slot->gmem.pgoff, last = first + slot->npages - 1;
+	MA_STATE(mas, &view->bindings, first, last);
+	int r = -EEXIST;
+
+	lockdep_assert_held(&view->kvm->slots_lock);
+
+	mutex_lock(&gi->views_lock);
+	if (!mas_find(&mas, last)) {
+		mas_set_range(&mas, first, last);
+		r = mas_preallocate(&mas, slot, GFP_KERNEL_ACCOUNT);
+	}
+	if (r)
+		slot->gmem.view = NULL;
+	else
+		mas_store_prealloc(&mas, slot);
+	mutex_unlock(&gi->views_lock);
+
+	return r;
+}
+
+/**
+ * kvm_gmem_unbind - end the binding of a slot
+ * @slot:	invisible to vCPUs, with or without a guest_memfd
+ *
+ * slots_lock is held, unless the VM is being destroyed, when all files are gone.
+ */
+void kvm_gmem_unbind(struct kvm_memory_slot *slot)
+{
+	struct kvm_gmem_view *view = slot->gmem.view;
+	MA_STATE(mas, NULL, slot->gmem.pgoff, slot->gmem.pgoff);
+	struct kvm_gmem_inode *gi;
+
+	if (!view)
+		return;
+
+	lockdep_assert_held(&view->kvm->slots_lock);
+
+	gi = to_gmem_inode(view->inode);
+	mas.tree = &view->bindings;
+	mutex_lock(&gi->views_lock);
+	mas_erase(&mas);
+	mutex_unlock(&gi->views_lock);
+	slot->gmem.view = NULL;
+}
+
+static bool kvm_gmem_is_punched(struct kvm_gmem_inode *gi, pgoff_t index)
+{
+	return index < READ_ONCE(gi->punch_end) && index >= READ_ONCE(gi->punch_start);
+}
+
+/* Can the huge page around @gfn be mapped, by its place in slot and file? */
+static bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	gfn_t first = round_down(gfn, KVM_GMEM_CHUNK_PAGES);
+
+	return IS_ALIGNED(slot->base_gfn ^ slot->gmem.pgoff, KVM_GMEM_CHUNK_PAGES) &&
+	       first >= slot->base_gfn &&
+	       first + KVM_GMEM_CHUNK_PAGES <= slot->base_gfn + slot->npages;
+}
+
+/**
+ * kvm_gmem_get_pfn - the page behind a gfn, for mapping it into the guest
+ * @kvm:	the VM
+ * @slot:	has a guest_memfd
+ * @gfn:	in the slot
+ * @private:	make the page the guest's own
+ * @order:	in: the largest that is of use, out: how much can be mapped at once
+ * @pfn:	set to the page frame of @gfn
+ *
+ * kvm->srcu is held for read, and kvm->mmu_invalidate_seq was read before.
+ * Returns 0 with a reference to the page.  -EFAULT if the file is closed,
+ * -EHWPOISON after a memory failure, -EAGAIN if the page is being punched out,
+ * or the error of the allocation or of giving the page to the guest.
+ */
+int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
+		     bool private, unsigned int *order, kvm_pfn_t *pfn)
+{
+	pgoff_t index = gfn - slot->base_gfn + slot->gmem.pgoff;
+	struct kvm_gmem_view *view = READ_ONCE(slot->gmem.view);
+	struct folio *folio;
+	int r = 0;
+
+	if (!view)
+		return -EFAULT;
+
+	/* A large folio is cheaper even if it has to be mapped in small pages. */
+	if (*order < KVM_GMEM_MAX_ORDER || slot->npages < KVM_GMEM_CHUNK_PAGES)
+		*order = 0;
+
+	folio = kvm_gmem_get_folio(view->inode, index, *order);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+
+	if (!folio_test_large(folio) || folio_test_has_hwpoisoned(folio) ||
+	    !kvm_gmem_slot_maps_huge(slot, gfn))
+		*order = 0;
+
+	if (PageHWPoison(folio_file_page(folio, index)))
+		r = -EHWPOISON;
+	else if (kvm_gmem_is_punched(to_gmem_inode(view->inode), index))
+		r = -EAGAIN;
+	else if (private)
+		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);
+
+	*pfn = page_to_pfn(folio_file_page(folio, index));
+	folio_unlock(folio);
+	if (r)
+		folio_put(folio);
+	return r;
+}
