@@ -2,32 +2,34 @@
 # shellcheck shell=bash disable=SC2034
 # What lab/boot --platform NAME means. The emulator's options for an SNP machine stand here only.
 
-PLATFORM_DEVICES=() PLATFORM_CMDLINE='' VIRTIO=''
+PLATFORM_DEVICES=() PLATFORM_CMDLINE='' VIRTIO='' NUMA=1
 # Where the firmware leaves the certificates of its own root.
 PSP_CERTS=$WORK/image/psp
+SNP_FIRMWARE=OVMF.amdsev.fd
 
 platform()
 {
 	case $1 in
 	epyc) ;;
 	iommu) platform_iommu ;;
-	snp) platform_iommu; platform_snp ;;
+	snp) platform_snp ;;
 	*) die "no platform '$1': epyc, iommu, snp" ;;
 	esac
 }
 
-# An IOMMU that translates: every virtio device's DMA goes through it.
+# platform_iommu [OPTIONS]: every virtio device's DMA is translated. Linux looks for the I/O APIC at 14.0.
 platform_iommu()
 {
 	CPU=EPYC-Milan MEM=4G
-	PLATFORM_DEVICES+=(-device "amd-iommu,intremap=on,xtsup=on")
+	PLATFORM_DEVICES=(-device "amd-iommu,intremap=on,xtsup=on${1:-}" -device amd-fch-lpc,addr=14.0)
 	VIRTIO=,iommu_platform=on,disable-legacy=on
 }
 
+# The keys of the memory belong to one block of it, so there is no NUMA.
 platform_snp()
 {
 	mkdir -p "$PSP_CERTS"
-	CPU=EPYC-Milan,x-snp=on MEM=6G
-	PLATFORM_DEVICES=(-device "amd-iommu,intremap=on,xtsup=on,x-snp=on" -device "amd-psp,cert-dir=$PSP_CERTS")
-	PLATFORM_CMDLINE+=' kvm_amd.sev=1 kvm_amd.sev_es=1 kvm_amd.sev_snp=1'
+	platform_iommu ,x-snp=on
+	CPU=EPYC-Milan,x-snp=on MEM=6G NUMA=0
+	PLATFORM_DEVICES+=(-device "amd-psp,cert-dir=$PSP_CERTS")
 }
