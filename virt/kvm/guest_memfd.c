@@ -144,6 +144,7 @@ static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 
 	if (index)
 		kvm_gmem_view_unmap(view, 0, ULONG_MAX);
+	__mt_destroy(&view->bindings);
 
 	list_del(&view->entry);
 	last = list_empty(&gi->views);
@@ -158,7 +159,6 @@ static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	if (index)
 		synchronize_srcu_expedited(&view->kvm->srcu);
 
-	__mt_destroy(&view->bindings);
 	return last;
 }
 

@@ -2,25 +2,44 @@
 /*
  * Software-protected VMs: nothing but KVM stands between the host and the
  * private pages, so giving a page to the guest and taking it back is always
- * possible.  Fault injection (fail_function) makes it fail, as hardware may.
+ * possible.  As this type of VM is there to test with, it can fail on request
+ * like hardware may.
  */
-#include <linux/error-injection.h>
 #include <linux/kvm_host.h>
+#include <linux/module.h>
 
 #include "vm_type.h"
 
-static noinline int kvm_sw_prepare(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn,
-				   unsigned int order)
-{
-	return 0;
-}
-ALLOW_ERROR_INJECTION(kvm_sw_prepare, ERRNO);
+/* How many of the next calls fail; -1 for all of them. */
+static int sw_fail_prepare;
+module_param(sw_fail_prepare, int, 0600);
+static int sw_fail_reclaim;
+module_param(sw_fail_reclaim, int, 0600);
 
-static noinline bool kvm_sw_reclaim(kvm_pfn_t pfn, unsigned int order)
+/* With which errno, positive. */
+static uint sw_fail_errno = EIO;
+module_param(sw_fail_errno, uint, 0600);
+
+static bool kvm_sw_fails(int *times)
 {
+	int left = READ_ONCE(*times);
+
+	if (likely(!left))
+		return false;
+	if (left > 0)
+		WRITE_ONCE(*times, left - 1);
 	return true;
 }
-ALLOW_ERROR_INJECTION(kvm_sw_reclaim, NULL);
+
+static int kvm_sw_prepare(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order)
+{
+	return kvm_sw_fails(&sw_fail_prepare) ? -(int)min_t(uint, sw_fail_errno, MAX_ERRNO) : 0;
+}
+
+static bool kvm_sw_reclaim(kvm_pfn_t pfn, unsigned int order)
+{
+	return !kvm_sw_fails(&sw_fail_reclaim);
+}
 
 const struct kvm_private_mem_ops kvm_sw_protected_ops = {
 	.prepare = kvm_sw_prepare,

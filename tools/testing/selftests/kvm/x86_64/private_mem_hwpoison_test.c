@@ -3,9 +3,9 @@
  * What can go wrong with a private page: its memory fails, it can't be given to
  * the guest, or it can't be taken back.
  *
- * A memory failure is injected with the module hwpoison_inject, the failure of a
- * function with CONFIG_FAIL_FUNCTION.  A part whose means are missing is skipped,
- * and so is the test if none is left.
+ * A memory failure is injected with the module hwpoison_inject, the others with
+ * parameters of the module kvm.  A part whose means are missing is skipped, and so
+ * is the test if none is left.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <signal.h>
@@ -17,8 +17,8 @@
 #define TRACING		"/sys/kernel/tracing/"
 #define DEBUGFS		"/sys/kernel/debug/"
 #define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
-#define FAIL_FUNCTION	DEBUGFS "fail_function/"
-#define LEAKED		"/sys/module/kvm/parameters/gmem_leaked_pages"
+#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define LEAKED		PARAMETERS "gmem_leaked_pages"
 #define VALUE		0x1020000000000000ul
 #define SLOT_SIZE	(2 * SZ_2M)
 
@@ -146,6 +146,8 @@ static void poison(uint64_t offset, const char *what)
 
 static bool test_memory_failure(void)
 {
+	long leaked = read_number(LEAKED);
+
 	if (access(CORRUPT_PFN, W_OK) && system("modprobe hwpoison-inject 2>/dev/null"))
 		printf("# modprobe hwpoison-inject failed\n");
 	if (access(CORRUPT_PFN, W_OK) || access(TRACING "trace", W_OK)) {
@@ -168,30 +170,22 @@ static bool test_memory_failure(void)
 	poison(9 * SZ_4K, "memory failure in a small page");
 
 	check(!READ_ONCE(nr_signals), "nobody is signalled");
-	check(read_number(LEAKED) == 0, "a page that failed isn't one that is leaked");
+	check(read_number(LEAKED) == leaked, "a page that failed isn't one that is leaked");
 	teardown();
 	check(1, "the VM ends");
 	return true;
 }
 
-/* Have @function return @value, for the next @times calls or, if -1, for all. */
-static bool inject(const char *function, long value, int times)
+/* Have the next calls fail, or all of them if it's -1. */
+static void fail_prepare(int times, int err)
 {
-	char retval[128];
-
-	snprintf(retval, sizeof(retval), FAIL_FUNCTION "%s/retval", function);
-	return write_string(FAIL_FUNCTION "inject", "%s", function) &&
-	       write_string(retval, "0x%lx", value) &&
-	       write_string(FAIL_FUNCTION "probability", "100") &&
-	       write_string(FAIL_FUNCTION "interval", "0") &&
-	       write_string(FAIL_FUNCTION "verbose", "0") &&
-	       write_string(FAIL_FUNCTION "times", "%d", times);
+	TEST_ASSERT(write_string(PARAMETERS "sw_fail_errno", "%d", err) &&
+		    write_string(PARAMETERS "sw_fail_prepare", "%d", times), "inject");
 }
 
-static void inject_nothing(void)
+static void fail_reclaim(int times)
 {
-	write_string(FAIL_FUNCTION "times", "0");
-	write_string(FAIL_FUNCTION "inject", "\n");
+	TEST_ASSERT(write_string(PARAMETERS "sw_fail_reclaim", "%d", times), "inject");
 }
 
 static void test_prepare_fails(void)
@@ -200,24 +194,24 @@ static void test_prepare_fails(void)
 	uint64_t maps;
 
 	setup();
-	TEST_ASSERT(inject("kvm_sw_prepare", -ENOSPC, -1), "inject");
+	fail_prepare(-1, ENOSPC);
 	check(fails_with(slot.gpa, ENOSPC), "prepare fails: KVM_RUN fails with its errno");
 	check(fails_with(slot.gpa, ENOSPC), "prepare fails: and again");
 	check_errno(__pre_fault(vcpu->fd, &range), ENOSPC, "prepare fails: pre-fault");
 	maps = vm_get_stat(vm, "private_maps_4k") + vm_get_stat(vm, "private_maps_2m");
 	check(!maps, "prepare fails: nothing is mapped");
 
-	inject_nothing();
+	fail_prepare(0, EIO);
 	check(finish_read() == 0, "prepare works again: the guest goes on");
 	check(vm_get_stat(vm, "private_maps_2m") == 1, "prepare works again: the block is mapped");
 	check_errno(__pre_fault(vcpu->fd, &range), 0, "prepare works again: pre-fault");
 
 	/* What isn't recorded as prepared is prepared again, after a hole as well. */
 	gmem_punch(slot.gmem_fd, 0, SZ_4K);
-	TEST_ASSERT(inject("kvm_sw_prepare", -EIO, 1), "inject");
+	fail_prepare(1, EIO);
 	check(fails_with(slot.gpa, EIO), "prepare fails in a hole");
 	check(finish_read() == 0, "prepare works again in a hole");
-	inject_nothing();
+	fail_prepare(0, EIO);
 	teardown();
 }
 
@@ -227,9 +221,9 @@ static void leak(uint64_t offset, uint64_t size, long nr, const char *what)
 	long leaked = read_number(LEAKED);
 
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
-	TEST_ASSERT(inject("kvm_sw_reclaim", 0, nr), "inject");
+	fail_reclaim(nr);
 	gmem_punch(slot.gmem_fd, offset, size);
-	inject_nothing();
+	fail_reclaim(0);
 	leaked = read_number(LEAKED) - leaked;
 	check(leaked == size / SZ_4K, "%s: %ld pages are leaked", what, leaked);
 }
@@ -274,9 +268,9 @@ static void test_reclaim_fails(void)
 
 	leaked = read_number(LEAKED);
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
-	TEST_ASSERT(inject("kvm_sw_reclaim", 0, -1), "inject");
+	fail_reclaim(-1);
 	teardown();
-	inject_nothing();
+	fail_reclaim(0);
 	leaked = read_number(LEAKED) - leaked;
 	check(leaked == SLOT_SIZE / SZ_4K, "reclaim fails: the VM ends, %ld pages are leaked", leaked);
 
@@ -289,8 +283,8 @@ static void test_reclaim_fails(void)
 
 static bool test_injection(void)
 {
-	if (access(FAIL_FUNCTION "inject", W_OK)) {
-		printf("# failing functions: skipped, no CONFIG_FAIL_FUNCTION\n");
+	if (access(PARAMETERS "sw_fail_prepare", W_OK)) {
+		printf("# prepare and reclaim: skipped, they can't be made to fail\n");
 		return false;
 	}
 
@@ -310,6 +304,6 @@ int main(int argc, char *argv[])
 
 	tested = test_memory_failure();
 	tested |= test_injection();
-	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor CONFIG_FAIL_FUNCTION");
+	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor parameters of kvm");
 	return check_finish();
 }
