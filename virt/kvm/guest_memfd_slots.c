@@ -190,8 +190,8 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		return -EFAULT;
 
 	/* A large folio is cheaper even if it has to be mapped in small pages. */
-	if (*order < KVM_GMEM_MAX_ORDER || slot->npages < KVM_GMEM_CHUNK_PAGES)
-		*order = 0;
+	*order = *order >= KVM_GMEM_MAX_ORDER && slot->npages >= KVM_GMEM_CHUNK_PAGES ?
+		 KVM_GMEM_MAX_ORDER : 0;
 
 	folio = kvm_gmem_get_folio(view->inode, index, *order);
 	if (IS_ERR(folio))

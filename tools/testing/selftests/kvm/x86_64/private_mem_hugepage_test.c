@@ -116,6 +116,13 @@ static void test_mapping(void)
 	touch(0, slot.size);
 	check_maps(32, 0, "64 MiB");
 	teardown();
+
+	/* Attributes and slot would allow more than guest_memfd has. */
+	setup(PRIVATE_GPA, SZ_1G, 0);
+	touch(0, SZ_2M);
+	touch(SZ_1G - SZ_2M, SZ_2M);
+	check_maps(2, 0, "1 GiB");
+	teardown();
 }
 
 static void test_misaligned(void)
