@@ -1,0 +1,101 @@
+/*
+ * AMD SEV-SNP platform: state
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_I386_AMD_SNP_INTERNAL_H
+#define HW_I386_AMD_SNP_INTERNAL_H
+
+#include "qemu/bitmap.h"
+#include "qemu/units.h"
+#include "qemu/thread.h"
+#include "exec/memory.h"
+#include "hw/i386/amd-snp.h"
+
+#define SNP_PAGE_SHIFT      12
+#define SNP_PAGE_SIZE       (1ULL << SNP_PAGE_SHIFT)
+#define SNP_LARGE_SHIFT     21
+#define SNP_LARGE_SIZE      (1ULL << SNP_LARGE_SHIFT)
+#define SNP_LARGE_PAGES     (1U << (SNP_LARGE_SHIFT - SNP_PAGE_SHIFT))
+
+#define RMP_BOOKKEEPING     0x4000      /* the CPUs' part ahead of entry 0 */
+#define RMP_ENTRY_SIZE      16
+
+/* The tag of a page whose bytes are being converted to another key. */
+#define AMD_MEM_KEY_BUSY    UINT32_MAX
+
+typedef struct SnpPage {
+    uint32_t key;               /* what the bytes in RAM are plaintext under */
+    uint32_t cached;            /* epoch in which a TLB may have taken it up */
+} SnpPage;
+
+struct AmdSnpState {
+    uint8_t *ram;               /* the machine's RAM, one block */
+    ram_addr_t ram_addr;
+    hwaddr low_size;            /* RAM below 4 GiB starts at 0, */
+    hwaddr high_size;           /* the rest at 4 GiB */
+    uint32_t nr_cpus;
+
+    /* Where the machine put the RMP, and what is reserved for it. */
+    hwaddr rmp_base;
+    hwaddr rmp_end;             /* last byte */
+
+    /* What the CPUs' MSRs say: RMP_BASE and RMP_END alike, SNP on on all. */
+    hwaddr cur_base;
+    hwaddr cur_end;
+    bool range_valid;
+    bool enabled;
+
+    /*
+     * @lock: the tags of pages, and their conversion. @epoch starts anew
+     * when every TLB is flushed: a page that was last cached in an earlier one
+     * is in no TLB. Readers set page.cached, then look at tag and RMP; writers
+     * change tag or RMP, then look at page.cached.
+     */
+    QemuMutex lock;
+    uint32_t epoch;
+    bool flush_due;
+    SnpPage *pages;
+    uint32_t *large_cached;     /* like SnpPage.cached, for host large pages */
+    uint32_t next_key;
+    uint32_t *asid_key;
+    uint32_t nr_asids;
+
+    QemuMutex rmp_lock;         /* innermost: no conversion under it */
+    unsigned long *vmsa_busy;   /* pages that VMRUN holds in use */
+    unsigned long *wbinvd_due;  /* CPUs */
+    bool initialized;
+
+    DECLARE_BITMAP(ignored, SNP_RULE__MAX);
+};
+
+/* The index of @spa's page in AmdSnpState.pages; -1 if it is not RAM. */
+static inline int64_t snp_page_index(const AmdSnpState *s, hwaddr spa)
+{
+    if (spa < s->low_size) {
+        return spa >> SNP_PAGE_SHIFT;
+    }
+    if (spa >= 4 * GiB && spa - 4 * GiB < s->high_size) {
+        return (spa - 4 * GiB + s->low_size) >> SNP_PAGE_SHIFT;
+    }
+    return -1;
+}
+
+static inline uint8_t *snp_page_ptr(const AmdSnpState *s, int64_t index)
+{
+    return s->ram + (index << SNP_PAGE_SHIFT);
+}
+
+/*
+ * Flush every TLB: at once in exclusive context, else as the last thing that
+ * this vCPU does before its next translation block.
+ */
+void snp_flush_tlbs(AmdSnpState *s);
+
+/* May a TLB hold a translation to the page? */
+static inline bool snp_page_cached(AmdSnpState *s, int64_t index)
+{
+    return qatomic_read(&s->pages[index].cached) == qatomic_read(&s->epoch);
+}
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * AMD SEV-SNP platform: memory encryption keys
+ *
+ * A page of RAM holds plaintext under exactly one key, its tag. Whoever
+ * accesses it with another key first converts it: XOR with the old key's noise
+ * and with the new key's. AMD_MEM_KEY_NONE has no noise, so what an access
+ * without key sees is "ciphertext" while the tag is another's, and content that
+ * was written under one key is noise under every other.
+ *
+ * Conversion is safe against other CPUs because a page that any TLB may hold is
+ * only converted with all CPUs stopped and their TLBs flushed.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qemu/lockable.h"
+#include "qemu/main-loop.h"
+#include "qemu/units.h"
+#include "exec/exec-all.h"
+#include "exec/cputlb.h"
+#include "exec/ram_addr.h"
+#include "hw/core/cpu.h"
+#include "system/tcg.h"
+#include "amd-snp-internal.h"
+
+static inline uint64_t noise_mix(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93ULL;
+    x ^= x >> 32;
+    return x;
+}
+
+/* XOR the page with the noise of (@key, @index). */
+static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
+{
+    uint64_t seed;
+    unsigned int i;
+
+    if (key == AMD_MEM_KEY_NONE) {
+        return;
+    }
+    seed = noise_mix((uint64_t)key << 40 ^ index ^ 0x9e3779b97f4a7c15ULL);
+    seed = noise_mix(seed + key);
+    for (i = 0; i < SNP_PAGE_SIZE / sizeof(*page); i++) {
+        page[i] ^= noise_mix(seed + i * 0x9e3779b97f4a7c15ULL);
+    }
+}
+
+static void drop_code(AmdSnpState *s, int64_t index)
+{
+    ram_addr_t start = s->ram_addr + (index << SNP_PAGE_SHIFT);
+
+    if (tcg_enabled() &&
+        !cpu_physical_memory_get_dirty_flag(start, DIRTY_MEMORY_CODE)) {
+        tb_invalidate_phys_range(start, start + SNP_PAGE_SIZE - 1);
+    }
+}
+
+static void convert_bytes(AmdSnpState *s, int64_t index, uint32_t from,
+                          uint32_t to)
+{
+    uint64_t *page = (uint64_t *)snp_page_ptr(s, index);
+
+    drop_code(s, index);
+    noise_xor(page, from, index);
+    noise_xor(page, to, index);
+}
+
+static void flush_tlbs_now(AmdSnpState *s)
+{
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        tlb_flush(cpu);
+    }
+    qatomic_set(&s->epoch, s->epoch + 1);
+}
+
+static void flush_tlbs_work(CPUState *cpu, run_on_cpu_data data)
+{
+    AmdSnpState *s = data.host_ptr;
+
+    if (qatomic_xchg(&s->flush_due, false)) {
+        flush_tlbs_now(s);
+    }
+}
+
+void snp_flush_tlbs(AmdSnpState *s)
+{
+    if (!tcg_enabled()) {
+        return;
+    }
+    if (current_cpu && cpu_in_exclusive_context(current_cpu)) {
+        flush_tlbs_now(s);
+        return;
+    }
+    /*
+     * The work of another CPU that is due will do, but it need not come
+     * before our next translation block.
+     */
+    qatomic_set(&s->flush_due, true);
+    async_safe_run_on_cpu(current_cpu ?: first_cpu, flush_tlbs_work,
+                          RUN_ON_CPU_HOST_PTR(s));
+}
+
+/*
+ * Convert a page that is in no TLB. Returns false, and leaves it alone, if one
+ * may hold it.
+ */
+static bool try_convert(AmdSnpState *s, int64_t index, uint32_t key)
+{
+    SnpPage *page = &s->pages[index];
+    uint32_t old;
+
+    QEMU_LOCK_GUARD(&s->lock);
+    old = page->key;
+    if (old == key) {
+        return true;
+    }
+    qatomic_set(&page->key, AMD_MEM_KEY_BUSY);
+    /* Pairs with note_cached(). */
+    smp_mb();
+    if (snp_page_cached(s, index) && tcg_enabled()) {
+        qatomic_set(&page->key, old);
+        return false;
+    }
+    convert_bytes(s, index, old, key);
+    qatomic_store_release(&page->key, key);
+    return true;
+}
+
+/*
+ * With all CPUs stopped: forget every translation, then convert. A device's
+ * thread cannot stop them: a CPU that uses the page at that very moment with
+ * another key may do so until its translation block ends.
+ */
+static void convert_exclusive(AmdSnpState *s, int64_t index, uint32_t key)
+{
+    SnpPage *page = &s->pages[index];
+
+    if (snp_page_cached(s, index)) {
+        snp_flush_tlbs(s);
+    }
+    if (page->key != key) {
+        convert_bytes(s, index, page->key, key);
+        page->key = key;
+    }
+}
+
+static void convert(AmdSnpState *s, int64_t index, uint32_t key)
+{
+    CPUState *cpu = current_cpu;
+    bool locked;
+
+    if (cpu && cpu_in_exclusive_context(cpu)) {
+        convert_exclusive(s, index, key);
+        return;
+    }
+    if (try_convert(s, index, key)) {
+        return;
+    }
+    if (!cpu) {
+        QEMU_LOCK_GUARD(&s->lock);
+        convert_exclusive(s, index, key);
+        return;
+    }
+    /* Others may wait for the BQL before they can stop. */
+    locked = bql_locked();
+    if (locked) {
+        bql_unlock();
+    }
+    cpu_exec_end(cpu);
+    start_exclusive();
+    convert_exclusive(s, index, key);
+    end_exclusive();
+    cpu_exec_start(cpu);
+    if (locked) {
+        bql_lock();
+    }
+}
+
+void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key)
+{
+    int64_t index = snp_page_index(s, spa);
+
+    if (index < 0) {
+        return NULL;
+    }
+    if (qatomic_load_acquire(&s->pages[index].key) != key) {
+        convert(s, index, key);
+    }
+    return snp_page_ptr(s, index);
+}
+
+static void note_cached(AmdSnpState *s, hwaddr spa, int64_t index,
+                        bool host_large)
+{
+    uint32_t epoch = qatomic_read(&s->epoch);
+
+    qatomic_set(&s->pages[index].cached, epoch);
+    if (host_large) {
+        qatomic_set(&s->large_cached[spa >> SNP_LARGE_SHIFT], epoch);
+    }
+    /* Pairs with try_convert() and rmp_cached(). */
+    smp_mb();
+}
+
+void amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large)
+{
+    int64_t index = snp_page_index(s, spa);
+
+    if (index < 0) {
+        return;
+    }
+    /* Noted first, the page would count as cached by ourselves. */
+    do {
+        if (qatomic_read(&s->pages[index].key) != key) {
+            convert(s, index, key);
+        }
+        note_cached(s, spa, index, host_large);
+    } while (qatomic_load_acquire(&s->pages[index].key) != key);
+}
+
+static bool mem_rw(AmdSnpState *s, hwaddr spa, void *buf, size_t len,
+                   uint32_t key, bool is_write)
+{
+    hwaddr last = spa + len - 1;
+    hwaddr page;
+
+    if (!len) {
+        return true;
+    }
+    if (last < spa) {
+        return false;
+    }
+    for (page = spa & ~(SNP_PAGE_SIZE - 1); page <= last;
+         page += SNP_PAGE_SIZE) {
+        if (snp_page_index(s, page) < 0) {
+            return false;
+        }
+    }
+    while (len) {
+        size_t offset = spa & (SNP_PAGE_SIZE - 1);
+        size_t part = MIN(len, SNP_PAGE_SIZE - offset);
+        uint8_t *p = amd_mem_page(s, spa, key);
+
+        if (is_write) {
+            drop_code(s, snp_page_index(s, spa));
+            memcpy(p + offset, buf, part);
+        } else {
+            memcpy(buf, p + offset, part);
+        }
+        spa += part;
+        buf += part;
+        len -= part;
+    }
+    return true;
+}
+
+bool amd_mem_read(AmdSnpState *s, hwaddr spa, void *buf, size_t len,
+                  uint32_t key)
+{
+    return mem_rw(s, spa, buf, len, key, false);
+}
+
+bool amd_mem_write(AmdSnpState *s, hwaddr spa, const void *buf, size_t len,
+                   uint32_t key)
+{
+    return mem_rw(s, spa, (void *)buf, len, key, true);
+}
+
+uint32_t amd_mem_new_key(AmdSnpState *s)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+    return s->next_key++;
+}
+
+void amd_mem_destroy_key(AmdSnpState *s, uint32_t key)
+{
+    int64_t nr = (s->low_size + s->high_size) >> SNP_PAGE_SHIFT;
+    int64_t index;
+
+    for (index = 0; index < nr; index++) {
+        if (qatomic_read(&s->pages[index].key) == key) {
+            convert(s, index, AMD_MEM_KEY_NONE);
+        }
+    }
+}
+
+void amd_mem_set_asid_key(AmdSnpState *s, uint32_t asid, uint32_t key)
+{
+    if (asid < s->nr_asids) {
+        qatomic_set(&s->asid_key[asid], key);
+    }
+}
+
+uint32_t amd_mem_asid_key(AmdSnpState *s, uint32_t asid)
+{
+    return asid < s->nr_asids ? qatomic_read(&s->asid_key[asid])
+                              : AMD_MEM_KEY_NONE;
+}

@@ -1,0 +1,253 @@
+/*
+ * AMD SEV-SNP platform: creation, what the CPUs agree on
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "cpu.h"
+#include "exec/exec-all.h"
+#include "hw/boards.h"
+#include "hw/i386/x86.h"
+#include "system/reset.h"
+#include "e820_memory_layout.h"
+#include "amd-snp-internal.h"
+
+static AmdSnpState *the_snp;
+
+AmdSnpState *amd_snp(void)
+{
+    return the_snp;
+}
+
+static const char *const rule_name[SNP_RULE__MAX] = {
+#define SNP_RULE(id, name) [SNP_RULE_##id] = name,
+#include "hw/i386/amd-snp-rules.h.inc"
+#undef SNP_RULE
+};
+
+bool amd_snp_rule(AmdSnpState *s, AmdSnpRule rule)
+{
+    return !test_bit(rule, s->ignored);
+}
+
+bool amd_snp_ignore_rules(AmdSnpState *s, const char *names, Error **errp)
+{
+    g_auto(GStrv) list = g_strsplit(names, ":", 0);
+    char **name;
+    int rule;
+
+    for (name = list; *name; name++) {
+        for (rule = 0; rule < SNP_RULE__MAX; rule++) {
+            if (!strcmp(*name, rule_name[rule])) {
+                set_bit(rule, s->ignored);
+                break;
+            }
+        }
+        if (rule == SNP_RULE__MAX) {
+            error_setg(errp, "x-snp-ignore: no rule '%s'", *name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * What firmware (the BIOS) does on a real machine: set aside memory for the
+ * RMP at the top of RAM, and tell the operating system that it is not its own.
+ */
+static bool place_rmp(AmdSnpState *s, Error **errp)
+{
+    hwaddr top = s->high_size ? 4 * GiB + s->high_size : s->low_size;
+    hwaddr size = RMP_BOOKKEEPING + (top >> SNP_PAGE_SHIFT) * RMP_ENTRY_SIZE;
+    /* Below 4 GiB the last 16 MiB belong to the BIOS's own tables. */
+    hwaddr limit = s->high_size ? top : top - 16 * MiB;
+
+    size = ROUND_UP(size, SNP_LARGE_SIZE);
+    if (limit < size + 64 * MiB ||
+        (s->high_size && s->high_size < size)) {
+        error_setg(errp, "x-snp: not enough memory for the RMP");
+        return false;
+    }
+    s->rmp_base = ROUND_DOWN(limit - size, SNP_LARGE_SIZE);
+    s->rmp_end = s->rmp_base + size - 1;
+    e820_add_entry(s->rmp_base, size, E820_RESERVED);
+    return true;
+}
+
+static void alloc_tables(AmdSnpState *s, hwaddr top)
+{
+    hwaddr pages = (s->low_size + s->high_size) >> SNP_PAGE_SHIFT;
+
+    s->pages = g_new0(SnpPage, pages);
+    s->large_cached = g_new0(uint32_t, (top >> SNP_LARGE_SHIFT) + 1);
+    s->vmsa_busy = bitmap_new(pages);
+    s->wbinvd_due = bitmap_new(s->nr_cpus);
+    s->asid_key = g_new0(uint32_t, s->nr_asids);
+}
+
+bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
+                          hwaddr high_size, Error **errp)
+{
+    AmdSnpState *s = the_snp;
+
+    if (!s) {
+        return true;
+    }
+    if (!ram->ram_block || low_size + high_size != memory_region_size(ram)) {
+        error_setg(errp, "x-snp: the machine's RAM has to be one block "
+                   "(no memory per NUMA node)");
+        return false;
+    }
+    s->ram = memory_region_get_ram_ptr(ram);
+    s->ram_addr = memory_region_get_ram_addr(ram);
+    s->low_size = low_size;
+    s->high_size = high_size;
+    s->nr_cpus = ms->smp.max_cpus;
+    alloc_tables(s, high_size ? 4 * GiB + high_size : low_size);
+    return place_rmp(s, errp);
+}
+
+static void snp_reset(void *opaque)
+{
+    AmdSnpState *s = opaque;
+    hwaddr pages = (s->low_size + s->high_size) >> SNP_PAGE_SHIFT;
+    hwaddr i;
+
+    if (!s->pages) {
+        return;
+    }
+    /* Keys are made anew by a reset: what they protected is gone. */
+    for (i = 0; i < pages; i++) {
+        amd_mem_page(s, i << SNP_PAGE_SHIFT < s->low_size ?
+                     i << SNP_PAGE_SHIFT :
+                     4 * GiB + (i << SNP_PAGE_SHIFT) - s->low_size,
+                     AMD_MEM_KEY_NONE);
+    }
+    memset(s->asid_key, 0, s->nr_asids * sizeof(*s->asid_key));
+    bitmap_zero(s->vmsa_busy, pages);
+    bitmap_zero(s->wbinvd_due, s->nr_cpus);
+    s->initialized = false;
+    s->enabled = false;
+    s->cur_base = s->rmp_base;
+    s->cur_end = s->rmp_end;
+    s->range_valid = true;
+    s->next_key = AMD_MEM_KEY_SME + 1;
+}
+
+AmdSnpState *amd_snp_create(uint32_t nr_asids)
+{
+    AmdSnpState *s = the_snp;
+
+    if (!s) {
+        s = the_snp = g_new0(AmdSnpState, 1);
+        qemu_mutex_init(&s->lock);
+        qemu_mutex_init(&s->rmp_lock);
+        s->epoch = 1;
+        s->next_key = AMD_MEM_KEY_SME + 1;
+        s->nr_asids = nr_asids;
+        qemu_register_reset(snp_reset, s);
+    }
+    return s;
+}
+
+void amd_snp_bios_rmp(AmdSnpState *s, uint64_t *base, uint64_t *end)
+{
+    *base = s->rmp_base;
+    *end = s->rmp_end;
+}
+
+void amd_snp_msr_changed(AmdSnpState *s)
+{
+    CPUX86State *first = cpu_env(first_cpu);
+    bool enabled = true, agree = true;
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        const CPUX86State *env = cpu_env(cs);
+
+        enabled &= !!(env->snp.syscfg & SYSCFG_SNPEN);
+        agree &= env->snp.rmp_base == first->snp.rmp_base &&
+                 env->snp.rmp_end == first->snp.rmp_end;
+    }
+    s->cur_base = first->snp.rmp_base;
+    s->cur_end = first->snp.rmp_end;
+    s->range_valid = agree && s->cur_base < s->cur_end;
+    s->enabled = enabled;
+    snp_flush_tlbs(s);
+}
+
+bool amd_snp_enabled(AmdSnpState *s)
+{
+    return s->enabled;
+}
+
+bool amd_snp_initialized(AmdSnpState *s)
+{
+    return s->initialized;
+}
+
+void amd_snp_set_initialized(AmdSnpState *s, bool initialized)
+{
+    s->initialized = initialized;
+    snp_flush_tlbs(s);
+}
+
+bool amd_snp_hsave_clear(AmdSnpState *s)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        if (cpu_env(cs)->vm_hsave) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void amd_snp_wbinvd(AmdSnpState *s, int cpu_index)
+{
+    clear_bit_atomic(cpu_index, s->wbinvd_due);
+}
+
+void amd_snp_need_wbinvd(AmdSnpState *s)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        set_bit_atomic(cs->cpu_index, s->wbinvd_due);
+    }
+}
+
+bool amd_snp_wbinvd_done(AmdSnpState *s)
+{
+    return bitmap_empty(s->wbinvd_due, s->nr_cpus);
+}
+
+bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa)
+{
+    int64_t index = snp_page_index(s, spa);
+    unsigned long mask, old;
+
+    if (index < 0) {
+        return false;
+    }
+    mask = BIT_MASK(index);
+    old = qatomic_fetch_or(&s->vmsa_busy[BIT_WORD(index)], mask);
+    return !(old & mask) || !amd_snp_rule(s, SNP_RULE_VMRUN_VMSA_INUSE);
+}
+
+void amd_snp_vmsa_release(AmdSnpState *s, hwaddr spa)
+{
+    clear_bit_atomic(snp_page_index(s, spa), s->vmsa_busy);
+}
+
+bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages)
+{
+    int64_t index = snp_page_index(s, spa);
+
+    return index >= 0 &&
+           find_next_bit(s->vmsa_busy, index + pages, index) < index + pages;
+}

@@ -1,0 +1,47 @@
+/*
+ * AMD Secure Processor: ASIDs
+ *
+ * An ASID belongs to one guest at a time. What caches hold under it has to be
+ * written back by every CPU (WBINVD) and by the data fabric (DF_FLUSH) between
+ * two guests, and once before the first.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "psp-internal.h"
+
+/* Activation: @key becomes what the ASID encrypts with. */
+PspStatus psp_asid_take(AmdPspState *s, uint32_t asid, bool es_or_snp,
+                        uint32_t key)
+{
+    uint32_t min, max, last;
+
+    psp_asid_range(false, &min, &last);
+    psp_asid_range(es_or_snp, &min, &max);
+    if (!asid || asid > last || asid >= PSP_ASIDS) {
+        return SEV_STATUS_INVALID_ASID;
+    }
+    PSP_REQUIRE(s, ASID_RANGE, asid >= min && asid <= max, INVALID_ASID);
+    PSP_REQUIRE(s, ASID_OWNED, !test_bit(asid, s->asid_used), ASID_OWNED);
+    PSP_REQUIRE(s, ASID_FLUSH, !test_bit(asid, s->asid_dirty),
+                DFFLUSH_REQUIRED);
+    set_bit(asid, s->asid_used);
+    amd_mem_set_asid_key(s->snp, asid, key);
+    return SEV_STATUS_SUCCESS;
+}
+
+void psp_asid_release(AmdPspState *s, uint32_t asid)
+{
+    clear_bit(asid, s->asid_used);
+    set_bit(asid, s->asid_dirty);
+    amd_mem_set_asid_key(s->snp, asid, AMD_MEM_KEY_NONE);
+    amd_snp_need_wbinvd(s->snp);
+}
+
+/* DF_FLUSH, SNP_DF_FLUSH */
+PspStatus psp_asid_flush(AmdPspState *s)
+{
+    PSP_REQUIRE(s, WBINVD, amd_snp_wbinvd_done(s->snp), WBINVD_REQUIRED);
+    bitmap_zero(s->asid_dirty, PSP_ASIDS);
+    return SEV_STATUS_SUCCESS;
+}

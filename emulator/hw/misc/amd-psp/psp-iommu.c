@@ -1,0 +1,59 @@
+/*
+ * AMD Secure Processor: the IOMMU's buffers
+ *
+ * What the IOMMU writes on its own (logs, completion store) is kept from the
+ * host as long as the IOMMU enforces SNP: those pages are Firmware pages, and
+ * Reclaim ones when it no longer does.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "hw/i386/amd_iommu.h"
+#include "psp-internal.h"
+
+bool psp_iommu_ready(void)
+{
+    AMDVIState *iommu = amdvi_snp_iommu();
+
+    return iommu && amdvi_snp_ready(iommu);
+}
+
+static void set_buffers(AmdPspState *s, AMDVIState *iommu,
+                        const AmdRmpEntry *e)
+{
+    AMDVISnpBuffer buffers[AMDVI_SNP_BUFFERS];
+    unsigned int i, n = amdvi_snp_buffers(iommu, buffers);
+    hwaddr at;
+
+    for (i = 0; i < n; i++) {
+        for (at = 0; at < buffers[i].size; at += PSP_PAGE_SIZE) {
+            if (amd_rmp_covered(s->snp, buffers[i].base + at)) {
+                amd_rmp_set(s->snp, buffers[i].base + at, e);
+            }
+        }
+    }
+}
+
+/* SNP_INIT: enforce SNP in the IOMMU. */
+void psp_iommu_take(AmdPspState *s)
+{
+    const AmdRmpEntry firmware = { .assigned = true, .immutable = true };
+    AMDVIState *iommu = amdvi_snp_iommu();
+
+    if (iommu) {
+        set_buffers(s, iommu, &firmware);
+        amdvi_snp_enforce(iommu, true);
+    }
+}
+
+/* SNP_SHUTDOWN_EX with IOMMU_SNP_SHUTDOWN */
+void psp_iommu_release(AmdPspState *s)
+{
+    const AmdRmpEntry reclaim = { .assigned = true };
+    AMDVIState *iommu = amdvi_snp_iommu();
+
+    if (iommu) {
+        set_buffers(s, iommu, &reclaim);
+        amdvi_snp_enforce(iommu, false);
+    }
+}

@@ -1,0 +1,113 @@
+/*
+ * AMD Secure Processor: access to the host's memory
+ *
+ * The host hands over addresses with or without the C-bit. Firmware is not
+ * subject to RMP checks in hardware: it checks the state of pages itself. Once
+ * SNP is initialized, whatever it writes must be in pages in the Firmware
+ * state.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/cutils.h"
+#include "psp-internal.h"
+
+hwaddr psp_spa(AmdPspState *s, uint64_t address)
+{
+    return address & ~s->cbit;
+}
+
+uint32_t psp_host_key(AmdPspState *s, uint64_t address)
+{
+    /* The machine's CPUs ignore the C-bit of the host's page tables. */
+    return AMD_MEM_KEY_NONE;
+}
+
+PspStatus psp_read(AmdPspState *s, uint64_t address, void *buf, size_t len)
+{
+    if (!amd_mem_read(s->snp, psp_spa(s, address), buf, len,
+                      psp_host_key(s, address))) {
+        return SEV_STATUS_INVALID_ADDRESS;
+    }
+    return SEV_STATUS_SUCCESS;
+}
+
+/* May firmware write @len bytes at @address? */
+PspStatus psp_check_writable(AmdPspState *s, uint64_t address, size_t len)
+{
+    hwaddr spa = psp_spa(s, address);
+    hwaddr page;
+
+    if (!len) {
+        return SEV_STATUS_SUCCESS;
+    }
+    if (spa + len < spa) {
+        return SEV_STATUS_INVALID_ADDRESS;
+    }
+    for (page = spa & PSP_PAGE_MASK; page < spa + len; page += PSP_PAGE_SIZE) {
+        AmdRmpEntry e;
+        uint8_t probe;
+
+        if (!amd_mem_read(s->snp, page, &probe, 1, AMD_MEM_KEY_NONE)) {
+            return SEV_STATUS_INVALID_ADDRESS;
+        }
+        if (!s->snp_init) {
+            continue;
+        }
+        PSP_REQUIRE(s, BUFFER_STATE, psp_page_entry(s, page, &e) &&
+                    amd_rmp_page_state(&e) == AMD_PAGE_FIRMWARE,
+                    INVALID_PAGE_STATE);
+    }
+    return SEV_STATUS_SUCCESS;
+}
+
+PspStatus psp_write(AmdPspState *s, uint64_t address, const void *buf,
+                    size_t len)
+{
+    PSP_TRY(psp_check_writable(s, address, len));
+    if (!amd_mem_write(s->snp, psp_spa(s, address), buf, len,
+                       psp_host_key(s, address))) {
+        return SEV_STATUS_INVALID_ADDRESS;
+    }
+    return SEV_STATUS_SUCCESS;
+}
+
+/*
+ * Write a blob of @size bytes to a buffer whose length, of 32 bits, is at @len.
+ * Too small a buffer, or none, is a question for the size: the answer is there.
+ */
+PspStatus psp_return_blob(AmdPspState *s, uint64_t address, void *len,
+                          const void *blob, uint32_t size)
+{
+    uint32_t had = ldl_le_p(len);
+
+    stl_le_p(len, size);
+    if (had < size) {
+        return SEV_STATUS_INVALID_LENGTH;
+    }
+    return psp_write(s, address, blob, size);
+}
+
+/* The RMP entry that governs a page, or false: no such page. */
+bool psp_page_entry(AmdPspState *s, uint64_t address, AmdRmpEntry *e)
+{
+    return amd_rmp_get(s->snp, psp_spa(s, address), e);
+}
+
+PspStatus psp_check_page(AmdPspState *s, uint64_t address, AmdPageState state,
+                         AmdRmpEntry *e)
+{
+    if (psp_spa(s, address) & ~PSP_PAGE_MASK ||
+        !psp_page_entry(s, address, e)) {
+        return SEV_STATUS_INVALID_ADDRESS;
+    }
+    PSP_REQUIRE(s, PAGE_STATE, amd_rmp_page_state(e) == state,
+                INVALID_PAGE_STATE);
+    return SEV_STATUS_SUCCESS;
+}
+
+bool psp_all_zero(const void *buf, size_t len)
+{
+    return buffer_is_zero(buf, len);
+}

@@ -1,0 +1,63 @@
+/*
+ * AMD SEV and SEV-SNP: the choke point of address translation
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "cpu.h"
+#include "exec/page-protection.h"
+#include "snp-mmu.h"
+
+uint64_t snp_host_cbit(CPUX86State *env)
+{
+    return env->snp.syscfg & SYSCFG_SMEE ? 1ULL << SNP_CBIT_POS : 0;
+}
+
+SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
+{
+    AmdSnpState *s = env_archcpu(env)->snp;
+    const CPUX86SnpState *snp = &env->snp;
+    bool private = snp->sev && a->private;
+    bool large = !(snp->snp && private) && a->map_size >= 2 * MiB;
+    SnpAccess access;
+    AmdRmpEntry e;
+
+    *allowed = PAGE_READ | PAGE_WRITE | PAGE_EXEC;
+    amd_mem_tlb_use(s, a->spa, private ? snp->key : AMD_MEM_KEY_NONE, large);
+
+    if (!(snp->syscfg & SYSCFG_SNPEN)) {
+        return SNP_ALLOW;
+    }
+    if (!amd_rmp_get(s, a->spa, &e)) {
+        /* No entry: only the hypervisor's, such as MMIO. */
+        return snp->snp && private &&
+               amd_snp_rule(s, SNP_RULE_GUEST_COVERED) ? SNP_RMP_FAULT
+                                                       : SNP_ALLOW;
+    }
+    access = (SnpAccess) {
+        .spa = a->spa,
+        .gpa = a->gpa,
+        .map_size = a->map_size,
+        .asid = snp->asid,
+        .vmpl = snp->vmpl,
+        .snp = snp->snp,
+        .private = private,
+        .user = a->user,
+    };
+    return snp_check_access(s, &e, &access,
+                            large && amd_rmp_any_assigned(s, a->spa),
+                            a->want, allowed);
+}
+
+uint64_t snp_fault_bits(SnpVerdict verdict)
+{
+    switch (verdict) {
+    case SNP_RMP_FAULT:
+        return PG_ERROR_RMP_MASK;
+    case SNP_VMPL_FAULT:
+        return PG_ERROR_RMP_MASK | SVM_NPTEXIT_VMPL;
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,46 @@
+/*
+ * AMD SEV and SEV-SNP: the choke point of address translation
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef TCG_SNP_MMU_H
+#define TCG_SNP_MMU_H
+
+#include "cpu.h"
+#include "snp-check.h"
+
+/* One access, after all tables have been walked. */
+typedef struct SnpMmuAccess {
+    hwaddr spa;
+    hwaddr gpa;                 /* in a guest with nested paging */
+    uint64_t map_size;          /* of the innermost (host or nested) mapping */
+    bool private;               /* C-bit, or implied */
+    bool user;
+    int want;                   /* PAGE_* */
+} SnpMmuAccess;
+
+/* The C-bit in the tables of the host (and nested) or of the guest, or 0. */
+uint64_t snp_host_cbit(CPUX86State *env);
+
+/*
+ * Take the page up with the key of the access and check the access against the
+ * RMP. To be called whenever a translation is about to be used or cached: what
+ * is not in *@allowed must not be cached with it.
+ */
+SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed);
+
+/*
+ * Where a guest's PVALIDATE, RMPADJUST or RMPQUERY of @addr ends up: the tables
+ * are walked, with the faults that has, but the page itself is not checked.
+ */
+hwaddr x86_snp_translate(CPUX86State *env, vaddr addr, hwaddr *gpa,
+                         uint64_t *map_size, uintptr_t retaddr);
+
+/* Exit with the #NPF of an RMP check of @gpa; @bits as SVM_NPTEXIT_SIZEM. */
+G_NORETURN void x86_snp_npf(CPUX86State *env, hwaddr gpa, uint64_t bits,
+                            uintptr_t retaddr);
+
+/* The bits of #PF or #NPF error codes that a verdict adds. */
+uint64_t snp_fault_bits(SnpVerdict verdict);
+
+#endif
