@@ -9,7 +9,7 @@ SNP_FILES = $(foreach f,guest guest-init sevinfo demo,--file work/build/snp/$(f)
 
 demo-snp: image ## boot a stock SNP host and an SNP guest, verify its attestation report (H=6.12|7.x, CPUS=1..4)
 	@lab/snp/build
-	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 400 --out work/runs/demo-snp $(SNP_FILES) --job '/job/demo $(CPUS)'
+	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp $(SNP_FILES) --job '/job/demo $(CPUS)'
 	lab/snp/verify work/runs/demo-snp/out/demo
 
 check-attest: ## unit tests of the verifier of attestation reports
