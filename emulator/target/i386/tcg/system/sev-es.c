@@ -18,6 +18,11 @@ static struct vmsa *vmsa_of(CPUX86State *env)
     return amd_mem_page(env_archcpu(env)->snp, env->snp.vmsa_pa, env->snp.key);
 }
 
+static bool es_rule(CPUX86State *env, AmdSnpRule rule)
+{
+    return amd_snp_rule(env_archcpu(env)->snp, rule);
+}
+
 /*
  * The VMSA of an SNP guest is a page that the guest or the firmware made one,
  * that of another guest is the hypervisor's.
@@ -169,7 +174,7 @@ bool sev_es_may_inject(CPUX86State *env, uint32_t event_inj)
 {
     uint8_t vector = event_inj & SVM_EVTINJ_VEC_MASK;
 
-    if (!env->snp.es) {
+    if (!env->snp.es || !es_rule(env, SNP_RULE_VMRUN_INJECTION)) {
         return true;
     }
     switch (event_inj & SVM_EVTINJ_TYPE_MASK) {
@@ -184,7 +189,7 @@ bool sev_es_may_inject(CPUX86State *env, uint32_t event_inj)
 
 bool sev_always_intercepted(CPUX86State *env, uint32_t exit_code)
 {
-    return env->snp.snp &&
+    return env->snp.snp && es_rule(env, SNP_RULE_EXIT_ALWAYS) &&
            (exit_code == SVM_EXIT_CPUID || exit_code == SVM_EXIT_IOIO);
 }
 
@@ -453,7 +458,7 @@ void sev_es_store_guest(CPUX86State *env)
     struct vmsa *v = vmsa_of(env);
     int i;
 
-    if (env->snp.snp) {
+    if (env->snp.snp && es_rule(env, SNP_RULE_EXIT_REASON)) {
         store_exit(env, v);
     }
     store_seg(&env->segs[R_ES], &v->es);
@@ -505,6 +510,9 @@ void sev_es_load_host(CPUX86State *env)
         .x87_ftw = cpu_to_le16(0x5555),
     };
 
+    if (!es_rule(env, SNP_RULE_EXIT_HOST_STATE)) {
+        return;
+    }
     load_syscall_state(env, v);
     env->cr[2] = le64_to_cpu(v->cr2);
     load_gprs(env, v);
@@ -516,8 +524,12 @@ void sev_es_load_host(CPUX86State *env)
     load_fpu(env, &initial);
 }
 
-bool sev_es_automatic_exit(uint64_t exit_code, uint64_t exit_info_1)
+bool sev_es_automatic_exit(CPUX86State *env, uint64_t exit_code,
+                           uint64_t exit_info_1)
 {
+    if (!es_rule(env, SNP_RULE_EXIT_NAE)) {
+        return true;
+    }
     switch (exit_code) {
     case SVM_EXIT_MC:
     case SVM_EXIT_INTR ... SVM_EXIT_VINTR:

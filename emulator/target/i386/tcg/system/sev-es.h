@@ -51,6 +51,7 @@ void sev_vmexit_end(CPUX86State *env);
  * Is an exit for this reason automatic (AE)? The others of a guest with
  * encrypted state are non-automatic (NAE): it gets #VC instead.
  */
-bool sev_es_automatic_exit(uint64_t exit_code, uint64_t exit_info_1);
+bool sev_es_automatic_exit(CPUX86State *env, uint64_t exit_code,
+                           uint64_t exit_info_1);
 
 #endif

@@ -161,6 +161,9 @@ void helper_rmpupdate(CPUX86State *env)
         if (!rule(s, SNP_RULE_RMPUPDATE_UNVALIDATE)) {
             e.validated = old.validated;
         }
+        if (!rule(s, SNP_RULE_RMPUPDATE_PERMS)) {
+            memcpy(e.perms, old.perms, sizeof(e.perms));
+        }
         released = amd_rmp_store(s, spa, &e);
     }
     amd_rmp_unlock(s);

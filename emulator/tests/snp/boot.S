@@ -1,0 +1,259 @@
+/*
+ * SEV-SNP tests: from multiboot (or a start-up IPI) to 64-bit C
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define MULTIBOOT_MAGIC 0x1badb002
+#define CS64            0x08
+#define DS              0x10
+#define CS32            0x18
+#define USER_CS         0x23
+#define USER_DS         0x2b
+#define MSR_EFER        0xc0000080
+#define EFER_BITS       0x900           /* LME, NXE */
+#define CR4_BITS        0x6a0           /* PAE, PGE, OSFXSR, OSXMMEXCPT */
+#define CR0_BITS        0x80010033      /* PG, WP, NE, ET, MP, PE */
+#define AP_BASE         0x8000
+
+    .section .multiboot, "a"
+    .long MULTIBOOT_MAGIC, 0, -MULTIBOOT_MAGIC
+
+    .text
+    .code32
+    .globl _start
+_start:
+    cli
+    /* 4 GiB, mapped to themselves by 2 MiB pages */
+    movl $boot_pd, %edi
+    movl $0x87, %eax
+    movl $2048, %ecx
+1:  movl %eax, (%edi)
+    addl $0x200000, %eax
+    addl $8, %edi
+    loop 1b
+    movl $boot_pdpt, %edi
+    movl $boot_pd + 7, %eax
+    movl $4, %ecx
+2:  movl %eax, (%edi)
+    addl $0x1000, %eax
+    addl $8, %edi
+    loop 2b
+    movl $boot_pdpt + 7, boot_pml4
+    movl $boot_stack_end, %esp
+    lgdt boot_gdtr
+    ljmp $CS32, $enter_long
+
+enter_long:
+    movl $DS, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl %eax, %fs
+    movl %eax, %gs
+    movl $CR4_BITS, %eax
+    movl %eax, %cr4
+    movl $boot_pml4, %eax
+    movl %eax, %cr3
+    movl $MSR_EFER, %ecx
+    rdmsr
+    orl $EFER_BITS, %eax
+    wrmsr
+    movl $CR0_BITS, %eax
+    movl %eax, %cr0
+    ljmp $CS64, $start64
+
+    .code64
+start64:
+    movl %esp, %esp
+    cmpl $boot_stack_end, %esp
+    jne 1f
+    call cpu_init
+    call test_start
+1:  call cpu_init
+    call ap_main
+2:  hlt
+    jmp 2b
+
+    .balign 16
+    .globl exception_stubs
+exception_stubs:
+    .altmacro
+    .macro exception vec
+    .balign 16
+    .if \vec != 8 && (\vec < 10 || \vec > 14) && \vec != 17 && \vec < 29
+    pushq $0
+    .endif
+    pushq $\vec
+    jmp exception_common
+    .endm
+    .set nr, 0
+    .rept 32
+    exception %nr
+    .set nr, nr + 1
+    .endr
+
+    /* trap_handler(struct frame *) may change the frame's rip */
+exception_common:
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    leaq 72(%rsp), %rdi
+    cld
+    call trap_handler
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rax
+    addq $16, %rsp
+    iretq
+
+    /*
+     * vmrun_asm(vmcb, gprs): the general registers but RAX and RSP are loaded
+     * from and stored to gprs, in the order of the VMSA.
+     */
+    .globl vmrun_asm
+vmrun_asm:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    pushq %rsi
+    movq %rdi, %rax
+    movq 0(%rsi), %rcx
+    movq 8(%rsi), %rdx
+    movq 16(%rsi), %rbx
+    movq 24(%rsi), %rbp
+    movq 40(%rsi), %rdi
+    movq 48(%rsi), %r8
+    movq 56(%rsi), %r9
+    movq 64(%rsi), %r10
+    movq 72(%rsi), %r11
+    movq 80(%rsi), %r12
+    movq 88(%rsi), %r13
+    movq 96(%rsi), %r14
+    movq 104(%rsi), %r15
+    movq 32(%rsi), %rsi
+1:  vmrun
+2:  pushq %rsi
+    movq 8(%rsp), %rsi
+    movq %rcx, 0(%rsi)
+    movq %rdx, 8(%rsi)
+    movq %rbx, 16(%rsi)
+    movq %rbp, 24(%rsi)
+    movq %rdi, 40(%rsi)
+    movq %r8, 48(%rsi)
+    movq %r9, 56(%rsi)
+    movq %r10, 64(%rsi)
+    movq %r11, 72(%rsi)
+    movq %r12, 80(%rsi)
+    movq %r13, 88(%rsi)
+    movq %r14, 96(%rsi)
+    movq %r15, 104(%rsi)
+    movq %rsi, %rax
+    popq %rsi
+    movq %rsi, 32(%rax)
+    addq $8, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    stgi
+    ret
+    .section .extable, "a"
+    .quad 1b, 2b
+
+    .text
+    /* run_user(fn): at CPL 3, until an exception ends it */
+    .globl run_user, user_return, user_rsp
+run_user:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, user_rsp(%rip)
+    pushq $USER_DS
+    pushq $user_stack_end
+    pushq $2
+    pushq $USER_CS
+    pushq %rdi
+    iretq
+user_return:
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    ret
+
+    .section .ap, "ax"
+    .code16
+ap_first:
+    cli
+    xorw %ax, %ax
+    movw %ax, %ds
+    lgdtl AP_BASE + ap_gdtr - ap_first
+    movl $0x11, %eax
+    movl %eax, %cr0
+    ljmpl $CS32, $AP_BASE + ap32 - ap_first
+    .code32
+ap32:
+    movl $DS, %eax
+    movl %eax, %ss
+    movl $ap_stack_end, %esp
+    ljmp $CS32, $enter_long
+ap_gdtr:
+    .word 63
+    .long boot_gdt
+
+    .data
+    .balign 16
+    .globl boot_gdt
+boot_gdt:
+    .quad 0
+    .quad 0x00af9b000000ffff
+    .quad 0x00cf93000000ffff
+    .quad 0x00cf9b000000ffff
+    .quad 0x00affb000000ffff        /* CPL 3: code, data */
+    .quad 0x00cff3000000ffff
+    .quad 0, 0                      /* TSS */
+boot_gdtr:
+    .word 63
+    .long boot_gdt, 0
+
+    .bss
+    .balign 4096
+    .globl boot_pml4, boot_pdpt, boot_pd
+boot_pml4:
+    .skip 4096
+boot_pdpt:
+    .skip 4096
+boot_pd:
+    .skip 4 * 4096
+    .skip 16384
+boot_stack_end:
+    .skip 16384
+ap_stack_end:
+    .skip 4096
+user_stack_end:
+user_rsp:
+    .skip 16
+
+    .section .note.GNU-stack, "", @progbits

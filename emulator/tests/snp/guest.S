@@ -1,0 +1,126 @@
+/*
+ * SEV-SNP tests: what guests run. Copied to GUEST_CODE, position independent.
+ * Each piece ends with VMGEXIT, which is VMMCALL without SEV-ES.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+    .section .guest, "ax"
+    .code64
+
+    .macro vmgexit
+    .byte 0xf3, 0x0f, 0x01, 0xd9
+    .endm
+
+    .macro piece name:req, insn:vararg
+    .globl g_\name
+g_\name:
+    \insn
+    .globl g_\name\()_end
+g_\name\()_end:
+    vmgexit
+    .endm
+
+    piece nop, nop
+    piece read, movq (%rax), %rbx
+    piece write, movq %rbx, (%rax)
+    piece exec, jmp *%rax
+    piece cpuid, cpuid
+    piece rdmsr, rdmsr
+    piece wrmsr, wrmsr
+    piece in, inb $0x80, %al
+    piece out, outb %al, $0x80
+    piece hlt, hlt
+    piece pause, pause
+    piece vmmcall, vmmcall
+    piece wbinvd, wbinvd
+    piece invd, invd
+    piece invlpg, invlpg (%rax)
+    piece monitor, monitor
+    piece mwait, mwait
+    piece rdtsc, rdtsc
+    piece rdpmc, rdpmc
+    piece read_dr7, movq %dr7, %rbx
+    piece write_dr7, movq %rbx, %dr7
+    piece read_cr0, movq %cr0, %rbx
+    piece write_cr0, movq %rbx, %cr0
+    piece write_cr3, movq %rbx, %cr3
+    piece write_cr4, movq %rbx, %cr4
+    piece write_cr8, movq %rbx, %cr8
+    piece vmrun, vmrun
+    piece cli, cli
+    piece ud2, ud2
+
+    /* SNP instructions: result in RAX, carry in R8 */
+    .macro snp_piece name:req, bytes:vararg
+    .globl g_\name
+g_\name:
+    .byte \bytes
+    setc %r8b
+    movzbl %r8b, %r8d
+    vmgexit
+    .endm
+
+    snp_piece rmpread, 0xf2, 0x0f, 0x01, 0xfd
+    snp_piece rmpquery, 0xf3, 0x0f, 0x01, 0xfd
+    snp_piece rmpupdate, 0xf2, 0x0f, 0x01, 0xfe
+    snp_piece rmpadjust, 0xf3, 0x0f, 0x01, 0xfe
+    snp_piece pvalidate, 0xf2, 0x0f, 0x01, 0xff
+    snp_piece psmash, 0xf3, 0x0f, 0x01, 0xff
+
+    /* Change what only the FPU holds, and much else */
+    .globl g_scramble
+g_scramble:
+    fninit
+    fld1
+    movdqu (%rax), %xmm0
+    movdqu %xmm0, %xmm15
+    incq %rcx
+    incq %rdx
+    incq %rbx
+    incq %rbp
+    incq %rsi
+    incq %rdi
+    incq %r8
+    incq %r9
+    incq %r10
+    incq %r11
+    incq %r12
+    incq %r13
+    incq %r14
+    incq %r15
+    vmgexit
+
+    /* Tell that it runs (RAX points to a shared page), until told to stop */
+    .globl g_spin
+g_spin:
+    movl $1, (%rax)
+1:  pause
+    cmpl $0, 8(%rax)
+    je 1b
+    vmgexit
+
+    /* Exceptions: vector and error code are on the stack at the exit */
+    .balign 16
+    .globl g_stubs
+g_stubs:
+    .altmacro
+    .macro guest_exception vec
+    .balign 16
+    .if \vec != 8 && (\vec < 10 || \vec > 14) && \vec != 17 && \vec != 29
+    pushq $0
+    .endif
+    pushq $\vec
+    jmp g_trap_common
+    .endm
+    .set nr, 0
+    .rept 64
+    guest_exception %nr
+    .set nr, nr + 1
+    .endr
+g_trap_common:
+    vmgexit
+    .globl g_trap
+g_trap:
+    hlt
+
+    .section .note.GNU-stack, "", @progbits

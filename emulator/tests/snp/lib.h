@@ -1,0 +1,232 @@
+/*
+ * SEV-SNP tests: TAP, traps, MSRs, page tables, RMP
+ *
+ * Numbers and names are the AMD64 Architecture Programmer's Manual's.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef TESTS_SNP_LIB_H
+#define TESTS_SNP_LIB_H
+
+#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+/* What guests, other processors or the hardware access as well */
+typedef volatile u64 mem64;
+/* ... of 32 bits */
+typedef volatile u32 mem32;
+/* Set by one processor for another */
+typedef void (*volatile mem_fn)(void);
+
+#define BIT(n)              (1ULL << (n))
+#define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))
+#define PAGE                4096ULL
+#define LARGE               (2ULL << 20)
+#define PAGE_ALIGNED        __attribute__((aligned(4096)))
+
+/* Vectors; NO_TRAP if there was none */
+#define NO_TRAP             (-1)
+#define UD                  6
+#define DF                  8
+#define GP                  13
+#define PF                  14
+#define VC                  29
+
+/* MSRs */
+#define MSR_MTRR_FIX64K     0x250
+#define MSR_MTRR_FIX4K_LAST 0x26f
+#define MSR_EFER            0xc0000080
+#define MSR_STAR            0xc0000081
+#define MSR_KERNEL_GS_BASE  0xc0000102
+#define MSR_SYSCFG          0xc0010010
+#define MSR_HWCR            0xc0010015
+#define MSR_IORR_BASE0      0xc0010016
+#define MSR_TOP_MEM         0xc001001a
+#define MSR_TOP_MEM2        0xc001001d
+#define MSR_VM_HSAVE_PA     0xc0010117
+#define MSR_VM_PAGE_FLUSH   0xc001011e
+#define MSR_GHCB            0xc0010130
+#define MSR_SEV_STATUS      0xc0010131
+#define MSR_RMP_BASE        0xc0010132
+#define MSR_RMP_END         0xc0010133
+
+#define EFER_SVME           BIT(12)
+#define SYSCFG_MFDE         BIT(18)
+#define SYSCFG_SMEE         BIT(23)
+#define SYSCFG_SNPEN        BIT(24)
+#define SYSCFG_VMPLEN       BIT(25)
+
+/* #PF and #NPF error codes */
+#define PF_P                BIT(0)
+#define PF_W                BIT(1)
+#define PF_U                BIT(2)
+#define PF_RSV              BIT(3)
+#define PF_ID               BIT(4)
+#define PF_RMP              BIT(31)
+#define NPF_GPA             BIT(32)
+#define NPF_GPT             BIT(33)
+#define NPF_ENC             BIT(34)
+#define NPF_SIZEM           BIT(35)
+#define NPF_VMPL            BIT(36)
+
+/* Page tables */
+#define PTE_P               BIT(0)
+#define PTE_W               BIT(1)
+#define PTE_U               BIT(2)
+#define PTE_A               BIT(5)
+#define PTE_D               BIT(6)
+#define PTE_PS              BIT(7)
+#define PTE_NX              BIT(63)
+
+/* boot.S, snp.ld */
+extern char exception_stubs[], user_return[], ap_start[], ap_end[];
+extern u64 user_rsp, boot_gdt[], boot_pd[];
+extern u64 extable_start[], extable_end[];
+/* Run at CPL 3 until an exception, which is in *trap(). */
+void run_user(void (*fn)(void));
+
+/* lib.c */
+void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void *memset(void *p, int c, size_t len);
+void *memcpy(void *to, const void *from, size_t len);
+int memcmp(const void *a, const void *b, size_t len);
+
+bool check(bool good, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+#define check_eq(got, want, ...)                                        \
+    do {                                                                \
+        u64 got_ = (got), want_ = (want);                               \
+        if (!check(got_ == want_, __VA_ARGS__)) {                       \
+            printf("# got %lx, want %lx\n", got_, want_);               \
+        }                                                               \
+    } while (0)
+void test_exit(void) __attribute__((noreturn));
+void test_main(void);           /* each program has its own */
+void ap_main(void);             /* ends the other processor's start-up */
+void start_ap(void (*fn)(void));
+u64 random64(void);
+
+/* What the last instruction marked with EX() raised on this processor */
+struct trap {
+    int vec;
+    u64 err;
+    u64 cr2;
+};
+struct trap *trap(void);
+int cpu_id(void);
+
+#define EX(insn)                                                        \
+    "1: " insn "\n2:\n"                                                 \
+    ".pushsection .extable, \"a\"\n.quad 1b, 2b\n.popsection\n"
+
+
+int try_rdmsr(u32 msr, u64 *val);
+int try_wrmsr(u32 msr, u64 val);
+int try_read(u64 addr, u64 *val);
+int try_write(u64 addr, u64 val);
+
+static inline u64 rdmsr(u32 msr)
+{
+    u32 lo, hi;
+
+    asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return lo | (u64)hi << 32;
+}
+
+static inline void wrmsr(u32 msr, u64 val)
+{
+    asm volatile("wrmsr" : : "a"((u32)val), "d"((u32)(val >> 32)), "c"(msr)
+                 : "memory");
+}
+
+static inline void cpuid(u32 leaf, u32 r[4])
+{
+    asm volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                 : "a"(leaf), "c"(0));
+}
+
+static inline void outb(u16 port, u8 val)
+{
+    asm volatile("outb %0, %1" : : "a"(val), "Nd"(port));
+}
+
+static inline u64 read_cr3(void)
+{
+    u64 val;
+
+    asm volatile("mov %%cr3, %0" : "=r"(val));
+    return val;
+}
+
+static inline void flush_tlb(void)
+{
+    asm volatile("mov %0, %%cr3" : : "r"(read_cr3()) : "memory");
+}
+
+static inline u64 rd(u64 addr)
+{
+    return *(mem64 *)addr;
+}
+
+static inline void wr(u64 addr, u64 val)
+{
+    *(mem64 *)addr = val;
+}
+
+/* The leaf entry of @va in the host's tables, at 4 KiB (split if need be). */
+mem64 *host_pte(u64 va);
+/* Back to one 2 MiB page. */
+void host_large(u64 va);
+
+/* rmp.c */
+#define RMP_ASSIGNED        BIT(0)
+#define RMP_2M              BIT(1)
+#define RMP_IMMUTABLE       BIT(2)
+#define RMP_ASID(n)         ((u64)(n) << 51)
+#define RMP_VMSA            BIT(61)
+#define RMP_VALIDATED       BIT(62)
+#define RMP_GPA             0x7fffffffff000ULL
+
+#define SUCCESS             0
+#define FAIL_INPUT          1
+#define FAIL_PERMISSION     2
+#define FAIL_INUSE          3
+#define FAIL_OVERLAP        4
+#define FAIL_SIZEMISMATCH   6
+
+struct rmp_state {
+    u64 gpa;
+    u8 assigned;
+    u8 page_size;
+    u8 immutable;
+    u8 reserved;
+    u32 asid;
+};
+
+void snp_enable(void);          /* SNPEn and VMPLEn, on this processor */
+void svm_enable(void);
+u64 rmp_covered_end(void);      /* the first address without an entry */
+
+/* The first quadword of an entry, as all families without RMPREAD have it. */
+mem64 *rmp_entry(u64 spa);
+
+/* Return EAX, or -1 with *vec set. */
+int rmpupdate(u64 spa, const struct rmp_state *state);
+int psmash(u64 spa);
+int rmpread(u64 spa, struct rmp_state *state);
+
+int rmp_assign(u64 spa, u64 gpa, u32 asid, bool large);
+int rmp_firmware(u64 spa);
+int rmp_share(u64 spa, bool large);
+/* Assign, then set more bits by hand, as a guest or the firmware would. */
+void rmp_make(u64 spa, u64 gpa, u32 asid, u64 bits);
+/* The entry is the hypervisor's again, whatever it was. */
+void rmp_clear(u64 spa, unsigned pages);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * SEV-SNP tests: what another processor is doing
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "svm.h"
+
+#define AREA        0x18000000ULL
+#define AP_VMCB     0x0f100000ULL
+#define DATA        GUEST_DATA
+#define STEPS       1000000
+
+static struct vm vm, other;
+static mem_fn ap_work;
+static mem64 ap_addr;
+static mem32 ap_vec;
+static mem64 ap_err;
+
+static void ap_loop(void)
+{
+    snp_enable();
+    svm_enable();
+    for (;;) {
+        while (!ap_work) {
+            asm volatile("pause");
+        }
+        ap_work();
+        ap_work = NULL;
+    }
+}
+
+static void wait(unsigned steps)
+{
+    while (steps--) {
+        asm volatile("pause");
+    }
+}
+
+/* Does the other processor get done? */
+static bool ap_done(void)
+{
+    int i;
+
+    for (i = 0; i < 100 && ap_work; i++) {
+        wait(STEPS / 10);
+    }
+    return !ap_work;
+}
+
+static void ap_write(void)
+{
+    u64 n = 1;
+
+    while (try_write(ap_addr, n++) == NO_TRAP && n) {
+        if (rd(ap_addr + 8)) {
+            return;
+        }
+    }
+    ap_vec = trap()->vec;
+    ap_err = trap()->err;
+}
+
+/* The other processor writes to @addr; @page goes to a guest meanwhile. */
+static void test_stale(u64 addr, u64 page, bool large, const char *what)
+{
+    u64 was;
+
+    ap_vec = NO_TRAP;
+    wr(addr, 0);
+    wr(addr + 8, 0);
+    ap_addr = addr;
+    ap_work = ap_write;
+    while (rd(addr) < 1000) {
+        asm volatile("pause");
+    }
+    check_eq(rmp_assign(page, 0, ES_ASID, large), SUCCESS, "%s: assign", what);
+    was = rd(addr);
+    wait(STEPS);
+    check_eq(rd(addr), was, "%s: no write after RMPUPDATE", what);
+    rmp_share(page, large);
+    if (ap_work) {
+        wr(addr + 8, 1);
+    }
+    check(ap_done(), "%s: the writer has ended", what);
+    check_eq(ap_vec, PF, "%s: by #PF", what);
+    check_eq(ap_err, PF_P | PF_W | PF_RMP, "%s: error code", what);
+}
+
+static void ap_guest(void)
+{
+    vm_enter(&vm);
+}
+
+/* The guest on the other processor, spinning on a page of its own */
+static void start_guest(enum kind kind)
+{
+    vm_init(&vm, kind);
+    other = vm;
+    memcpy((void *)AP_VMCB, vm.vmcb, PAGE);
+    vm.vmcb = (u8 *)AP_VMCB;
+    vm_prepare(&vm, g_spin, DATA, 0, 0, 0);
+    ap_work = ap_guest;
+    while (!(u32)rd(SPA(DATA))) {
+        asm volatile("pause");
+    }
+}
+
+static void stop_guest(void)
+{
+    guest_poke(DATA + 8, 1);
+    check(ap_done(), "the guest has ended");
+    check_done(&vm, "as it should");
+}
+
+static void test_in_use(void)
+{
+    u64 entry;
+
+    start_guest(SNP);
+    entry = rmp_entry(VMSA_SPA)[0];
+    /* Should it run, let it come back. */
+    VMCB32(&other, VMCB_INTERCEPT1) |= BIT(23);
+    vm_run(&other);
+    check(other.exit.code == EXIT_INVALID || other.exit.code == EXIT_BUSY,
+          "vmrun-vmsa-inuse: VMRUN with the same VMSA");
+    check_eq(rmp_assign(VMSA_SPA, 0, ES_ASID + 1, false), FAIL_INUSE,
+             "rmpupdate-inuse: VMSA");
+    check_eq(rmp_share(VMSA_SPA, false), FAIL_INUSE, "rmpupdate-inuse: VMSA");
+    check_eq(rmp_entry(VMSA_SPA)[0], entry, "nothing changed");
+    check_eq(rmp_assign(AP_VMCB, 0, ES_ASID, false), FAIL_INUSE,
+             "rmpupdate-inuse: VMCB");
+    check_eq(rmp_entry(AP_VMCB)[0], 0, "nothing changed");
+    rmp_clear(AP_VMCB, 1);
+    rmp_entry(VMSA_SPA)[0] = entry;
+    stop_guest();
+    check_eq(rmp_share(VMSA_SPA, false), SUCCESS, "VMSA after #VMEXIT");
+    check_eq(rmp_assign(AP_VMCB, 0, ES_ASID, false), SUCCESS,
+             "VMCB after #VMEXIT");
+    rmp_share(AP_VMCB, false);
+}
+
+/* SEV-ES: the VMSA is the hypervisor's page, and as busy. */
+static void test_es_in_use(void)
+{
+    start_guest(SEV_ES);
+    check_eq(rmp_assign(VMSA_SPA, 0, ES_ASID, false), FAIL_INUSE,
+             "rmpupdate-inuse: VMSA of SEV-ES");
+    rmp_clear(VMSA_SPA, 1);
+    stop_guest();
+}
+
+static void test_guest_stale(void)
+{
+    u64 info = NPF_GPA | PF_P | PF_U | PF_RMP | NPF_ENC;
+
+    start_guest(SNP);
+    check_eq(rmp_share(SPA(DATA), false), SUCCESS, "take its page away");
+    check(ap_done(), "the guest has ended");
+    check_npf(&vm, info, DATA, "guest-asid");
+
+    start_guest(SNP);
+    check_eq(rmp_assign(SPA(DATA), DATA, ES_ASID + 1, false), SUCCESS,
+             "give its page to another guest");
+    check(ap_done(), "the guest has ended");
+    check_npf(&vm, info, DATA, "guest-asid");
+}
+
+void test_main(void)
+{
+    snp_enable();
+    svm_enable();
+    host_pte(AP_VMCB);
+    start_ap(ap_loop);
+    host_pte(AREA);
+    test_stale(AREA, AREA, false, "host-write: by 4 KiB");
+    test_stale(AREA + 5 * PAGE, AREA, true, "host-write: in a 2 MiB page");
+    host_large(AREA);
+    test_stale(AREA, AREA, false, "host-write: by 2 MiB");
+    test_stale(AREA, AREA + PAGE, false, "host-large-page");
+    test_in_use();
+    test_es_in_use();
+    test_guest_stale();
+}
