@@ -50,6 +50,8 @@
 #define SVM_NESTED_CTL_SEV_ES           (1ULL << 2)
 #define VMCB_GHCB_GPA                   0x0a0
 #define VMCB_NEXT_RIP                   0x0c8
+#define VMCB_INSN_LEN                   0x0d0   /* one byte, the bytes follow */
+#define VMCB_INSN_MAX                   15
 #define VMCB_VMSA_PTR                   0x108
 #define VMCB_ALLOWED_SEV_FEATURES       0x138
 #define ALLOWED_SEV_FEATURES_EN         (1ULL << 63)
@@ -115,6 +117,7 @@ typedef struct CPUX86SnpState {
     bool vmcb_busy;             /* marked as in use, with SNP */
 
     uint64_t next_rip;          /* after the instruction, while in a guest */
+    uint64_t mov_info;          /* EXITINFO1 should MOV to CR0 be intercepted */
     bool efer_written;          /* for the trap after WRMSR */
 } CPUX86SnpState;
 
