@@ -14,3 +14,10 @@ demo-snp: image ## boot a stock SNP host and an SNP guest, verify its attestatio
 
 check-attest: ## unit tests of the verifier of attestation reports
 	@python3 lab/attest/tests/test_attest.py
+
+.PHONY: test-emulator mutants
+test-emulator: deps-lab ## test the emulated SEV-SNP machine by itself: processors, firmware, IOMMU
+	@lab/emulator-test
+
+mutants: deps-lab ## switch off each rule of the emulated machine: a test has to fail
+	@lab/emulator-test --mutants
