@@ -15,6 +15,18 @@
 #define CR0_BITS        0x80010033      /* PG, WP, NE, ET, MP, PE */
 #define AP_BASE         0x8000
 
+/* What a C function has to leave as it was, in the order of being pushed */
+    .macro save_callee
+    .irp reg, rbx, rbp, r12, r13, r14, r15
+    pushq %\reg
+    .endr
+    .endm
+    .macro restore_callee
+    .irp reg, r15, r14, r13, r12, rbp, rbx
+    popq %\reg
+    .endr
+    .endm
+
     .section .multiboot, "a"
     .long MULTIBOOT_MAGIC, 0, -MULTIBOOT_MAGIC
 
@@ -124,12 +136,7 @@ exception_common:
      */
     .globl vmrun_asm
 vmrun_asm:
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    save_callee
     pushq %rsi
     movq %rdi, %rax
     movq 0(%rsi), %rcx
@@ -166,12 +173,7 @@ vmrun_asm:
     popq %rsi
     movq %rsi, 32(%rax)
     addq $8, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
+    restore_callee
     stgi
     ret
     .section .extable, "a"
@@ -181,12 +183,7 @@ vmrun_asm:
     /* run_user(fn): at CPL 3, until an exception ends it */
     .globl run_user, user_return, user_rsp
 run_user:
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    save_callee
     movq %rsp, user_rsp(%rip)
     pushq $USER_DS
     pushq $user_stack_end
@@ -195,12 +192,7 @@ run_user:
     pushq %rdi
     iretq
 user_return:
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
+    restore_callee
     ret
 
     .section .ap, "ax"

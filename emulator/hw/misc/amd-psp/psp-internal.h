@@ -267,6 +267,9 @@ PspStatus sev_guest_start(AmdPspState *s, SevBufStart *buf, uint8_t state);
 
 /* sev-guest.c */
 SevGuest *sev_guest_find(AmdPspState *s, uint32_t handle);
+/* The same, in *@g, if the guest is in @state; else the status that says so. */
+PspStatus sev_guest_get(AmdPspState *s, uint32_t handle, uint8_t state,
+                        SevGuest **g);
 SevGuest *sev_guest_new(AmdPspState *s);
 void sev_guest_free(AmdPspState *s, SevGuest *g);
 void sev_guest_free_all(AmdPspState *s);

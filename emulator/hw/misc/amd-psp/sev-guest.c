@@ -20,6 +20,17 @@ SevGuest *sev_guest_find(AmdPspState *s, uint32_t handle)
     return NULL;
 }
 
+PspStatus sev_guest_get(AmdPspState *s, uint32_t handle, uint8_t state,
+                        SevGuest **g)
+{
+    *g = sev_guest_find(s, handle);
+    if (!*g) {
+        return SEV_STATUS_INVALID_GUEST;
+    }
+    PSP_REQUIRE(s, GUEST_STATE, (*g)->state == state, INVALID_GUEST_STATE);
+    return SEV_STATUS_SUCCESS;
+}
+
 /* A guest with a key of its own */
 SevGuest *sev_guest_new(AmdPspState *s)
 {

@@ -80,17 +80,6 @@ PspStatus psp_cmd_LAUNCH_START(AmdPspState *s, PspCmd *cmd)
     return sev_guest_start(s, cmd->buf, SEV_GSTATE_LUPDATE);
 }
 
-static PspStatus get_guest(AmdPspState *s, uint32_t handle, uint8_t state,
-                           SevGuest **g)
-{
-    *g = sev_guest_find(s, handle);
-    if (!*g) {
-        return SEV_STATUS_INVALID_GUEST;
-    }
-    PSP_REQUIRE(s, GUEST_STATE, (*g)->state == state, INVALID_GUEST_STATE);
-    return SEV_STATUS_SUCCESS;
-}
-
 /* Measure a region and encrypt it in place. */
 static PspStatus update(AmdPspState *s, SevGuest *g, uint64_t address,
                         uint32_t len)
@@ -118,7 +107,7 @@ PspStatus psp_cmd_LAUNCH_UPDATE_DATA(AmdPspState *s, PspCmd *cmd)
     SevBufRegion *buf = cmd->buf;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
     return update(s, g, buf->address, buf->len);
 }
 
@@ -128,7 +117,7 @@ PspStatus psp_cmd_LAUNCH_UPDATE_VMSA(AmdPspState *s, PspCmd *cmd)
     SevBufRegion *buf = cmd->buf;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
     PSP_REQUIRE(s, POLICY, g->policy & SEV_POLICY_ES, INVALID_GUEST_STATE);
     if (psp_spa(s, buf->address) & ~PSP_PAGE_MASK) {
         return SEV_STATUS_INVALID_ADDRESS;
@@ -166,7 +155,7 @@ PspStatus psp_cmd_LAUNCH_MEASURE(AmdPspState *s, PspCmd *cmd)
     SevMeasurement m;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
     if (buf->len < sizeof(m)) {
         buf->len = sizeof(m);
         return SEV_STATUS_INVALID_LENGTH;
@@ -187,7 +176,7 @@ PspStatus psp_cmd_LAUNCH_SECRET(AmdPspState *s, PspCmd *cmd)
     SevPacketHeader hdr;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_LSECRET, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LSECRET, &g));
     PSP_REQUIRE(s, ACTIVE, g->asid, INACTIVE);
     PSP_REQUIRE(s, LENGTH, buf->hdr_len == sizeof(hdr) && buf->guest_len &&
                 !(buf->guest_len & (BLOCK - 1)) &&
@@ -215,7 +204,7 @@ PspStatus psp_cmd_LAUNCH_FINISH(AmdPspState *s, PspCmd *cmd)
     SevBufHandle *buf = cmd->buf;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_LSECRET, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LSECRET, &g));
     sev_session_end(g);
     g->state = SEV_GSTATE_RUNNING;
     return SEV_STATUS_SUCCESS;

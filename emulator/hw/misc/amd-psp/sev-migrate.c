@@ -9,17 +9,6 @@
 #define BLOCK       16
 #define PACKET_MAX  0x4000u
 
-static PspStatus get_guest(AmdPspState *s, uint32_t handle, uint8_t state,
-                           SevGuest **g)
-{
-    *g = sev_guest_find(s, handle);
-    if (!*g) {
-        return SEV_STATUS_INVALID_GUEST;
-    }
-    PSP_REQUIRE(s, GUEST_STATE, (*g)->state == state, INVALID_GUEST_STATE);
-    return SEV_STATUS_SUCCESS;
-}
-
 /* The other platform's PDH, endorsed by its PEK; AMD's part is not checked. */
 static PspStatus check_peer(AmdPspState *s, SevGuest *g,
                             const SevBufSendStart *buf, SevCert *pdh)
@@ -48,7 +37,7 @@ PspStatus psp_cmd_SEND_START(AmdPspState *s, PspCmd *cmd)
     SevCert pdh;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_RUNNING, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_RUNNING, &g));
     if (buf->session_len < sizeof(session)) {
         buf->session_len = sizeof(session);
         return SEV_STATUS_INVALID_LENGTH;
@@ -81,7 +70,7 @@ static PspStatus send_update(AmdPspState *s, SevBufPacket *buf,
     SevPacketHeader hdr;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_SUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_SUPDATE, &g));
     if (buf->hdr_len < sizeof(hdr) || buf->trans_len < buf->guest_len) {
         buf->hdr_len = sizeof(hdr);
         buf->trans_len = buf->guest_len;
@@ -119,7 +108,7 @@ static PspStatus send_end(AmdPspState *s, const SevBufHandle *buf,
 {
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_SUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_SUPDATE, &g));
     sev_session_end(g);
     g->state = state;
     return SEV_STATUS_SUCCESS;
@@ -150,7 +139,7 @@ static PspStatus receive_update(AmdPspState *s, const SevBufPacket *buf,
     SevPacketHeader hdr;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_RUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_RUPDATE, &g));
     PSP_REQUIRE(s, ACTIVE, g->asid, INACTIVE);
     PSP_TRY(check_region(s, buf));
     PSP_REQUIRE(s, LENGTH, buf->hdr_len == sizeof(hdr) &&
@@ -185,7 +174,7 @@ PspStatus psp_cmd_RECEIVE_FINISH(AmdPspState *s, PspCmd *cmd)
     SevBufHandle *buf = cmd->buf;
     SevGuest *g;
 
-    PSP_TRY(get_guest(s, buf->handle, SEV_GSTATE_RUPDATE, &g));
+    PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_RUPDATE, &g));
     sev_session_end(g);
     g->state = SEV_GSTATE_RUNNING;
     return SEV_STATUS_SUCCESS;

@@ -290,12 +290,20 @@ static bool find_guest_page(CPUX86State *env, AmdSnpState *s, vaddr gva,
     return true;
 }
 
-/* Is the locked entry still the one that find_guest_page() saw? */
-static bool still_mine(CPUX86State *env, AmdSnpState *s, const GuestPage *page,
-                       AmdRmpEntry *e)
+/*
+ * Lock the RMP, and read the entry again that find_guest_page() saw: should the
+ * hypervisor have changed it since, exits with #NPF, unlocked.
+ */
+static void lock_guest_page(CPUX86State *env, AmdSnpState *s,
+                            const GuestPage *page, AmdRmpEntry *e,
+                            uintptr_t ra)
 {
-    return amd_rmp_get(s, page->spa, e) && e->assigned && !e->immutable &&
-           e->asid == env->snp.asid && e->gpa == page->gpa;
+    amd_rmp_lock(s);
+    if (!amd_rmp_get(s, page->spa, e) || !e->assigned || e->immutable ||
+        e->asid != env->snp.asid || e->gpa != page->gpa) {
+        amd_rmp_unlock(s);
+        x86_snp_npf(env, page->gpa, 0, ra);
+    }
 }
 
 void helper_pvalidate(CPUX86State *env)
@@ -323,11 +331,7 @@ void helper_pvalidate(CPUX86State *env)
         return;
     }
 
-    amd_rmp_lock(s);
-    if (!still_mine(env, s, &page, &e)) {
-        amd_rmp_unlock(s);
-        x86_snp_npf(env, page.gpa, 0, GETPC());
-    }
+    lock_guest_page(env, s, &page, &e, GETPC());
     same = e.validated == validate;
     if (!same) {
         e.validated = validate;
@@ -392,11 +396,7 @@ void helper_rmpadjust(CPUX86State *env)
         return;
     }
 
-    amd_rmp_lock(s);
-    if (!still_mine(env, s, &page, &e)) {
-        amd_rmp_unlock(s);
-        x86_snp_npf(env, page.gpa, 0, GETPC());
-    }
+    lock_guest_page(env, s, &page, &e, GETPC());
     if (!e.validated) {
         amd_rmp_unlock(s);
         env->cr[2] = gva;
