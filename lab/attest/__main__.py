@@ -117,7 +117,10 @@ def main():
     parser.add_argument("--kernel", help="kernel of a direct boot with kernel-hashes=on")
     parser.add_argument("--initrd")
     parser.add_argument("--append", default="")
-    return Verifier(parser.parse_args()).run()
+    try:
+        return Verifier(parser.parse_args()).run()
+    except (OSError, ValueError, certs.Invalid) as error:
+        return f"lab/attest: {error}"
 
 
 if __name__ == "__main__":
