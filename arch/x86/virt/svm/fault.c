@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page faults of the host with the RMP bit: writes to pages that are not its own
+ */
+#include <linux/atomic.h>
+#include <linux/export.h>
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/pfn.h>
+#include <linux/sched.h>
+
+#include "rmp.h"
+
+/* Commands that have memory of users on loan */
+static atomic_t lenders = ATOMIC_INIT(0);
+
+void snp_lend_begin(void)
+{
+	atomic_inc(&lenders);
+	/* Pairs with smp_rmb() in any_assigned(). */
+	smp_mb__after_atomic();
+}
+EXPORT_SYMBOL_GPL(snp_lend_begin);
+
+void snp_lend_end(void)
+{
+	smp_mb__before_atomic();
+	atomic_dec(&lenders);
+}
+EXPORT_SYMBOL_GPL(snp_lend_end);
+
+/* The page at @address as it is mapped right now */
+static bool find_page(unsigned long address, bool user_table, u64 *pfn, unsigned int *level)
+{
+	unsigned long flags;
+	bool found = false;
+	pte_t *pte;
+
+	/* Keeps the tables from being freed, as get_user_pages_fast() does. */
+	local_irq_save(flags);
+	if (user_table)
+		pte = lookup_address_in_pgd(pgd_offset(current->mm, address), address, level);
+	else
+		pte = lookup_address(address, level);
+	if (pte) {
+		pte_t entry = READ_ONCE(*pte);
+
+		if (pte_present(entry)) {
+			/* Bit 12 of the entry of a large page is not part of the address. */
+			*pfn = PHYS_PFN((PFN_PHYS(pte_pfn(entry)) & page_level_mask(*level)) |
+					(address & ~page_level_mask(*level)));
+			found = true;
+		}
+	}
+	local_irq_restore(flags);
+	return found;
+}
+
+/*
+ * Is one of @n pages from @pfn on assigned? For pages of firmware only if no
+ * command has them on loan.
+ */
+static bool any_assigned(u64 pfn, unsigned int n, bool user_table)
+{
+	struct snp_rmp_state state;
+	unsigned int i;
+	bool lent;
+
+	/* Read before the entries: a loan ends after they have changed. */
+	lent = user_table && atomic_read(&lenders);
+	smp_rmb();
+	for (i = 0; i < n; i++) {
+		/* What can't be read does not go away by itself either. */
+		if (snp_read_rmp(pfn + i, &state))
+			return true;
+		if (state.assigned && (state.asid || !lent))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Was the reason of the fault gone when it was looked at, or will it go? Then
+ * the access is to be repeated. The processor checks all of the 2 MiB around
+ * @address if it is mapped by a page of 2 MiB or more.
+ *
+ * Context: a page fault; @user_table if @address belongs to current->mm, then
+ * it may sleep.
+ */
+bool snp_host_fault(unsigned long address, bool user_table)
+{
+	unsigned int level, n = 1;
+	u64 pfn;
+
+	if (!find_page(address, user_table, &pfn, &level))
+		return true;
+	if (level != PG_LEVEL_4K) {
+		n = PTRS_PER_PMD;
+		pfn = ALIGN_DOWN(pfn, PTRS_PER_PMD);
+	}
+	if (any_assigned(pfn, n, user_table))
+		return false;
+	/* Whoever has the loan may need this processor to end it. */
+	if (user_table)
+		cond_resched();
+	return true;
+}
+
+/* Before an oops */
+void snp_dump_address(unsigned long address)
+{
+	unsigned int level;
+	u64 pfn;
+
+	if (find_page(address, false, &pfn, &level))
+		snp_dump_rmp(pfn, "write to a page of a guest or of firmware");
+}

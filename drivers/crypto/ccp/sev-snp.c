@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SEV-SNP: starting and stopping it in the firmware
+ *
+ * SNP comes before, and goes after, SEV: SNP_INIT_EX is refused once INIT is
+ * done, and SNP_SHUTDOWN_EX until SHUTDOWN is. While SNP is on, the TMR and the
+ * buffer of INIT_EX are the firmware's.
+ */
+#include <linux/amd-iommu.h>
+#include <linux/cpu.h>
+#include <linux/crash_dump.h>
+#include <linux/export.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/pfn.h>
+#include <linux/psp-sev.h>
+#include <linux/slab.h>
+
+#include <asm/cpufeature.h>
+#include <asm/smp.h>
+#include <asm/snp_host.h>
+
+#include "psp-dev.h"
+#include "sev-dev.h"
+#include "sev-snp.h"
+#include "snp-ranges.h"
+
+/* The first ABI with SNP_INIT_EX as it is used here */
+#define SNP_MIN_API_MAJOR	1
+#define SNP_MIN_API_MINOR	51
+
+static bool api_is_new_enough(const struct sev_device *sev)
+{
+	return sev->api_major > SNP_MIN_API_MAJOR ||
+	       (sev->api_major == SNP_MIN_API_MAJOR && sev->api_minor >= SNP_MIN_API_MINOR);
+}
+
+static int add_resource(struct resource *res, void *arg)
+{
+	struct snp_range_list *list = arg;
+
+	return snp_ranges_add(list, res->start, res->end);
+}
+
+/*
+ * Memory that the BIOS keeps is to stay what it is: devices and the BIOS use it
+ * without asking. Not so the RMP.
+ */
+static int list_fixed_pages(struct sev_data_range_list *buf)
+{
+	static const unsigned long kinds[] = {
+		IORES_DESC_RESERVED, IORES_DESC_ACPI_TABLES, IORES_DESC_ACPI_NV_STORAGE,
+		IORES_DESC_PERSISTENT_MEMORY,
+	};
+	struct snp_range_list list = { .buf = buf, .max = SNP_RANGES_MAX };
+	unsigned int i;
+	int ret = 0;
+
+	snp_rmp_bounds(&list.hole_start, &list.hole_end);
+	for (i = 0; i < ARRAY_SIZE(kinds) && !ret; i++) {
+		ret = walk_iomem_res_desc(kinds[i], IORESOURCE_MEM, 0, ~0ULL, &list, add_resource);
+		/* There are none of that kind. */
+		if (ret == -EINVAL)
+			ret = 0;
+	}
+	return ret;
+}
+
+static void get_feature_info_locked(struct sev_device *sev)
+{
+	struct sev_data_snp_feature_info buf = { .length = sizeof(buf) };
+	struct snp_feature_info *info = (void *)get_zeroed_page(GFP_KERNEL);
+
+	if (!info)
+		return;
+	buf.feature_info_paddr = __psp_pa(info);
+	if (!__sev_do_cmd_locked(SEV_CMD_SNP_FEATURE_INFO, &buf, NULL)) {
+		sev->snp_feature_info = *info;
+		sev->snp_has_feature_info = true;
+	}
+	free_page((unsigned long)info);
+}
+
+static int init_ex_locked(struct sev_device *sev, int *error)
+{
+	struct sev_data_snp_init_ex init = { .init_rmp = 1, .list_paddr_en = 1 };
+	struct sev_data_range_list *list;
+	int ret;
+
+	list = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!list)
+		return -ENOMEM;
+	init.list_paddr = __psp_pa(list);
+	ret = list_fixed_pages(list);
+	if (!ret) {
+		/* No processor may come or go between the check and the command. */
+		cpus_read_lock();
+		ret = snp_prepare_cpus();
+		if (!ret) {
+			wbinvd_on_all_cpus();
+			ret = __sev_do_cmd_locked(SEV_CMD_SNP_INIT_EX, &init, error);
+		}
+		cpus_read_unlock();
+	}
+	free_page((unsigned long)list);
+	return ret;
+}
+
+static int flush_locked(struct sev_device *sev, int *error)
+{
+	wbinvd_on_all_cpus();
+	return __sev_do_cmd_locked(SEV_CMD_SNP_DF_FLUSH, NULL, error);
+}
+
+static int shutdown_locked(struct sev_device *sev, int *error)
+{
+	struct sev_data_snp_shutdown_ex shutdown = {
+		.len = sizeof(shutdown),
+		.iommu_snp_shutdown = 1,
+	};
+	int ret;
+
+	if (!sev->snp_initialized)
+		return 0;
+	*error = 0;
+	ret = __sev_do_cmd_locked(SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, error);
+	if (ret && *error == SEV_RET_DFFLUSH_REQUIRED) {
+		ret = flush_locked(sev, error);
+		if (!ret)
+			ret = __sev_do_cmd_locked(SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, error);
+	}
+	if (ret) {
+		dev_err(sev->dev, "SEV-SNP: shutdown failed, error %#x, rc %d\n", *error, ret);
+		return ret;
+	}
+	snp_panic_unregister();
+	WRITE_ONCE(sev->snp_initialized, false);
+	sev->snp_has_feature_info = false;
+	amd_iommu_snp_release();
+	dev_dbg(sev->dev, "SEV-SNP firmware shutdown\n");
+	return 0;
+}
+
+static int init_locked(struct sev_device *sev, int *error)
+{
+	int ret;
+
+	if (sev->snp_initialized)
+		return 0;
+	if (!boot_cpu_has(X86_FEATURE_SEV_SNP) || is_kdump_kernel())
+		return -ENODEV;
+	if (!api_is_new_enough(sev)) {
+		dev_info(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
+			 SNP_MIN_API_MAJOR, SNP_MIN_API_MINOR);
+		return -ENODEV;
+	}
+	if (!sev->snp_reclaim)
+		sev->snp_reclaim = devm_kzalloc(sev->dev, sizeof(*sev->snp_reclaim), GFP_KERNEL);
+	if (!sev->snp_reclaim)
+		return -ENOMEM;
+
+	ret = init_ex_locked(sev, error);
+	if (ret)
+		return ret;
+	WRITE_ONCE(sev->snp_initialized, true);
+	snp_panic_register();
+	/* Guests can't be activated before. */
+	ret = flush_locked(sev, error);
+	if (ret) {
+		shutdown_locked(sev, error);
+		return ret;
+	}
+	get_feature_info_locked(sev);
+	dev_info(sev->dev, "SEV-SNP API:%d.%d build:%d\n", sev->api_major, sev->api_minor, sev->build);
+	return 0;
+}
+
+/*
+ * To be called ahead of INIT and INIT_EX: start SNP if the platform has it.
+ * Without it the platform goes on for SEV, and sev_is_snp_initialized() is false.
+ */
+void sev_snp_prepare_locked(struct sev_device *sev, int *error)
+{
+	int ret;
+
+	lockdep_assert_held(&sev_cmd_mutex);
+	ret = init_locked(sev, error);
+	if (ret && ret != -ENODEV)
+		dev_err(sev->dev, "SEV-SNP: failed to INIT error %#x, rc %d\n", *error, ret);
+}
+
+/* Leave @buf, of snp_alloc_buffer(), to the firmware until SNP is shut down. */
+int sev_snp_give_fixed_locked(struct sev_device *sev, void *buf, size_t size)
+{
+	lockdep_assert_held(&sev_cmd_mutex);
+	if (!sev->snp_initialized || !buf || snp_is_given(buf))
+		return 0;
+	return snp_give_pages_locked(sev, PHYS_PFN(__pa(buf)), PFN_UP(size));
+}
+
+/* Free it, whether it was given or not. */
+void sev_snp_free_fixed(struct sev_device *sev, void *buf, size_t size)
+{
+	mutex_lock(&sev_cmd_mutex);
+	snp_free_buffer_locked(sev, virt_to_page(buf), size);
+	mutex_unlock(&sev_cmd_mutex);
+}
+
+/* Called when the driver goes, or the machine does; SEV is shut down already. */
+void sev_snp_shutdown(struct sev_device *sev)
+{
+	int error = 0;
+
+	mutex_lock(&sev_cmd_mutex);
+	shutdown_locked(sev, &error);
+	mutex_unlock(&sev_cmd_mutex);
+}
+
+int snp_flush_guests(int *error)
+{
+	wbinvd_on_all_cpus();
+	return sev_do_cmd(SEV_CMD_SNP_DF_FLUSH, NULL, error);
+}
+EXPORT_SYMBOL_GPL(snp_flush_guests);
+
+int sev_snp_get_feature_info(struct snp_feature_info *info)
+{
+	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;
+
+	if (!sev || !sev->snp_initialized)
+		return -ENODEV;
+	if (!sev->snp_has_feature_info)
+		return -EOPNOTSUPP;
+	*info = sev->snp_feature_info;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(sev_snp_get_feature_info);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SEV-SNP in the driver of the security processor
+ *
+ *  snp-pages.c  pages that belong to the firmware, and taking them back
+ *  snp-bufs.c   what each command has the firmware write
+ *  sev-snp.c    SNP_INIT_EX and SNP_SHUTDOWN_EX
+ *  snp-panic.c  SNP_SHUTDOWN_EX of a kernel that has crashed
+ *  snp-ioctl.c  /dev/sev
+ *
+ * Functions that end in _locked want the lock of the mailbox, sev_cmd_mutex.
+ */
+#ifndef __SEV_SNP_H__
+#define __SEV_SNP_H__
+
+#include <linux/mm.h>
+#include <linux/psp-sev.h>
+#include <linux/types.h>
+
+#include "sev-dev.h"
+
+/* At most two buffers beside the command's own are written by one command. */
+#define SNP_CMD_BUFS	3
+
+/* A buffer that firmware writes while a command runs */
+struct snp_lent {
+	u64 paddr;		/* the caller's, as in the command's buffer */
+	u32 len;		/* in bytes */
+	bool in_place;		/* the caller's own pages, else a copy at @page */
+	struct page *page;
+	u16 addr_off;		/* of the address in the command's buffer */
+	u16 len_off;		/* of the length there, 0 if there is none */
+};
+
+struct snp_cmd {
+	u64 pa;			/* where firmware finds the command's buffer */
+	struct page *own;	/* what it writes instead of sev->cmd_buf, or NULL */
+	unsigned int buf_len;
+	unsigned int n;
+	struct snp_lent lent[SNP_CMD_BUFS - 1];
+};
+
+/* snp-bufs.c */
+int snp_cmd_buffer_len(int cmd);
+int snp_cmd_begin_locked(struct sev_device *sev, struct snp_cmd *c, int cmd, unsigned int buf_len);
+int snp_cmd_end_locked(struct sev_device *sev, struct snp_cmd *c, bool success);
+
+/* snp-pages.c */
+int snp_give_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
+int snp_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
+struct page *snp_alloc_buffer(gfp_t gfp, size_t size);
+void snp_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size);
+bool snp_is_given(const void *addr);
+
+/* sev-snp.c */
+void sev_snp_prepare_locked(struct sev_device *sev, int *error);
+int sev_snp_give_fixed_locked(struct sev_device *sev, void *buf, size_t size);
+void sev_snp_free_fixed(struct sev_device *sev, void *buf, size_t size);
+void sev_snp_shutdown(struct sev_device *sev);
+
+/* snp-panic.c */
+void snp_panic_register(void);
+void snp_panic_unregister(void);
+
+/* snp-ioctl.c */
+int sev_snp_ioctl_locked(struct sev_device *sev, struct sev_issue_cmd *input, bool writable);
+
+#endif /* __SEV_SNP_H__ */

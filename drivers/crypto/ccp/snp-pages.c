@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SEV-SNP: pages that the firmware may write
+ *
+ * A page goes from the host to the firmware by RMPUPDATE (give), and comes back
+ * by SNP_PAGE_RECLAIM and another RMPUPDATE (take). What does not come back is
+ * leaked, which is counted.
+ */
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/pfn.h>
+#include <linux/psp-sev.h>
+
+#include <asm/snp_host.h>
+
+#include "psp-dev.h"
+#include "sev-dev.h"
+#include "sev-snp.h"
+
+static int reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
+{
+	unsigned int status = 0;
+	int ret;
+
+	sev->snp_reclaim->paddr = PFN_PHYS(pfn) | (level == PG_LEVEL_2M ? SNP_PAGE_ADDR_2M : 0);
+	ret = sev_mailbox_locked(sev, SEV_CMD_SNP_PAGE_RECLAIM, __psp_pa(sev->snp_reclaim), &status);
+	if (!ret && status) {
+		dev_dbg(sev->dev, "pfn %#llx not reclaimed: firmware error %#x\n", pfn, status);
+		ret = -EIO;
+	}
+	return ret;
+}
+
+/*
+ * Hand @npages pages from @pfn on to the firmware: all of them, or none. Pages
+ * that are not the host's are refused with -EPERM.
+ */
+int snp_give_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+{
+	struct snp_rmp_state state;
+	unsigned long i;
+	int ret = 0;
+
+	lockdep_assert_held(&sev_cmd_mutex);
+	for (i = 0; i < npages; i++) {
+		ret = snp_read_rmp(pfn + i, &state);
+		if (!ret && state.assigned)
+			ret = -EPERM;
+		if (!ret)
+			ret = rmp_make_private(pfn + i, 0, PG_LEVEL_4K, 0, true);
+		if (ret)
+			break;
+	}
+	if (ret && i)
+		snp_take_pages_locked(sev, pfn, i);
+	return ret;
+}
+
+static int take_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
+{
+	struct snp_rmp_state state;
+	int ret;
+
+	ret = snp_read_rmp(pfn, &state);
+	if (ret || !state.assigned)
+		return ret;
+	if (state.level != level)
+		return -EEXIST;
+	if (state.immutable) {
+		ret = reclaim_locked(sev, pfn, level);
+		if (ret)
+			return ret;
+	}
+	return rmp_make_shared(pfn, level);
+}
+
+/*
+ * Make @npages pages from @pfn on the host's again. Those that do not come back
+ * are leaked, and the last error is returned.
+ */
+int snp_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+{
+	unsigned long i;
+	int ret = 0;
+
+	lockdep_assert_held(&sev_cmd_mutex);
+	for (i = 0; i < npages; i++) {
+		int err = take_locked(sev, pfn + i, PG_LEVEL_4K);
+
+		if (err) {
+			snp_leak_pages(pfn + i, 1);
+			ret = err;
+		}
+	}
+	return ret;
+}
+
+/* Allocate pages for @size bytes, next to each other, aligned to their number. */
+struct page *snp_alloc_buffer(gfp_t gfp, size_t size)
+{
+	unsigned int order = get_order(size);
+	struct page *page = alloc_pages(gfp, order);
+
+	/* Pages that are leaked must not keep the others from being freed. */
+	if (page)
+		split_page(page, order);
+	return page;
+}
+
+/* Free what snp_alloc_buffer() gave, in whatever state the pages are. */
+void snp_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size)
+{
+	unsigned long i, npages = 1UL << get_order(size);
+
+	for (i = 0; i < npages; i++) {
+		if (!snp_is_given(page_address(page + i)) ||
+		    !snp_take_pages_locked(sev, page_to_pfn(page + i), 1))
+			__free_page(page + i);
+	}
+}
+
+/* Is the page at @addr the firmware's, or anyone's but the host's? */
+bool snp_is_given(const void *addr)
+{
+	struct snp_rmp_state state;
+
+	return !snp_read_rmp(PHYS_PFN(__pa(addr)), &state) && state.assigned;
+}
+
+static struct sev_device *sev_master(void)
+{
+	return psp_master ? psp_master->sev_data : NULL;
+}
+
+bool sev_is_snp_initialized(void)
+{
+	struct sev_device *sev = sev_master();
+
+	return sev && READ_ONCE(sev->snp_initialized);
+}
+EXPORT_SYMBOL_GPL(sev_is_snp_initialized);
+
+void *snp_alloc_firmware_page(gfp_t gfp)
+{
+	struct page *page = alloc_page(gfp);
+
+	if (!page || !sev_is_snp_initialized())
+		return page ? page_address(page) : NULL;
+	if (rmp_make_private(page_to_pfn(page), 0, PG_LEVEL_4K, 0, true)) {
+		__free_page(page);
+		return NULL;
+	}
+	return page_address(page);
+}
+EXPORT_SYMBOL_GPL(snp_alloc_firmware_page);
+
+void snp_free_firmware_page(void *addr)
+{
+	if (!addr)
+		return;
+	if (snp_is_given(addr)) {
+		u64 pfn = PHYS_PFN(__pa(addr));
+
+		if (snp_reclaim_page(pfn)) {
+			snp_leak_pages(pfn, 1);
+			return;
+		}
+	}
+	free_page((unsigned long)addr);
+}
+EXPORT_SYMBOL_GPL(snp_free_firmware_page);
+
+int snp_reclaim(u64 pfn, enum pg_level level)
+{
+	struct sev_device *sev = sev_master();
+	struct snp_rmp_state state;
+	int ret;
+
+	ret = snp_read_rmp(pfn, &state);
+	if (ret || !state.assigned)
+		return ret;
+	/* Only the owner of the page changes its entry: this is not a race. */
+	if (!state.immutable)
+		return state.level == level ? rmp_make_shared(pfn, level) : -EEXIST;
+	if (!sev)
+		return -ENODEV;
+	mutex_lock(&sev_cmd_mutex);
+	ret = take_locked(sev, pfn, level);
+	mutex_unlock(&sev_cmd_mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(snp_reclaim);

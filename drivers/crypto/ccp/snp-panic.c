@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SEV-SNP: shutting it down on the way to a kernel that saves this one's memory
+ *
+ * The IOMMU keeps its registers locked, and writes to its logs only, until the
+ * firmware is told to shut SNP down: the next kernel could not use devices.
+ * A panic can come while a command runs, and nobody answers interrupts. So this
+ * waits for the command, and polls.
+ */
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/notifier.h>
+#include <linux/panic_notifier.h>
+#include <linux/psp-sev.h>
+#include <linux/string.h>
+
+#include <asm/special_insns.h>
+
+#include "psp-dev.h"
+#include "sev-dev.h"
+#include "sev-snp.h"
+
+#define POLL_US		10
+#define POLL_LIMIT	(2 * USEC_PER_SEC / POLL_US)
+
+/* Wait until the mailbox answers. Returns its register, or 0. */
+static u32 poll_mailbox(struct sev_device *sev)
+{
+	unsigned int i;
+	u32 reg;
+
+	for (i = 0; i < POLL_LIMIT; i++) {
+		reg = ioread32(sev->io_regs + sev->vdata->cmdresp_reg);
+		if (reg & PSP_CMDRESP_RESP)
+			return reg;
+		udelay(POLL_US);
+	}
+	return 0;
+}
+
+/* Returns the firmware's status, or -1 if there is none. */
+static int poll_command(struct sev_device *sev, int cmd, const void *buf, size_t len)
+{
+	u64 pa = 0;
+	u32 reg;
+
+	if (len) {
+		memcpy(sev->cmd_buf, buf, len);
+		pa = __psp_pa(sev->cmd_buf);
+	}
+	iowrite32(lower_32_bits(pa), sev->io_regs + sev->vdata->cmdbuff_addr_lo_reg);
+	iowrite32(upper_32_bits(pa), sev->io_regs + sev->vdata->cmdbuff_addr_hi_reg);
+	iowrite32(cmd << SEV_CMDRESP_CMD_SHIFT, sev->io_regs + sev->vdata->cmdresp_reg);
+	reg = poll_mailbox(sev);
+	return reg ? reg & PSP_CMDRESP_ERR_MASK : -1;
+}
+
+static int snp_panic(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct sev_data_snp_shutdown_ex shutdown = {
+		.len = sizeof(shutdown),
+		.iommu_snp_shutdown = 1,
+	};
+	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;
+	int status;
+
+	if (!sev || !sev->snp_initialized || !poll_mailbox(sev))
+		return NOTIFY_DONE;
+
+	poll_command(sev, SEV_CMD_SHUTDOWN, NULL, 0);
+	status = poll_command(sev, SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, sizeof(shutdown));
+	if (status == SEV_RET_DFFLUSH_REQUIRED) {
+		/* Stopped processors can't write back; if that matters this fails. */
+		wbinvd();
+		poll_command(sev, SEV_CMD_SNP_DF_FLUSH, NULL, 0);
+		status = poll_command(sev, SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, sizeof(shutdown));
+	}
+	if (status)
+		pr_err("SEV-SNP: not shut down (%d), a kdump kernel may have no devices\n", status);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block snp_panic_nb = {
+	.notifier_call = snp_panic,
+};
+
+void snp_panic_register(void)
+{
+	atomic_notifier_chain_register(&panic_notifier_list, &snp_panic_nb);
+}
+
+void snp_panic_unregister(void)
+{
+	atomic_notifier_chain_unregister(&panic_notifier_list, &snp_panic_nb);
+}
