@@ -32,5 +32,5 @@ platform_snp()
 	mkdir -p "$PSP_CERTS"
 	platform_iommu ,x-snp=on
 	CPU=EPYC-Milan,x-snp=on MEM=6G NUMA=0
-	PLATFORM_DEVICES+=(-device "amd-psp,cert-dir=$PSP_CERTS")
+	PLATFORM_DEVICES+=(-device "amd-psp,id=psp,cert-dir=$PSP_CERTS")
 }

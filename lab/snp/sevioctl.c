@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The SNP commands of /dev/sev, good and bad ones, and those of SEV beside them.
+ * With the argument "stock", without what newer kernels do in another way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,7 @@ struct vlek_load {
 #define INVALID_PARAM	0x16
 #define BAD_MEASUREMENT	0xb
 
-static int failed, number, fd, ro;
+static int failed, number, fd, ro, stock;
 static uint32_t error;
 
 static void check(int ok, const char *what)
@@ -136,7 +137,7 @@ static void test_legacy(void)
 	check(!command(ro, SEV_GET_ID2, &id) && memcmp(buf, zero, 64), "GET_ID2");
 	id.length = 1u << 20;
 	memset(buf, 0, 64);
-	check(!command(ro, SEV_GET_ID2, &id) && id.length == 64 && memcmp(buf, zero, 64),
+	check(!command(ro, SEV_GET_ID2, &id) && (stock || (id.length == 64 && memcmp(buf, zero, 64))),
 	      "GET_ID2 with a large buffer");
 	id.length = 8;
 	memset(buf, 0x77, 64);
@@ -156,13 +157,14 @@ static void test_legacy(void)
 	check(!command(ro, SEV_PLATFORM_STATUS, &s) && s.state == 0, "leaves SEV off");
 	check(status().state == 1, "and SNP on");
 	check(!command(fd, SEV_PDH_GEN, NULL), "PDH_GEN starts SEV again");
-	check(!command(ro, SEV_PLATFORM_STATUS, &s) && s.state == 1, "which is on");
+	check(!command(ro, SEV_PLATFORM_STATUS, &s) && (stock || s.state == 1), "which is on");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	stock = argc > 1 && !strcmp(argv[1], "stock");
 	fd = open("/dev/sev", O_RDWR);
 	ro = open("/dev/sev", O_RDONLY);
 	if (fd < 0 || ro < 0) {

@@ -8,16 +8,15 @@
  */
 #include <linux/amd-iommu.h>
 #include <linux/cpu.h>
-#include <linux/crash_dump.h>
+#include <linux/cpufeature.h>
 #include <linux/export.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/psp-sev.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 
-#include <asm/cpufeature.h>
-#include <asm/smp.h>
 #include <asm/snp_host.h>
 
 #include "psp-dev.h"
@@ -147,7 +146,7 @@ static int init_locked(struct sev_device *sev, int *error)
 
 	if (sev->snp_initialized)
 		return 0;
-	if (!boot_cpu_has(X86_FEATURE_SEV_SNP) || is_kdump_kernel())
+	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
 		return -ENODEV;
 	if (!api_is_new_enough(sev)) {
 		dev_info(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
@@ -171,7 +170,8 @@ static int init_locked(struct sev_device *sev, int *error)
 		return ret;
 	}
 	get_feature_info_locked(sev);
-	dev_info(sev->dev, "SEV-SNP API:%d.%d build:%d\n", sev->api_major, sev->api_minor, sev->build);
+	dev_info(sev->dev, "SEV-SNP API:%d.%d build:%d\n", sev->api_major, sev->api_minor,
+		 sev->build);
 	return 0;
 }
 

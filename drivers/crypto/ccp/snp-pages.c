@@ -23,7 +23,8 @@ static int reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 	int ret;
 
 	sev->snp_reclaim->paddr = PFN_PHYS(pfn) | (level == PG_LEVEL_2M ? SNP_PAGE_ADDR_2M : 0);
-	ret = sev_mailbox_locked(sev, SEV_CMD_SNP_PAGE_RECLAIM, __psp_pa(sev->snp_reclaim), &status);
+	ret = sev_mailbox_locked(sev, SEV_CMD_SNP_PAGE_RECLAIM, __psp_pa(sev->snp_reclaim),
+				 &status);
 	if (!ret && status) {
 		dev_dbg(sev->dev, "pfn %#llx not reclaimed: firmware error %#x\n", pfn, status);
 		ret = -EIO;

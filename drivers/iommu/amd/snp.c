@@ -10,13 +10,13 @@
 
 #include <linux/amd-iommu.h>
 #include <linux/cache.h>
+#include <linux/cpufeature.h>
 #include <linux/init.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/sizes.h>
 
-#include <asm/cpufeature.h>
 #include <asm/snp_host.h>
 
 #include "amd_iommu.h"

@@ -11,10 +11,10 @@
 #ifndef _ASM_X86_SNP_HOST_H
 #define _ASM_X86_SNP_HOST_H
 
+#include <linux/cpufeature.h>
 #include <linux/errno.h>
 #include <linux/types.h>
 
-#include <asm/cpufeature.h>
 #include <asm/pgtable_types.h>
 #include <asm/sev.h>
 
@@ -179,13 +179,19 @@ static inline void snp_leak_pages(u64 pfn, unsigned int npages) { }
 static inline unsigned long snp_leaked_pages(void) { return 0; }
 static inline void snp_dump_rmp(u64 pfn, const char *why) { }
 static inline int snp_prepare_cpus(void) { return -ENODEV; }
-static inline void snp_rmp_bounds(u64 *start, u64 *end) { *start = *end = 0; }
+static inline void snp_rmp_bounds(u64 *start, u64 *end)
+{
+	*start = 0;
+	*end = 0;
+}
+
 static inline void snp_lend_begin(void) { }
 static inline void snp_lend_end(void) { }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {
 	setup_clear_cpu_cap(X86_FEATURE_SEV_SNP);
 }
+
 static inline void snp_reserve_rmp_edges(void) { }
 static inline bool snp_host_fault(unsigned long address, bool user_table) { return false; }
 static inline void snp_dump_address(unsigned long address) { }

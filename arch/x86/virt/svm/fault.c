@@ -17,13 +17,14 @@ static atomic_t lenders = ATOMIC_INIT(0);
 void snp_lend_begin(void)
 {
 	atomic_inc(&lenders);
-	/* Pairs with smp_rmb() in any_assigned(). */
+	/* Whoever sees a page assigned for the loan sees the loan. */
 	smp_mb__after_atomic();
 }
 EXPORT_SYMBOL_GPL(snp_lend_begin);
 
 void snp_lend_end(void)
 {
+	/* Pairs with smp_rmb() in any_assigned(). */
 	smp_mb__before_atomic();
 	atomic_dec(&lenders);
 }
@@ -66,8 +67,8 @@ static bool any_assigned(u64 pfn, unsigned int n, bool user_table)
 	unsigned int i;
 	bool lent;
 
-	/* Read before the entries: a loan ends after they have changed. */
 	lent = user_table && atomic_read(&lenders);
+	/* A loan ends after the entries have changed. Pairs with snp_lend_end(). */
 	smp_rmb();
 	for (i = 0; i < n; i++) {
 		/* What can't be read does not go away by itself either. */

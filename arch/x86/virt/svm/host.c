@@ -19,6 +19,7 @@
 
 #include <linux/amd-iommu.h>
 #include <linux/cpu.h>
+#include <linux/cpufeature.h>
 #include <linux/crash_dump.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
@@ -26,12 +27,12 @@
 #include <linux/memory.h>
 #include <linux/panic.h>
 #include <linux/pfn.h>
+#include <linux/processor.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/suspend.h>
 
-#include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include <asm/processor.h>
 #include <asm/svm.h>
 
 #include "rmp.h"
@@ -142,6 +143,20 @@ static struct notifier_block snp_memory_nb = {
 	.notifier_call = snp_memory_notify,
 };
 
+/* Neither the RMP nor the firmware's state would come back. */
+static int snp_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE &&
+	    action != PM_RESTORE_PREPARE)
+		return NOTIFY_OK;
+	pr_warn_ratelimited("suspend and hibernation refused\n");
+	return notifier_from_errno(-EOPNOTSUPP);
+}
+
+static struct notifier_block snp_pm_nb = {
+	.notifier_call = snp_pm_notify,
+};
+
 static int __init enable_cpus(void)
 {
 	int ret;
@@ -166,8 +181,8 @@ static int __init snp_host_enable(void)
 		snp_host_off("the IOMMU does not work");
 		return 0;
 	}
-	if (register_memory_notifier(&snp_memory_nb)) {
-		snp_host_off("memory hotplug can't be watched");
+	if (register_memory_notifier(&snp_memory_nb) || register_pm_notifier(&snp_pm_nb)) {
+		snp_host_off("hotplug of memory or suspend can't be watched");
 		return 0;
 	}
 	if (enable_cpus()) {

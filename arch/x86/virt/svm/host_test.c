@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of the RMP on a machine that has one: states of pages, the direct
- * map around them, faults of the host, leaks. They leave every page the host's.
+ * map around them, faults of the host. They leave every page the host's.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -94,7 +94,8 @@ static void state_4k(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, snp_lookup_rmpentry(r->pfn + 4, &assigned, &level), 0);
 	KUNIT_EXPECT_FALSE(test, assigned);
 	/* What is inside of it can't become one page of 2 MiB. */
-	KUNIT_EXPECT_EQ(test, rmp_make_private(r->pfn, 0x200000, PG_LEVEL_2M, ASID, false), -EEXIST);
+	KUNIT_EXPECT_EQ(test, rmp_make_private(r->pfn, PMD_SIZE, PG_LEVEL_2M, ASID, false),
+			-EEXIST);
 	KUNIT_EXPECT_EQ(test, rmp_make_shared(r->pfn + 3, PG_LEVEL_4K), 0);
 	KUNIT_EXPECT_EQ(test, snp_read_rmp(r->pfn + 3, &s), 0);
 	KUNIT_EXPECT_FALSE(test, s.assigned);
@@ -207,38 +208,10 @@ static void host_fault(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, rmp_make_private(r->pfn + 5, 0, PG_LEVEL_4K, ASID, false), 0);
 	KUNIT_EXPECT_TRUE(test, write_faults(r->addr + 5 * PAGE_SIZE));
-	KUNIT_EXPECT_EQ(test, copy_from_kernel_nofault(&val, r->addr + 5 * PAGE_SIZE, sizeof(val)), 0);
+	KUNIT_EXPECT_EQ(test, get_kernel_nofault(val, (u64 *)(r->addr + 5 * PAGE_SIZE)), 0);
 	KUNIT_EXPECT_FALSE(test, write_faults(r->addr + 6 * PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, rmp_make_shared(r->pfn + 5, PG_LEVEL_4K), 0);
 	KUNIT_EXPECT_FALSE(test, write_faults(r->addr + 5 * PAGE_SIZE));
-}
-
-/*
- * Leaks are counted once, a compound page as a whole, and outlive their owner's
- * reference. The test takes its pages back, but the counter stays.
- */
-static void leaks(struct kunit *test)
-{
-	unsigned long before = snp_leaked_pages();
-	struct page *single, *compound;
-
-	single = alloc_page(GFP_KERNEL);
-	compound = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
-	KUNIT_ASSERT_TRUE(test, single && compound);
-
-	snp_leak_pages(page_to_pfn(single), 1);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 1);
-	snp_leak_pages(page_to_pfn(single), 1);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 1);
-	put_page(single);
-	KUNIT_EXPECT_EQ(test, page_count(single), 1);
-
-	snp_leak_pages(page_to_pfn(compound) + 3, 1);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 5);
-	snp_leak_pages(page_to_pfn(compound), 4);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 5);
-	put_page(compound);
-	KUNIT_EXPECT_EQ(test, page_count(compound), 1);
 }
 
 static struct kunit_case host_cases[] = {
@@ -259,16 +232,6 @@ static struct kunit_suite host_suite = {
 	.test_cases = host_cases,
 };
 
-/* By itself: its pages are lost, and counted. */
-static struct kunit_case leak_cases[] = {
-	KUNIT_CASE(leaks),
-	{}
-};
-
-static struct kunit_suite leak_suite = {
-	.name = "snp-leak",
-	.test_cases = leak_cases,
-};
-kunit_test_suites(&host_suite, &leak_suite);
+kunit_test_suite(host_suite);
 
 MODULE_LICENSE("GPL");

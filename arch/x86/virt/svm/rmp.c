@@ -9,13 +9,12 @@
  */
 #define pr_fmt(fmt) "SEV-SNP: " fmt
 
-#include <linux/cpu.h>
+#include <linux/cpufeature.h>
 #include <linux/export.h>
 #include <linux/io.h>
 #include <linux/memblock.h>
 #include <linux/ratelimit.h>
 
-#include <asm/cpufeature.h>
 #include <asm/e820/api.h>
 #include <asm/msr.h>
 

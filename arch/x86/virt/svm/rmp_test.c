@@ -126,6 +126,7 @@ static struct kunit_suite rmp_suite = {
 	.name = "snp-rmp",
 	.test_cases = rmp_cases,
 };
+
 kunit_test_suite(rmp_suite);
 
 MODULE_LICENSE("GPL");

@@ -11,11 +11,11 @@
  */
 #define pr_fmt(fmt) "SEV-SNP: " fmt
 
+#include <linux/cpufeature.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 
-#include <asm/cpufeature.h>
 #include <asm/set_memory.h>
 
 #include "rmp.h"

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A SEV guest's memory that firmware changes in place, on a host with SNP: the
+ * kernel lends it to the firmware page by page, and nobody else notices. A
+ * thread writes to memory next to it, in the same 2 MiB, all the time.
+ *
+ * With the argument "hold": an ordinary VM, until killed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#define SIZE	(4u << 20)
+#define PAGE	4096u
+#define ES	4u	/* policy: the guest is SEV-ES */
+
+static int failed, number, vm, sev;
+static uint32_t error;
+static volatile int stop;
+static uint8_t *mem;
+
+static void check(int ok, const char *what)
+{
+	printf("%sok %d %s", ok ? "" : "not ", ++number, what);
+	if (!ok)
+		printf(" (errno %d, firmware %#x)", errno, error);
+	printf("\n");
+	failed |= !ok;
+}
+
+static int command(uint32_t id, void *data)
+{
+	struct kvm_sev_cmd cmd = { .id = id, .data = (uintptr_t)data, .sev_fd = sev };
+	int rc = ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd);
+
+	error = cmd.error;
+	return rc;
+}
+
+/* The last page of each 2 MiB is nobody's business but this thread's. */
+static void *writer(void *arg)
+{
+	volatile uint64_t *a = (void *)(mem + (2u << 20) - PAGE), *b = (void *)(mem + SIZE - PAGE);
+	uint64_t n = 0;
+
+	(void)arg;
+	while (!stop) {
+		*a = ++n;
+		*b = n;
+		if (*a != n || *b != n)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static int update(uint64_t offset, uint32_t len)
+{
+	struct kvm_sev_launch_update_data u = { .uaddr = (uintptr_t)mem + offset, .len = len };
+
+	return command(KVM_SEV_LAUNCH_UPDATE_DATA, &u);
+}
+
+static int debug(uint32_t id, void *src, void *dst, uint32_t len)
+{
+	struct kvm_sev_dbg d = { .src_uaddr = (uintptr_t)src, .dst_uaddr = (uintptr_t)dst, .len = len };
+
+	return command(id, &d);
+}
+
+static void fill(uint8_t *p, size_t len, unsigned int seed)
+{
+	while (len--)
+		*p++ = seed = seed * 1103515245 + 12345;
+}
+
+static void test_debug(void)
+{
+	static uint8_t want[3 * PAGE], got[4 * PAGE];
+
+	/* From and to the middle of pages */
+	fill(want, sizeof(want), 7);
+	memset(got, 0xee, sizeof(got));
+	check(!debug(KVM_SEV_DBG_DECRYPT, mem + 16, got + 48, 2 * PAGE) &&
+	      !memcmp(got + 48, want + 16, 2 * PAGE), "DBG_DECRYPT gets what was there");
+	check(got[47] == 0xee && got[48 + 2 * PAGE] == 0xee, "and nothing around it");
+	fill(want, PAGE, 99);
+	check(!debug(KVM_SEV_DBG_ENCRYPT, want, mem + PAGE, PAGE), "DBG_ENCRYPT");
+	check(!debug(KVM_SEV_DBG_DECRYPT, mem + PAGE, got, PAGE) && !memcmp(got, want, PAGE),
+	      "is what DBG_DECRYPT gets then");
+}
+
+static void test_guest(void)
+{
+	struct kvm_sev_launch_start start = { .policy = 0 };
+	struct kvm_sev_launch_measure measure = {};
+	struct kvm_sev_guest_status status = {};
+	uint8_t blob[64];
+	unsigned int i;
+	int rc = 0;
+
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+	check(!command(KVM_SEV_GUEST_STATUS, &status) && status.state == 1, "GUEST_STATUS");
+	fill(mem, 3 * PAGE, 7);
+	check(!update(0, 3 * PAGE), "LAUNCH_UPDATE_DATA of three pages");
+	/* One page at a time, and a few bytes of one */
+	for (i = 3; i < 200 && !rc; i++)
+		rc = update(i * PAGE, PAGE);
+	check(!rc, "of two hundred, one by one");
+	check(!update(200 * PAGE + 32, 64), "of 64 bytes");
+	check(!update(201 * PAGE, SIZE / 2 - 202 * PAGE), "of what is left of 2 MiB");
+	check(!update(SIZE / 2, SIZE / 2 - PAGE), "of 2 MiB");
+	check(update(17, 16) && errno == EIO, "of an address that is not aligned fails");
+	test_debug();
+	check(command(KVM_SEV_LAUNCH_MEASURE, &measure) && measure.len, "LAUNCH_MEASURE asks for the length");
+	measure.uaddr = (uintptr_t)blob;
+	check(!command(KVM_SEV_LAUNCH_MEASURE, &measure), "LAUNCH_MEASURE");
+	check(!command(KVM_SEV_LAUNCH_FINISH, NULL), "LAUNCH_FINISH");
+}
+
+int main(int argc, char **argv)
+{
+	struct kvm_userspace_memory_region slot = { .memory_size = SIZE };
+	struct kvm_enc_region region = { .size = SIZE };
+	pthread_t thread;
+	void *late;
+	int kvm;
+
+	kvm = open("/dev/kvm", O_RDWR);
+	if (argc > 1 && !strcmp(argv[1], "hold")) {
+		if (kvm < 0 || ioctl(kvm, KVM_CREATE_VM, 0) < 0)
+			return 2;
+		puts("held");
+		fflush(stdout);
+		pause();
+	}
+	sev = open("/dev/sev", O_RDWR);
+	vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (vm < 0 || sev < 0 || mem == MAP_FAILED) {
+		perror("sevlend");
+		return 2;
+	}
+	mem = (void *)(((uintptr_t)mem + SIZE - 1) & ~(uintptr_t)(SIZE - 1));
+	madvise(mem, SIZE, MADV_HUGEPAGE);
+	memset(mem, 0, SIZE);
+	slot.userspace_addr = (uintptr_t)mem;
+	region.addr = (uintptr_t)mem;
+	check(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
+	check(!command(KVM_SEV_INIT, NULL), "SEV_INIT");
+	check(!ioctl(vm, KVM_MEMORY_ENCRYPT_REG_REGION, &region), "region");
+	pthread_create(&thread, NULL, writer, NULL);
+	test_guest();
+	stop = 1;
+	pthread_join(thread, &late);
+	check(!late, "the neighbour saw nothing of it");
+	close(vm);
+	printf("1..%d\n", number);
+	return failed;
+}
