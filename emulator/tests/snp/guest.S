@@ -42,6 +42,7 @@ g_\name\()_end:
     piece read_dr7, movq %dr7, %rbx
     piece write_dr7, movq %rbx, %dr7
     piece read_cr0, movq %cr0, %rbx
+    piece read_cr4, movq %cr4, %rbx
     piece write_cr0, movq %rbx, %cr0
     piece write_cr3, movq %rbx, %cr3
     piece write_cr4, movq %rbx, %cr4

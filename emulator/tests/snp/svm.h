@@ -35,6 +35,7 @@
 #define VMCB_GHCB           0x0a0
 #define VMCB_EVENT_INJ      0x0a8
 #define VMCB_NCR3           0x0b0
+#define VMCB_NEXT_RIP       0x0c8
 #define VMCB_VMSA           0x108
 #define VMCB_ALLOWED        0x138
 #define VMCB_SAVE           0x400
@@ -101,6 +102,7 @@
 
 /* Exit codes */
 #define EXIT_READ_CR0       0x000
+#define EXIT_READ_CR4       0x004
 #define EXIT_WRITE_CR0      0x010
 #define EXIT_READ_DR7       0x027
 #define EXIT_WRITE_DR7      0x037
@@ -210,14 +212,16 @@ extern char guest_start[], guest_end[], g_stubs[], g_trap[];
 extern char g_nop[], g_read[], g_write[], g_exec[], g_cpuid[], g_rdmsr[],
     g_wrmsr[], g_in[], g_out[], g_hlt[], g_pause[], g_vmmcall[], g_wbinvd[],
     g_invd[], g_invlpg[], g_monitor[], g_mwait[], g_rdtsc[], g_rdpmc[],
-    g_read_dr7[], g_write_dr7[], g_read_cr0[], g_write_cr0[], g_write_cr3[],
+    g_read_dr7[], g_write_dr7[], g_read_cr0[], g_read_cr4[],
+    g_write_cr0[], g_write_cr3[],
     g_write_cr4[], g_write_cr8[], g_vmrun[], g_cli[], g_ud2[], g_rmpread[],
     g_rmpquery[], g_rmpupdate[], g_rmpadjust[], g_pvalidate[], g_psmash[],
     g_scramble[], g_spin[];
 /* and what is behind some */
 extern char g_rdtsc_end[], g_cpuid_end[], g_invd_end[], g_invlpg_end[],
     g_out_end[], g_in_end[], g_wbinvd_end[], g_monitor_end[], g_mwait_end[],
-    g_vmmcall_end[], g_read_cr0_end[], g_read_dr7_end[], g_write_dr7_end[],
+    g_vmmcall_end[], g_read_cr0_end[], g_read_cr4_end[],
+    g_read_dr7_end[], g_write_dr7_end[],
     g_ud2_end[], g_rdmsr_end[], g_wrmsr_end[], g_hlt_end[], g_pause_end[],
     g_write_cr0_end[], g_write_cr3_end[], g_write_cr4_end[],
     g_write_cr8_end[];

@@ -44,6 +44,7 @@ static const struct intercept intercepts[] = {
     I(mwait, INT2, 11, EXIT_MWAIT),
     I(vmmcall, INT2, 1, EXIT_VMMCALL),
     I(read_cr0, VMCB_CR_READ, 0, EXIT_READ_CR0),
+    I(read_cr4, VMCB_CR_READ, 4, EXIT_READ_CR4),
     I(read_dr7, VMCB_DR_READ, 7, EXIT_READ_DR7),
     I(write_dr7, VMCB_DR_WRITE, 7, EXIT_WRITE_DR7),
     I(ud2, VMCB_EXCEPTIONS, UD, 0x40 + UD),
@@ -87,6 +88,10 @@ static void test_intercepts(enum kind kind)
         check_eq(vm_get(&vm, SAVE_RIP),
                  vm_rip_of(kind >= SEV_ES ? i->end : i->piece),
                  "%s: RIP in a %s guest", i->name, kind_name[kind]);
+        if (kind < SEV_ES && i->offset != VMCB_EXCEPTIONS) {
+            check_eq(VMCB64(&vm, VMCB_NEXT_RIP), vm_rip_of(i->end),
+                     "%s: next_rip", i->name);
+        }
     }
 }
 

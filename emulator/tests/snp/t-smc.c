@@ -1,0 +1,140 @@
+/*
+ * SEV-SNP tests: code that another processor patches
+ *
+ * One processor runs a function all the time, the other changes the constant
+ * that it returns and says so. Whoever has been told, and has serialized, must
+ * get the new one: AMD64 Architecture Programmer's Manual, volume 2,
+ * "Cross-Modifying Code". Nothing of it is special to SEV-SNP, but hosts do so
+ * whenever they start a guest, and an emulator that keeps a translation of the
+ * old bytes kills them.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "lib.h"
+
+#define CODE        0x18000000ULL
+#define ROUNDS      400
+#define MOV_EAX     0xb8
+#define RET         0xc3
+#define STOP        (~0ULL)
+
+typedef int (*code_fn)(void);
+typedef void (*patch_fn)(mem32 *where, u32 val);
+
+static mem64 target, round, seen, got, calls;
+
+static void ap_loop(void)
+{
+    u32 r[4];
+
+    for (;;) {
+        u64 now = round;
+
+        if (now == STOP) {
+            seen = now;
+            continue;
+        }
+        if (now != seen) {
+            cpuid(0, r);
+            got = (u32)((code_fn)target)();
+            seen = now;
+        }
+        ((code_fn)target)();
+        calls++;
+    }
+}
+
+static void stop(void)
+{
+    round = STOP;
+    while (seen != STOP) {
+        asm volatile("pause");
+    }
+}
+
+static u64 write_function(u64 addr)
+{
+    u8 *p = (u8 *)addr;
+
+    p[0] = MOV_EAX;
+    memset(p + 1, 0, 4);
+    p[5] = RET;
+    return addr;
+}
+
+static void by_store(mem32 *where, u32 val)
+{
+    *where = val;
+}
+
+static void by_byte(mem32 *where, u32 val)
+{
+    u8 *p = (u8 *)where;
+
+    asm volatile("movb %b1, %0" : "=m"(p[0]) : "q"(val) : "memory");
+    asm volatile("movb %b1, %0" : "=m"(p[1]) : "q"(val >> 8) : "memory");
+}
+
+static void by_xchg(mem32 *where, u32 val)
+{
+    asm volatile("xchgl %0, %1" : "+r"(val), "+m"(*where) : : "memory");
+}
+
+static void by_string(mem32 *where, u32 val)
+{
+    mem32 *to = where;
+    u32 *from = &val;
+    u64 n = sizeof(val);
+
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+}
+
+/* @neighbour: is there other code in the page, which stays as it is? */
+static void test_patch(u64 addr, bool neighbour, patch_fn patch,
+                       const char *what)
+{
+    u32 n, wrong = 0, first = 0;
+    u64 start;
+
+    stop();
+    memset((void *)CODE, RET, 2 * PAGE);
+    target = write_function(addr);
+    if (neighbour) {
+        ((code_fn)(CODE + 64))();
+        ((code_fn)(CODE + PAGE + 64))();
+    }
+    start = calls;
+    for (n = 1; n <= ROUNDS; n++) {
+        patch((mem32 *)(addr + 1), n);
+        round = n;
+        while (seen != n) {
+            asm volatile("pause");
+        }
+        if (got != n && !wrong++) {
+            first = n;
+        }
+    }
+    check(!wrong, "%s", what);
+    if (wrong) {
+        printf("# %u of %u rounds with old code, first in round %u\n", wrong,
+               ROUNDS, first);
+    }
+    check(calls != start, "the other processor has run it meanwhile");
+}
+
+void test_main(void)
+{
+    round = STOP;
+    start_ap(ap_loop);
+    test_patch(CODE + 16, true, by_store, "store");
+    test_patch(CODE + 16, false, by_store, "store, nothing else in the page");
+    test_patch(CODE + 16, true, by_byte, "bytes");
+    test_patch(CODE + 16, false, by_byte, "bytes, nothing else in the page");
+    test_patch(CODE + 16, true, by_xchg, "XCHG");
+    test_patch(CODE + 16, false, by_xchg, "XCHG, nothing else in the page");
+    test_patch(CODE + 16, false, by_string, "MOVS");
+    test_patch(CODE + PAGE - 3, true, by_store, "store to two pages");
+    test_patch(CODE + PAGE - 3, false, by_store,
+               "store to two pages, nothing else in them");
+    stop();
+}
