@@ -22,7 +22,7 @@ struct kvm_gmem_view;
  * belong to the inode of a guest_memfd, which may live longer than the VM.
  * @prepare and @reclaim are called with the folio locked, for each page once
  * and in turns; @order is 0 or %KVM_GMEM_MAX_ORDER, and gfn and pfn are
- * aligned to it.
+ * aligned to it.  kvm_gmem_populate() prepares pages, too.
  */
 struct kvm_private_mem_ops {
 	/*
@@ -39,11 +39,18 @@ struct kvm_private_mem_ops {
 	bool (*reclaim)(kvm_pfn_t pfn, unsigned int order);
 
 	/*
-	 * The largest order, up to @order, at which @pfn may be mapped at @gfn.
-	 * Called with mmu_lock not held.
+	 * Make a prepared page fit for being mapped at @gfn as one of *@order.
+	 * It may be lowered to 0, but not without need.  Called for each fault,
+	 * with the folio locked.  Returns 0, or an errno: the fault fails.
 	 */
-	unsigned int (*max_order)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn,
-				  unsigned int order);
+	int (*fit)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int *order);
+
+	/*
+	 * [@start, @end) is not mapped any more, and what the guest has there is
+	 * about to be taken from it.  Called with mmu_lock held for write, or
+	 * with the slot being out of sight of vCPUs.
+	 */
+	void (*unmapped)(struct kvm *kvm, gfn_t start, gfn_t end);
 };
 
 /* The operations of the VM's type on private pages, NULL if it has none. */
@@ -148,6 +155,25 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot);
 
 int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		     bool private, unsigned int *order, kvm_pfn_t *pfn);
+
+/**
+ * struct kvm_gmem_source - what guest memory is filled with before it runs
+ * @uaddr:	in user space, aligned to a page; NULL for zeroes
+ * @write:	@fill writes to the page of user space
+ * @fill:	give the page to the guest, as prepare() does, with the content it
+ *		has. @page is that of user space, or NULL.  Whatever has happened
+ *		to the page if it fails, reclaim() can cope with.
+ * @data:	for @fill
+ */
+struct kvm_gmem_source {
+	void __user *uaddr;
+	bool write;
+	int (*fill)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, struct page *page, void *data);
+	void *data;
+};
+
+long kvm_gmem_populate(struct kvm *kvm, gfn_t gfn, unsigned long npages,
+		       const struct kvm_gmem_source *source);
 
 static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_region2 *mem)
 {

@@ -306,6 +306,57 @@ static void kvm_gmem_reclaim_folio(struct inode *inode, struct folio *folio,
 	}
 }
 
+/**
+ * kvm_gmem_prepare_with - make a page the guest's own, with content
+ * @inode:	of a guest_memfd
+ * @kvm:	the VM
+ * @gfn:	where the guest will have the page
+ * @folio:	the folio, locked
+ * @index:	of the page
+ * @source:	what has to be done
+ * @page:	of user space, or NULL
+ *
+ * Returns 0, or an errno with nothing but the page's content changed: -EEXIST if
+ * the page is the guest's already, -EHWPOISON if the page is lost, maybe by this
+ * very attempt.
+ */
+int kvm_gmem_prepare_with(struct inode *inode, struct kvm *kvm, gfn_t gfn, struct folio *folio,
+			  pgoff_t index, const struct kvm_gmem_source *source,
+			  struct page *page)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	struct page *dst = folio_file_page(folio, index);
+	unsigned int bit = index % KVM_GMEM_CHUNK_PAGES;
+	struct kvm_gmem_chunk *chunk;
+	int r;
+
+	if (xa_is_value(xa_load(&gi->chunks, index >> KVM_GMEM_MAX_ORDER)))
+		return -EEXIST;
+
+	chunk = kvm_gmem_get_chunk(gi, index, GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return -ENOMEM;
+	if (test_bit(bit, chunk->lost))
+		return -EHWPOISON;
+	if (test_bit(bit, chunk->prepared))
+		return -EEXIST;
+
+	if (page)
+		copy_highpage(dst, page);
+
+	r = source->fill(kvm, gfn, page_to_pfn(dst), page, source->data);
+	trace_kvm_gmem_prepare(inode->i_ino, index, gfn, page_to_pfn(dst), 0, r);
+	if (!r) {
+		set_bit(bit, chunk->prepared);
+		clear_bit(bit, chunk->punched);
+	} else if (kvm_gmem_reclaim_pages(inode, folio, index, 0)) {
+		clear_highpage(dst);
+	} else {
+		set_bit(bit, chunk->lost);
+	}
+	return r;
+}
+
 /* Zero [@start, @end), but for pages whose access would harm the host. */
 static void kvm_gmem_clear_pages(struct folio *folio, struct kvm_gmem_chunk *chunk,
 				 pgoff_t start, pgoff_t end)

@@ -17,6 +17,7 @@
  */
 void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end)
 {
+	const struct kvm_private_mem_ops *ops = to_gmem_inode(view->inode)->ops;
 	struct kvm_gfn_range range = { .may_block = true };
 	struct kvm_memory_slot *slot;
 	struct kvm *kvm = view->kvm;
@@ -35,6 +36,8 @@ void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end)
 		kvm_gfn_invalidate_begin(kvm, range.start, range.end);
 		if (kvm_unmap_gfn_range(kvm, &range))
 			kvm_flush_remote_tlbs(kvm);
+		if (ops && ops->unmapped)
+			ops->unmapped(kvm, range.start, range.end);
 		kvm_gfn_invalidate_end(kvm);
 		KVM_MMU_UNLOCK(kvm);
 	}
@@ -146,12 +149,9 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 	mutex_lock(&gi->views_lock);
 	mas_erase(&mas);
 	mutex_unlock(&gi->views_lock);
+	if (gi->ops && gi->ops->unmapped)
+		gi->ops->unmapped(view->kvm, slot->base_gfn, slot->base_gfn + slot->npages);
 	slot->gmem.view = NULL;
-}
-
-static bool kvm_gmem_is_punched(struct kvm_gmem_inode *gi, pgoff_t index)
-{
-	return index < READ_ONCE(gi->punch_end) && index >= READ_ONCE(gi->punch_start);
 }
 
 /* Can the huge page around @gfn be mapped, by its place in slot and file? */
@@ -183,6 +183,7 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 {
 	pgoff_t index = gfn - slot->base_gfn + slot->gmem.pgoff;
 	struct kvm_gmem_view *view = READ_ONCE(slot->gmem.view);
+	const struct kvm_private_mem_ops *ops;
 	struct folio *folio;
 	int r = 0;
 
@@ -209,8 +210,13 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);
 
 	*pfn = page_to_pfn(folio_file_page(folio, index));
+	ops = to_gmem_inode(view->inode)->ops;
+	if (!r && private && ops && ops->fit)
+		r = ops->fit(kvm, gfn, *pfn, order);
+
 	folio_unlock(folio);
 	if (r)
 		folio_put(folio);
 	return r;
 }
+EXPORT_SYMBOL_GPL(kvm_gmem_get_pfn);

@@ -146,6 +146,7 @@ void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
 		range->attributes = entry ? xa_to_value(entry) : 0;
 	rcu_read_unlock();
 }
+EXPORT_SYMBOL_GPL(kvm_mem_attributes_lookup);
 
 /**
  * kvm_handle_shared_gfns - call a handler for the shared part of a range

@@ -59,7 +59,6 @@ static bool kvm_mmu_fault_classify(struct kvm_vcpu *vcpu, struct kvm_page_fault 
 /* Get the pfn from guest_memfd, and how much of it can be mapped at once. */
 static int kvm_mmu_faultin_gmem(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
-	const struct kvm_private_mem_ops *ops = vcpu->kvm->arch.private_mem_ops;
 	unsigned int order = KVM_HPAGE_GFN_SHIFT(fault->max_level);
 	int r;
 
@@ -67,9 +66,6 @@ static int kvm_mmu_faultin_gmem(struct kvm_vcpu *vcpu, struct kvm_page_fault *fa
 			     &order, &fault->pfn);
 	if (r)
 		return r;
-
-	if (fault->is_private && ops && ops->max_order && order)
-		order = ops->max_order(vcpu->kvm, fault->gfn, fault->pfn, order);
 
 	BUILD_BUG_ON(KVM_HPAGE_GFN_SHIFT(PG_LEVEL_2M) != KVM_GMEM_MAX_ORDER);
 	fault->max_level = order == KVM_GMEM_MAX_ORDER ? PG_LEVEL_2M : PG_LEVEL_4K;
@@ -123,3 +119,30 @@ int kvm_mmu_finish_private_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *f
 
 	return r;
 }
+
+/**
+ * kvm_mmu_zap_huge_gfn - drop what is mapped in the huge page around a gfn
+ * @kvm:	the VM
+ * @slot:	has the gfn
+ * @gfn:	the gfn
+ *
+ * A fault that has looked up its page before is retried.
+ */
+void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	const gfn_t pages = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
+	struct kvm_gfn_range range = {
+		.slot = slot,
+		.start = max(round_down(gfn, pages), slot->base_gfn),
+		.end = min(round_down(gfn, pages) + pages, slot->base_gfn + slot->npages),
+		.may_block = true,
+	};
+
+	write_lock(&kvm->mmu_lock);
+	kvm_gfn_invalidate_begin(kvm, range.start, range.end);
+	if (kvm_unmap_gfn_range(kvm, &range))
+		kvm_flush_remote_tlbs(kvm);
+	kvm_gfn_invalidate_end(kvm);
+	write_unlock(&kvm->mmu_lock);
+}
+EXPORT_SYMBOL_GPL(kvm_mmu_zap_huge_gfn);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * AP creation: the guest makes VMSAs of its own, and says which vCPU runs which.
+ *
+ * Whoever asks only leaves word at the vCPU that is meant, which changes its VMSA
+ * by itself before it enters the guest again.  The VMSA is a private page of the
+ * guest at a gpa; the vCPU looks the page up again whenever it may have changed.
+ */
+#include <linux/kvm_host.h>
+
+#include "mmu.h"
+#include "svm/svm.h"
+#include "snp.h"
+
+#include "cpuid.h"
+#include "lapic.h"
+#include "x86.h"
+
+#define SNP_AP_REQUEST_MASK	GENMASK_ULL(15, 0)
+#define SNP_AP_VMPL_POS		16
+#define SNP_AP_VMPL_MASK	0xfULL
+#define SNP_AP_RSVD_MASK	GENMASK_ULL(31, 20)
+#define SNP_AP_APIC_ID_POS	32
+
+static int snp_ap_refuse(struct vcpu_svm *svm, u64 reason)
+{
+	ghcb_set_sw_exit_info_1(svm->sev_es.ghcb, 2);
+	ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, reason);
+	return 1;
+}
+
+/*
+ * Can a vCPU have this VMSA?  It has to be a private page.  The start of 2 MiB is refused for the sake of CPUs
+ * that take a VMSA in use there for a conflict with RMPUPDATE of the 2 MiB.
+ */
+static bool snp_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	gfn_t gfn = gpa_to_gfn(gpa);
+
+	return page_address_valid(vcpu, gpa) && !IS_ALIGNED(gpa, PMD_SIZE) &&
+	       kvm_slot_has_gmem(gfn_to_memslot(vcpu->kvm, gfn)) &&
+	       kvm_mem_is_private(vcpu->kvm, gfn);
+}
+
+static bool snp_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t gpa)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		if (vcpu != target && READ_ONCE(to_svm(vcpu)->sev_es.snp.vmsa_gpa) == gpa)
+			return true;
+	return false;
+}
+
+static void snp_ap_leave_word(struct kvm_vcpu *target, enum snp_ap_action action, gpa_t vmsa)
+{
+	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
+
+	mutex_lock(&snp->ap_lock);
+	snp->action = action;
+	snp->next_vmsa = vmsa;
+	mutex_unlock(&snp->ap_lock);
+
+	if (action == SNP_AP_START_ON_INIT)
+		return;
+
+	kvm_make_request(KVM_REQ_RELOAD_STATE, target);
+	kvm_vcpu_kick(target);
+}
+
+/**
+ * snp_ap_creation - SVM_VMGEXIT_AP_CREATION
+ * @svm:	the vCPU that asks, with its GHCB mapped
+ *
+ * What can't be is told to the guest, with nothing changed: no such vCPU, another
+ * VMPL than 0, features that are not those of the launch, a bad address.  Returns
+ * as exit handlers do.
+ */
+int snp_ap_creation(struct vcpu_svm *svm)
+{
+	struct kvm_sev_info *sev = &to_kvm_svm(svm->vcpu.kvm)->sev_info;
+	u64 info1 = svm->vmcb->control.exit_info_1;
+	gpa_t vmsa = svm->vmcb->control.exit_info_2;
+	struct kvm_vcpu *target;
+
+	target = kvm_get_vcpu_by_id(svm->vcpu.kvm, info1 >> SNP_AP_APIC_ID_POS);
+	if (!target || info1 & SNP_AP_RSVD_MASK ||
+	    (info1 >> SNP_AP_VMPL_POS) & SNP_AP_VMPL_MASK)
+		return snp_ap_refuse(svm, GHCB_ERR_INVALID_INPUT);
+
+	switch (info1 & SNP_AP_REQUEST_MASK) {
+	case SVM_VMGEXIT_AP_CREATE_ON_INIT:
+	case SVM_VMGEXIT_AP_CREATE:
+		if (!kvm_ghcb_rax_is_valid(svm))
+			return snp_ap_refuse(svm, GHCB_ERR_MISSING_INPUT);
+		if (svm->vcpu.arch.regs[VCPU_REGS_RAX] != sev->vmsa_features ||
+		    !snp_vmsa_gpa_valid(&svm->vcpu, vmsa) ||
+		    snp_vmsa_in_use(svm->vcpu.kvm, target, vmsa))
+			return snp_ap_refuse(svm, GHCB_ERR_INVALID_INPUT);
+
+		snp_ap_leave_word(target, info1 & SNP_AP_REQUEST_MASK ? SNP_AP_START :
+				  SNP_AP_START_ON_INIT, vmsa);
+		return 1;
+	case SVM_VMGEXIT_AP_DESTROY:
+		snp_ap_leave_word(target, SNP_AP_STOP, INVALID_PAGE);
+		return 1;
+	default:
+		return snp_ap_refuse(svm, GHCB_ERR_INVALID_INPUT);
+	}
+}
+
+/*
+ * Point the VMCB to the page behind a gpa.  If the page is unmapped meanwhile, the
+ * request to look again is there before the guest is entered: snp_gmem_unmapped()
+ * sees either the new gpa, or changes the sequence count before it's looked at.
+ * Returns 0, -EAGAIN to try again, or what is wrong with the page.
+ */
+static int snp_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	gfn_t gfn = gpa_to_gfn(gpa);
+	struct kvm_memory_slot *slot = gfn_to_memslot(vcpu->kvm, gfn);
+	struct vcpu_svm *svm = to_svm(vcpu);
+	struct kvm *kvm = vcpu->kvm;
+	unsigned int order = 0;
+	unsigned long seq;
+	kvm_pfn_t pfn;
+	int r = 0;
+
+	seq = kvm->mmu_invalidate_seq;
+	smp_rmb();
+
+	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(kvm, gfn))
+		return -EFAULT;
+
+	r = kvm_gmem_get_pfn(kvm, slot, gfn, true, &order, &pfn);
+	if (r)
+		return r;
+
+	read_lock(&kvm->mmu_lock);
+	if (kvm->mmu_invalidate_seq != seq || kvm_gfn_invalidate_in_range(kvm, gfn, gfn + 1)) {
+		r = -EAGAIN;
+	} else {
+		WRITE_ONCE(svm->sev_es.snp.vmsa_gpa, gpa);
+		svm->vmcb->control.vmsa_pa = pfn_to_hpa(pfn);
+		vmcb_mark_all_dirty(svm->vmcb);
+	}
+	read_unlock(&kvm->mmu_lock);
+
+	/* Like an SPTE, the VMCB has no reference: the page tells when it goes. */
+	kvm_release_pfn_clean(pfn);
+	return r;
+}
+
+static void snp_unload_vmsa(struct vcpu_svm *svm)
+{
+	svm->vmcb->control.vmsa_pa = INVALID_PAGE;
+	vmcb_mark_all_dirty(svm->vmcb);
+}
+
+/* Has the vCPU to stay out of the guest?  It waits for INIT, or for another VMSA. */
+static int snp_stop(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+
+	snp_unload_vmsa(svm);
+	WRITE_ONCE(svm->sev_es.snp.vmsa_gpa, INVALID_PAGE);
+	svm->sev_es.snp.stopped = true;
+	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
+	return 1;
+}
+
+static void snp_ap_take_word(struct vcpu_snp *snp, enum snp_ap_action *action, gpa_t *vmsa)
+{
+	mutex_lock(&snp->ap_lock);
+	*vmsa = snp->next_vmsa;
+	*action = snp->action;
+	if (*action != SNP_AP_START_ON_INIT)
+		snp->action = SNP_AP_NONE;
+	mutex_unlock(&snp->ap_lock);
+}
+
+/**
+ * snp_reload_state - KVM_REQ_RELOAD_STATE: have the VMSA that is due
+ * @vcpu:	the vCPU, loaded
+ *
+ * Returns 1; or -EFAULT and the exit to user space for a VMSA that can't be used:
+ * the next KVM_RUN looks again.
+ */
+int snp_reload_state(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+	struct vcpu_snp *snp = &svm->sev_es.snp;
+	enum snp_ap_action action;
+	gpa_t vmsa;
+	int r;
+
+	snp_ap_take_word(snp, &action, &vmsa);
+	if (action == SNP_AP_STOP)
+		return snp_stop(vcpu);
+
+	if (action != SNP_AP_START) {
+		vmsa = snp->vmsa_gpa;
+		if (vmsa == INVALID_PAGE)
+			return snp->stopped ? snp_stop(vcpu) : 1;
+	}
+
+	r = snp_load_vmsa(vcpu, vmsa);
+	if (!r) {
+		if (action == SNP_AP_START) {
+			snp->stopped = false;
+			vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+		}
+		return 1;
+	}
+
+	/* Come back to it, unless there is other word until then. */
+	snp_unload_vmsa(svm);
+	mutex_lock(&snp->ap_lock);
+	if (action == SNP_AP_START && snp->action == SNP_AP_NONE) {
+		snp->action = SNP_AP_START;
+		snp->next_vmsa = vmsa;
+	}
+	mutex_unlock(&snp->ap_lock);
+	kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
+	if (r == -EAGAIN) {
+		cond_resched();
+		return 1;
+	}
+
+	kvm_prepare_memory_fault_exit(vcpu, vmsa, PAGE_SIZE, true);
+	return -EFAULT;
+}
+
+/* INIT makes the VMSA current that was left for it. */
+void snp_init_event(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_snp *snp = &to_svm(vcpu)->sev_es.snp;
+	bool start;
+
+	mutex_lock(&snp->ap_lock);
+	start = snp->action == SNP_AP_START_ON_INIT;
+	if (start)
+		snp->action = SNP_AP_START;
+	mutex_unlock(&snp->ap_lock);
+
+	if (start)
+		kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
+}
+
+/* A start-up IPI doesn't give a vCPU a VMSA. */
+void snp_sipi(struct kvm_vcpu *vcpu)
+{
+	if (to_svm(vcpu)->sev_es.snp.stopped)
+		kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
+}
+
+/* Called by guest_memfd: no vCPU uses a VMSA in the range when it returns. */
+void snp_gmem_unmapped(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	struct kvm_vcpu *vcpu;
+	bool wait = false;
+	unsigned long i;
+	gpa_t gpa;
+
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		gpa = READ_ONCE(to_svm(vcpu)->sev_es.snp.vmsa_gpa);
+		if (gpa == INVALID_PAGE || gpa_to_gfn(gpa) < start || gpa_to_gfn(gpa) >= end)
+			continue;
+
+		kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
+		wait = true;
+	}
+
+	if (wait)
+		kvm_make_all_cpus_request(kvm, KVM_REQ_OUTSIDE_GUEST_MODE);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SNP guests: what a VM and its vCPUs have, from their creation to their end.
+ */
+#include <linux/kvm_host.h>
+#include <linux/module.h>
+#include <linux/psp-sev.h>
+#include <linux/psp-snp.h>
+
+#include <asm/snp_host.h>
+
+#include "svm/svm.h"
+#include "snp.h"
+
+/* enable/disable SEV-SNP support */
+static bool sev_snp_enabled = true;
+module_param_named(sev_snp, sev_snp_enabled, bool, 0444);
+
+/* VMSAs of dead vCPUs that could not be taken back, in pages. */
+static unsigned long snp_leaked_vmsas;
+module_param(snp_leaked_vmsas, ulong, 0444);
+
+#define SNP_POLICY_BITS	(SNP_POLICY_MASK_API_MINOR | SNP_POLICY_MASK_API_MAJOR |	\
+			 SNP_POLICY_MASK_SMT | SNP_POLICY_MASK_RSVD_MBO |		\
+			 SNP_POLICY_MASK_DEBUG | SNP_POLICY_MASK_SINGLE_SOCKET)
+
+/* The bits of a guest policy that a guest can be launched with, KVM_X86_SNP_POLICY_BITS. */
+u64 snp_policy_mask(void)
+{
+	return sev_snp_enabled ? SNP_POLICY_BITS : 0;
+}
+
+/**
+ * snp_hardware_setup - can there be SNP guests?
+ *
+ * For the hardware setup, if there can be SEV-ES guests.  The firmware has to be
+ * initialised with SNP by then: memory of the platform isn't told later.
+ */
+bool snp_hardware_setup(void)
+{
+	int error = 0;
+
+	if (sev_snp_enabled && boot_cpu_has(X86_FEATURE_SEV_SNP))
+		sev_platform_init(&error);
+
+	sev_snp_enabled = sev_snp_enabled && sev_is_snp_initialized();
+	return sev_snp_enabled;
+}
+
+/* SNP_DF_FLUSH covers guests of all types, DF_FLUSH is gone with SNP. */
+int snp_df_flush(int *error)
+{
+	if (!sev_is_snp_initialized())
+		return sev_guest_df_flush(error);
+
+	return sev_do_cmd(SEV_CMD_SNP_DF_FLUSH, NULL, error);
+}
+
+/**
+ * snp_alloc_control_page - a page that CPUs mark as in use
+ * @gfp:	GFP_*
+ *
+ * For VMCBs, VMSAs and host save areas.  While one of them is in use, some CPUs
+ * take RMPUPDATE for an entry of 2 MiB that begins at its address as a conflict:
+ * the page is never at the start of 2 MiB.  Free it with __free_page().
+ */
+struct page *snp_alloc_control_page(gfp_t gfp)
+{
+	struct page *page;
+
+	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
+		return alloc_page(gfp | __GFP_ZERO);
+
+	page = alloc_pages(gfp | __GFP_ZERO, 1);
+	if (!page)
+		return NULL;
+
+	split_page(page, 1);
+	if (IS_ALIGNED(page_to_pfn(page), PTRS_PER_PMD)) {
+		__free_page(page);
+		return page + 1;
+	}
+
+	__free_page(page + 1);
+	return page;
+}
+
+/* The part of KVM_SEV_INIT2 that is SNP's own.  Returns 0 or -ENOMEM. */
+int snp_vm_init(struct kvm *kvm)
+{
+	struct kvm_snp *snp = &to_kvm_svm(kvm)->sev_info.snp;
+
+	snp->request = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!snp->request)
+		return -ENOMEM;
+
+	snp->response = snp_alloc_firmware_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!snp->response) {
+		free_page((unsigned long)snp->request);
+		snp->request = NULL;
+		return -ENOMEM;
+	}
+
+	mutex_init(&snp->request_lock);
+	return 0;
+}
+
+/**
+ * snp_decommission - end the firmware's part of a guest
+ * @snp:	the guest; has no context any more if it succeeds
+ *
+ * Returns 0 or an errno. The ASID must not be used again before it was done.
+ */
+int snp_decommission(struct kvm_snp *snp)
+{
+	struct sev_data_snp_addr addr = {};
+	int r;
+
+	if (!snp->context)
+		return 0;
+
+	addr.address = __psp_pa(snp->context);
+	r = sev_do_cmd(SEV_CMD_SNP_DECOMMISSION, &addr, NULL);
+	if (r)
+		return r;
+
+	snp_free_firmware_page(snp->context);
+	snp->context = NULL;
+	return 0;
+}
+
+/* The VMSA of the launch; what the host doesn't get back is never freed. */
+static void snp_vmsa_take_back(struct vcpu_svm *svm)
+{
+	if (!svm->sev_es.vmsa ||
+	    snp_take_back(__pa(svm->sev_es.vmsa) >> PAGE_SHIFT, PG_LEVEL_4K))
+		return;
+
+	svm->sev_es.vmsa = NULL;
+	snp_leaked_vmsas++;
+}
+
+/**
+ * snp_vm_destroy - the guest is gone
+ * @kvm:	the VM; no vCPU runs any more and no guest_memfd is left
+ *
+ * Sets sev_info.asid to 0 if the ASID can't be used again.
+ */
+void snp_vm_destroy(struct kvm *kvm)
+{
+	struct kvm_sev_info *sev = &to_kvm_svm(kvm)->sev_info;
+	struct kvm_snp *snp = &sev->snp;
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	/* Nothing is assigned to the ASID when it's given up. */
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		snp_vmsa_take_back(to_svm(vcpu));
+
+	if (snp->response)
+		snp_free_firmware_page(snp->response);
+	free_page((unsigned long)snp->request);
+
+	if (snp_decommission(snp)) {
+		pr_warn_ratelimited("SEV: SNP_DECOMMISSION failed, ASID %u is lost\n", sev->asid);
+		sev->asid = 0;
+	}
+}
+
+void snp_vcpu_create(struct vcpu_svm *svm)
+{
+	struct vcpu_snp *snp = &svm->sev_es.snp;
+
+	mutex_init(&snp->ap_lock);
+	snp->ghcb_gpa = INVALID_PAGE;
+	snp->vmsa_gpa = INVALID_PAGE;
+	snp->next_vmsa = INVALID_PAGE;
+}
+
+void snp_vcpu_free(struct vcpu_svm *svm)
+{
+	kfree(svm->sev_es.snp.psc);
+
+	/* One that never came to be part of the VM. */
+	snp_vmsa_take_back(svm);
+}
+
+/* After SEV-ES has set up the VMCB: the VMSA may be the guest's own. */
+void snp_init_vmcb(struct vcpu_svm *svm)
+{
+	if (svm->sev_es.snp.vmsa_gpa != INVALID_PAGE)
+		kvm_make_request(KVM_REQ_RELOAD_STATE, &svm->vcpu);
+}
