@@ -39,7 +39,7 @@ test: deps-lab ## run the tests (GROUP=quick|long, T='name or pattern'); ends wi
 	@lab/test --config $(CONFIG) $(if $(T),--test $(foreach t,$(T),'$(t)'),--group $(GROUP))
 
 test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kmemleak, ...)
-	@lab/test --config debug $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,long)
+	@lab/test --config debug $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,long,snp-host)
 
 compare: deps-lab ## run every KVM selftest on base, ours and mainline 7.3; writes docs/compare.md
 	lab/compare

@@ -21,3 +21,11 @@ test-emulator: deps-lab ## test the emulated SEV-SNP machine by itself: processo
 
 mutants: deps-lab ## switch off each rule of the emulated machine: a test has to fail
 	@lab/emulator-test --mutants
+
+.PHONY: test-kexec mutants-kernel
+test-kexec: image ## a second kernel on the SNP host: by kexec, and for kdump after a panic
+	lab/kernel ours lab
+	lab/snp/kexec-test ours
+
+mutants-kernel: image ## remove each check of lab/snp/mutants from the kernel in work/edit/linux: a test has to fail
+	lab/snp/run-mutants $(MUTANTS)
