@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The SNP commands of /dev/sev, good and bad ones, and those of SEV beside them.
- * With the argument "stock", without what newer kernels do in another way.
+ * With the argument "stock", without what newer kernels do in another way; 7.3
+ * corrupts memory if the buffer of GET_ID2 is much larger than the answer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -135,10 +136,12 @@ static void test_legacy(void)
 	check(command(ro, SEV_GET_ID2, &id) == EIO && id.length == 64, "GET_ID2 asks for the length");
 	id.address = (uintptr_t)buf;
 	check(!command(ro, SEV_GET_ID2, &id) && memcmp(buf, zero, 64), "GET_ID2");
-	id.length = 1u << 20;
-	memset(buf, 0, 64);
-	check(!command(ro, SEV_GET_ID2, &id) && (stock || (id.length == 64 && memcmp(buf, zero, 64))),
-	      "GET_ID2 with a large buffer");
+	if (!stock) {
+		id.length = 1u << 20;
+		memset(buf, 0, 64);
+		check(!command(ro, SEV_GET_ID2, &id) && id.length == 64 && memcmp(buf, zero, 64),
+		      "GET_ID2 with a large buffer");
+	}
 	id.length = 8;
 	memset(buf, 0x77, 64);
 	check(command(ro, SEV_GET_ID2, &id) == EIO && buf[0] == 0x77, "GET_ID2 with a short one leaves it alone");
