@@ -128,19 +128,34 @@ bool amd_rmp_get(AmdSnpState *s, hwaddr spa, AmdRmpEntry *e)
     return amd_rmp_get_raw(s, spa, e);
 }
 
+#define RMP_ENTRY_WORDS (RMP_ENTRY_SIZE / sizeof(uint64_t))
+
+/*
+ * Every translation through a large page of the host comes here. The entries
+ * of its pages are next to each other in RAM, except where the table ends or
+ * spans the hole below 4 GiB.
+ */
 bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa)
 {
     hwaddr large = spa & ~(SNP_LARGE_SIZE - 1);
+    const size_t words = (SNP_LARGE_PAGES - 1) * RMP_ENTRY_WORDS;
+    uint64_t *first = rmp_entry(s, large);
+    uint64_t *last = rmp_entry(s, large + SNP_LARGE_SIZE - SNP_PAGE_SIZE);
+    uint64_t *raw;
+    uint64_t any = 0;
     unsigned int i;
 
-    for (i = 0; i < SNP_LARGE_PAGES; i++) {
-        uint64_t *raw = rmp_entry(s, large + i * SNP_PAGE_SIZE);
-
-        if (raw && (le64_to_cpu(qatomic_read(raw)) & RMP_LO_ASSIGNED)) {
-            return true;
+    if (first && last && last - first == words) {
+        for (raw = first; raw <= last; raw += RMP_ENTRY_WORDS) {
+            any |= qatomic_read(raw);
         }
+        return le64_to_cpu(any) & RMP_LO_ASSIGNED;
     }
-    return false;
+    for (i = 0; i < SNP_LARGE_PAGES; i++) {
+        raw = rmp_entry(s, large + i * SNP_PAGE_SIZE);
+        any |= raw ? qatomic_read(raw) : 0;
+    }
+    return le64_to_cpu(any) & RMP_LO_ASSIGNED;
 }
 
 /* Does a TLB hold what a change of @pages entries from @spa on concerns? */

@@ -100,6 +100,14 @@ g_spin:
     je 1b
     vmgexit
 
+    /* The same without PAUSE, which ends more than a translation block */
+    .globl g_busy
+g_busy:
+    movl $1, (%rax)
+1:  cmpl $0, 8(%rax)
+    je 1b
+    vmgexit
+
     /* Exceptions: vector and error code are on the stack at the exit */
     .balign 16
     .globl g_stubs

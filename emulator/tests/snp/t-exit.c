@@ -162,7 +162,8 @@ static void test_nested_faults(enum kind kind)
         check_vc(&vm, EXIT_NPF, "exit-nae: MMIO, by a reserved bit");
         check_eq(stacked_rip(), vm_rip_of(g_read), "it can be emulated");
     } else {
-        check(vm.exit.code == EXIT_NPF && (vm.exit.info1 & PF_RSV),
+        check(vm.exit.code == EXIT_NPF &&
+              vm.exit.info1 == (NPF_GPA | PF_P | PF_U | PF_RSV),
               "reserved bit: #NPF");
     }
     *pte &= ~(BIT(50) | PTE_P);

@@ -9,6 +9,7 @@
 #define AP_VMCB     0x0f100000ULL
 #define DATA        GUEST_DATA
 #define STEPS       1000000
+#define VECTOR      0x30
 
 static struct vm vm, other;
 static mem_fn ap_work;
@@ -149,6 +150,39 @@ static void test_es_in_use(void)
     stop_guest();
 }
 
+/*
+ * The guest spins in the handler of an interrupt that VMRUN has injected, while
+ * its processor is made to drop translations again and again.
+ */
+static void test_injected_once(enum kind kind, const char *what)
+{
+    u64 handler = vm_rip_of(g_busy), i;
+
+    vm_init(&vm, kind);
+    memcpy((void *)AP_VMCB, vm.vmcb, PAGE);
+    vm.vmcb = (u8 *)AP_VMCB;
+    if (kind < SEV_ES) {
+        vm.save = vm.vmcb + VMCB_SAVE;
+    }
+    guest_poke(GUEST_IDT + VECTOR * 16, (handler & 0xffff) | 8 << 16 |
+               0x8e00ULL << 32 | (handler >> 16 & 0xffff) << 48);
+    vm_prepare(&vm, g_nop, DATA, 0, 0, 0);
+    VMCB32(&vm, VMCB_EVENT_INJ) = BIT(31) | VECTOR;
+    ap_work = ap_guest;
+    while (!(u32)rd(SPA(DATA))) {
+        asm volatile("pause");
+    }
+    for (i = 0; i < 10; i++) {
+        rd(AREA);
+        rmp_assign(AREA, 0, ES_ASID, false);
+        rmp_share(AREA, false);
+        wait(STEPS / 100);
+    }
+    stop_guest();
+    check_eq(vm_get(&vm, SAVE_RSP), GUEST_STACK - 40,
+             "%s: an injected interrupt is delivered once", what);
+}
+
 static void test_guest_stale(void)
 {
     u64 info = NPF_GPA | PF_P | PF_U | PF_RMP | NPF_ENC;
@@ -180,4 +214,7 @@ void test_main(void)
     test_in_use();
     test_es_in_use();
     test_guest_stale();
+    test_injected_once(PLAIN, "plain");
+    test_injected_once(SEV_ES, "SEV-ES");
+    test_injected_once(SNP, "SNP");
 }
