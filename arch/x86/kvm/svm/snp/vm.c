@@ -16,10 +16,6 @@
 static bool sev_snp_enabled = true;
 module_param_named(sev_snp, sev_snp_enabled, bool, 0444);
 
-/* VMSAs of dead vCPUs that could not be taken back, in pages. */
-static unsigned long snp_leaked_vmsas;
-module_param(snp_leaked_vmsas, ulong, 0444);
-
 #define SNP_POLICY_BITS	(SNP_POLICY_MASK_API_MINOR | SNP_POLICY_MASK_API_MAJOR |	\
 			 SNP_POLICY_MASK_SMT | SNP_POLICY_MASK_RSVD_MBO |		\
 			 SNP_POLICY_MASK_DEBUG | SNP_POLICY_MASK_SINGLE_SOCKET)
@@ -132,12 +128,17 @@ int snp_decommission(struct kvm_snp *snp)
 /* The VMSA of the launch; what the host doesn't get back is never freed. */
 static void snp_vmsa_take_back(struct vcpu_svm *svm)
 {
-	if (!svm->sev_es.vmsa ||
-	    snp_take_back(__pa(svm->sev_es.vmsa) >> PAGE_SHIFT, PG_LEVEL_4K))
+	kvm_pfn_t pfn;
+
+	if (!svm->sev_es.vmsa)
 		return;
 
+	pfn = __pa(svm->sev_es.vmsa) >> PAGE_SHIFT;
+	if (snp_take_back(pfn, PG_LEVEL_4K))
+		return;
+
+	snp_leak_pages(pfn, 1);
 	svm->sev_es.vmsa = NULL;
-	snp_leaked_vmsas++;
 }
 
 /**
