@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-# The emulated SEV-SNP machine. H: the host's kernel, 6.12 or 7.x; CPUS of the guest.
+# The emulated SEV-SNP machine. H: the host's kernel, ours, 6.12 or 7.x; CPUS of the guest.
 H ?= 6.12
 CPUS ?= 1
+SNP_HOST_ours = ours
 SNP_HOST_6.12 = deb:linux-image-amd64/trixie
 SNP_HOST_7.x = deb:linux-image-amd64/trixie-backports
 SNP_FILES = $(foreach f,guest guest-init sevinfo demo,--file work/build/snp/$(f))
 .PHONY: demo-snp check-attest
 
-demo-snp: image ## boot a stock SNP host and an SNP guest, verify its attestation report (H=6.12|7.x, CPUS=1..4)
+demo-snp: image ## boot an SNP host and an SNP guest, verify its attestation report (H=6.12|7.x|ours, CPUS=1..4)
 	@lab/snp/build
 	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp $(SNP_FILES) --job '/job/demo $(CPUS)'
 	lab/snp/verify work/runs/demo-snp/out/demo
