@@ -165,6 +165,9 @@ void snp_vm_destroy(struct kvm *kvm)
 	if (snp_decommission(snp)) {
 		pr_warn_ratelimited("SEV: SNP_DECOMMISSION failed, ASID %u is lost\n", sev->asid);
 		sev->asid = 0;
+		/* Counts the page, unless it comes back after all. */
+		snp_free_firmware_page(snp->context);
+		snp->context = NULL;
 	}
 }
 
