@@ -162,6 +162,14 @@ static void host_unassigns(void)
     vm_enter(&vm);
     check_exit(&vm, EXIT_SHUTDOWN,
                "rmpupdate-unvalidate: even the handler of #VC is not valid");
+
+    fresh_guest();
+    rmp_assign(SECRET_SPA, SECRET, ES_ASID, false);
+    rmp_assign(SPA(GUEST_STACK - PAGE), GUEST_STACK - PAGE, ES_ASID, false);
+    vm_prepare(&vm, g_read, SECRET, 0, 0, 0);
+    vm_enter(&vm);
+    check_exit(&vm, EXIT_SHUTDOWN,
+               "rmpupdate-unvalidate: nor is the stack for #VC");
 }
 
 static void host_forges(void)
