@@ -30,8 +30,9 @@ static int snp_ap_refuse(struct vcpu_svm *svm, u64 reason)
 }
 
 /*
- * Can a vCPU have this VMSA?  It has to be a private page.  The start of 2 MiB is refused for the sake of CPUs
- * that take a VMSA in use there for a conflict with RMPUPDATE of the 2 MiB.
+ * Can a vCPU have this VMSA?  It has to be a private page.  The start of 2 MiB is
+ * refused for the sake of CPUs that take a VMSA in use there for a conflict with
+ * RMPUPDATE of the 2 MiB.
  */
 static bool snp_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
@@ -127,8 +128,9 @@ static int snp_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
 	kvm_pfn_t pfn;
 	int r = 0;
 
+	/* Before the page is looked up. Pairs with kvm_gfn_invalidate_end(). */
 	seq = kvm->mmu_invalidate_seq;
-	smp_rmb();
+	smp_rmb();	/* see above */
 
 	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(kvm, gfn))
 		return -EFAULT;

@@ -8,10 +8,10 @@
  * first; a mapping of 2 MiB that exists elsewhere is found by the next access
  * through it, which is an RMP violation.
  */
+#include <linux/cacheflush.h>
 #include <linux/kvm_host.h>
 #include <linux/psp-snp.h>
 
-#include <asm/cacheflush.h>
 #include <asm/snp_host.h>
 
 #include "svm/svm.h"

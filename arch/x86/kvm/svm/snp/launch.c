@@ -128,7 +128,7 @@ static int snp_fill_page(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, struct page 
 	update.address = __sme_set(PFN_PHYS(pfn));
 	update.page_type = fill->type;
 	r = __sev_issue_cmd(fill->cmd->sev_fd, SEV_CMD_SNP_LAUNCH_UPDATE, &update,
-			     &fill->cmd->error);
+			    &fill->cmd->error);
 
 	if (r && fill->type == KVM_SEV_SNP_PAGE_TYPE_CPUID &&
 	    fill->cmd->error == SEV_RET_INVALID_PARAM)

@@ -115,6 +115,7 @@ static u64 snp_psc_copy(struct vcpu_svm *svm)
 static void snp_psc_next_range(struct snp_psc *psc, struct snp_psc_range *range)
 {
 	const struct psc_entry *entry = &psc->entries[psc->cur];
+	bool private;
 
 	range->gfn = entry->gfn + entry->cur_page;
 	range->npages = snp_entry_npages(entry) - entry->cur_page;
@@ -124,9 +125,9 @@ static void snp_psc_next_range(struct snp_psc *psc, struct snp_psc_range *range)
 
 	while (psc->cur + psc->nr <= psc->end) {
 		entry = &psc->entries[psc->cur + psc->nr];
-		if (!snp_entry_valid(entry) || entry->cur_page ||
+		private = entry->operation == SNP_PAGE_STATE_PRIVATE;
+		if (!snp_entry_valid(entry) || entry->cur_page || private != range->private ||
 		    entry->pagesize != range->huge ||
-		    (entry->operation == SNP_PAGE_STATE_PRIVATE) != range->private ||
 		    entry->gfn != range->gfn + range->npages)
 			break;
 
@@ -210,7 +211,7 @@ int snp_psc(struct vcpu_svm *svm)
 	u64 result;
 
 	if (!svm->sev_es.snp.psc)
-		svm->sev_es.snp.psc = kmalloc(sizeof(struct snp_psc), GFP_KERNEL_ACCOUNT);
+		svm->sev_es.snp.psc = kmalloc(sizeof(*svm->sev_es.snp.psc), GFP_KERNEL_ACCOUNT);
 	if (!svm->sev_es.snp.psc)
 		return -ENOMEM;
 

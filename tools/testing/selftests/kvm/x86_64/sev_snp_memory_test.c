@@ -37,7 +37,7 @@ static void test_launch_arguments(void)
 	check_errno(__snp_launch_finish(&snp), EINVAL, "finish before start");
 
 	check_errno(__snp_launch_start(&snp, 0), EINVAL, "policy without the bit that is one");
-	check_errno(__snp_launch_start(&snp, 1ul << 62 | 0x20000), EINVAL, "policy that isn't known");
+	check_errno(__snp_launch_start(&snp, 1ul << 62 | 0x20000), EINVAL, "policy of no sense");
 	start.policy = 0x30000;
 	start.flags = 1;
 	check_errno(__snp_command(&snp, KVM_SEV_SNP_LAUNCH_START, &start, NULL), EINVAL, "flags");

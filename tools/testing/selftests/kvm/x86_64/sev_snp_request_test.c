@@ -146,7 +146,7 @@ static void test_psc_msr(void)
 	request = PSC_SHARED << 52 | gpa | 0x14;
 	r = snp_order(&snp, SNP_MSR, request, 0, 0);
 	check(is_map_request(r, gpa, 1, false), "MSR: it is to be shared");
-	check(!answer(EINVAL) && snp.order->result == (1ul << 63 | 0x15), "MSR: user space refuses");
+	check(!answer(EINVAL) && snp.order->result == (1ul << 63 | 0x15), "MSR: refused");
 	r = snp_order(&snp, SNP_MSR, request, 0, 0);
 	check(r == KVM_EXIT_HYPERCALL && answer(EPERM) == -1 && errno == EINVAL,
 	      "MSR: an answer that there isn't fails KVM_RUN");
@@ -154,7 +154,7 @@ static void test_psc_msr(void)
 	r = snp_order(&snp, SNP_MSR, request, 0, 0);
 	check(r == KVM_EXIT_HYPERCALL && !convert() && snp.order->result == 0x15,
 	      "MSR: shared again");
-	check(snp_msr(&snp, 3ul << 52 | gpa | 0x14) == (1ul << 63 | 0x15), "MSR: unknown operation");
+	check(snp_msr(&snp, 3ul << 52 | gpa | 0x14) == (1ul << 63 | 0x15), "MSR: no such thing");
 	check(snp_msr(&snp, 1ul << 56 | PSC_SHARED << 52 | gpa | 0x14) == (1ul << 63 | 0x15),
 	      "MSR: reserved bits");
 }
