@@ -259,17 +259,6 @@ void snp_free_firmware_page(void *addr);
 int snp_reclaim(u64 pfn, enum pg_level level);
 
 /**
- * snp_flush_guests - make ASIDs of deactivated guests usable again
- * @error: where the firmware's status goes, or NULL
- *
- * Writes back all caches of all processors, then SNP_DF_FLUSH.
- *
- * Context: may sleep. The caller keeps guests from running with the ASIDs.
- * Return: 0 or what sev_do_cmd() returns.
- */
-int snp_flush_guests(int *error);
-
-/**
  * sev_snp_get_feature_info - Fn8000_0024 of the firmware
  * @info: where it goes
  *
@@ -300,7 +289,6 @@ static inline bool sev_is_snp_initialized(void) { return false; }
 static inline void *snp_alloc_firmware_page(gfp_t gfp) { return NULL; }
 static inline void snp_free_firmware_page(void *addr) { }
 static inline int snp_reclaim(u64 pfn, enum pg_level level) { return -ENODEV; }
-static inline int snp_flush_guests(int *error) { return -ENODEV; }
 static inline int sev_snp_get_feature_info(struct snp_feature_info *info) { return -ENODEV; }
 static inline int sev_do_cmd(int cmd, void *data, int *psp_ret) { return -ENODEV; }
 

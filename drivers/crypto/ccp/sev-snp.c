@@ -216,13 +216,6 @@ void sev_snp_shutdown(struct sev_device *sev)
 	mutex_unlock(&sev_cmd_mutex);
 }
 
-int snp_flush_guests(int *error)
-{
-	wbinvd_on_all_cpus();
-	return sev_do_cmd(SEV_CMD_SNP_DF_FLUSH, NULL, error);
-}
-EXPORT_SYMBOL_GPL(snp_flush_guests);
-
 int sev_snp_get_feature_info(struct snp_feature_info *info)
 {
 	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;

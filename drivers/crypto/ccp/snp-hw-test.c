@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/psp-sev.h>
+#include <linux/smp.h>
 
 #include <asm/snp_host.h>
 
@@ -176,7 +177,8 @@ static void flush(struct kunit *test)
 {
 	int error = -1;
 
-	KUNIT_EXPECT_EQ(test, snp_flush_guests(&error), 0);
+	wbinvd_on_all_cpus();
+	KUNIT_EXPECT_EQ(test, sev_guest_df_flush(&error), 0);
 	KUNIT_EXPECT_EQ(test, error, 0);
 }
 

@@ -22,13 +22,6 @@
 #define SNP_AP_RSVD_MASK	GENMASK_ULL(31, 20)
 #define SNP_AP_APIC_ID_POS	32
 
-static int snp_ap_refuse(struct vcpu_svm *svm, u64 reason)
-{
-	ghcb_set_sw_exit_info_1(svm->sev_es.ghcb, 2);
-	ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, reason);
-	return 1;
-}
-
 /*
  * Can a vCPU have this VMSA?  It has to be a private page.  The start of 2 MiB is
  * refused for the sake of CPUs that take a VMSA in use there for a conflict with
@@ -88,17 +81,17 @@ int snp_ap_creation(struct vcpu_svm *svm)
 	target = kvm_get_vcpu_by_id(svm->vcpu.kvm, info1 >> SNP_AP_APIC_ID_POS);
 	if (!target || info1 & SNP_AP_RSVD_MASK ||
 	    (info1 >> SNP_AP_VMPL_POS) & SNP_AP_VMPL_MASK)
-		return snp_ap_refuse(svm, GHCB_ERR_INVALID_INPUT);
+		return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
 
 	switch (info1 & SNP_AP_REQUEST_MASK) {
 	case SVM_VMGEXIT_AP_CREATE_ON_INIT:
 	case SVM_VMGEXIT_AP_CREATE:
 		if (!kvm_ghcb_rax_is_valid(svm))
-			return snp_ap_refuse(svm, GHCB_ERR_MISSING_INPUT);
+			return sev_ghcb_refuse(svm, GHCB_ERR_MISSING_INPUT);
 		if (svm->vcpu.arch.regs[VCPU_REGS_RAX] != sev->vmsa_features ||
 		    !snp_vmsa_gpa_valid(&svm->vcpu, vmsa) ||
 		    snp_vmsa_in_use(svm->vcpu.kvm, target, vmsa))
-			return snp_ap_refuse(svm, GHCB_ERR_INVALID_INPUT);
+			return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
 
 		snp_ap_leave_word(target, info1 & SNP_AP_REQUEST_MASK ? SNP_AP_START :
 				  SNP_AP_START_ON_INIT, vmsa);
@@ -107,7 +100,7 @@ int snp_ap_creation(struct vcpu_svm *svm)
 		snp_ap_leave_word(target, SNP_AP_STOP, INVALID_PAGE);
 		return 1;
 	default:
-		return snp_ap_refuse(svm, GHCB_ERR_INVALID_INPUT);
+		return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
 	}
 }
 

@@ -102,6 +102,20 @@ int sev_ghcb2_event(struct vcpu_svm *svm, u64 exit_code)
 	return -EINVAL;
 }
 
+/**
+ * sev_ghcb_refuse - tell the guest that it asked for what can't be
+ * @svm:	the vCPU, with its GHCB mapped
+ * @reason:	GHCB_ERR_*
+ *
+ * Returns as exit handlers do.
+ */
+int sev_ghcb_refuse(struct vcpu_svm *svm, u64 reason)
+{
+	ghcb_set_sw_exit_info_1(svm->sev_es.ghcb, 2);
+	ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, reason);
+	return 1;
+}
+
 /* All ones tell that it failed: another GHCB is no GHCB. */
 static u64 snp_register_ghcb(struct vcpu_svm *svm, u64 gfn)
 {

@@ -33,22 +33,13 @@ static int snp_gmem_prepare(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned 
  * @pfn:	the page
  * @level:	of the page in the RMP
  *
- * The page may be in any state that a launch or a guest leaves it in.  Returns
- * false if neither RMPUPDATE nor the firmware releases it.
+ * The page may be in any state that a launch or a guest leaves it in: after a
+ * launch that failed half way it may still be the firmware's.  Returns false if
+ * neither RMPUPDATE nor the firmware releases it.
  */
 bool snp_take_back(kvm_pfn_t pfn, enum pg_level level)
 {
-	struct snp_rmp_state rmp;
-
-	if (snp_read_rmp(pfn, &rmp))
-		return false;
-	if (!rmp.assigned)
-		return true;
-
-	/* The launch failed half way, and the page is still with the firmware. */
-	if (rmp.immutable && snp_reclaim_page(pfn))
-		return false;
-	if (!rmp.immutable && rmp_make_shared(pfn, level))
+	if (snp_reclaim(pfn, level))
 		return false;
 
 	if (!boot_cpu_has(X86_FEATURE_SME_COHERENT))

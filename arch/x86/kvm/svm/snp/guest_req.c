@@ -89,7 +89,7 @@ static int snp_extended_request(struct vcpu_svm *svm)
 	if (!to_kvm_svm(vcpu->kvm)->sev_info.snp.request_certs)
 		return snp_request_do(svm);
 
-	if (!kvm_ghcb_rax_is_valid(svm) || !kvm_ghcb_rbx_is_valid(svm) || !PAGE_ALIGNED(gpa))
+	if (!PAGE_ALIGNED(gpa))
 		return snp_request_finish(svm, SNP_REQ_GENERIC, 0);
 
 	vcpu->run->exit_reason = KVM_EXIT_SNP_REQ_CERTS;
@@ -112,11 +112,8 @@ int snp_guest_request(struct vcpu_svm *svm, bool extended)
 	gpa_t req = svm->vmcb->control.exit_info_1;
 	gpa_t resp = svm->vmcb->control.exit_info_2;
 
-	if (!PAGE_ALIGNED(req) || !PAGE_ALIGNED(resp) || req == resp) {
-		ghcb_set_sw_exit_info_1(svm->sev_es.ghcb, 2);
-		ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, GHCB_ERR_INVALID_INPUT);
-		return 1;
-	}
+	if (!PAGE_ALIGNED(req) || !PAGE_ALIGNED(resp) || req == resp)
+		return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
 
 	return extended ? snp_extended_request(svm) : snp_request_do(svm);
 }

@@ -20,6 +20,16 @@ static int snp_copy_params(const struct kvm_sev_cmd *cmd, void *params, size_t s
 	return copy_from_user(params, u64_to_user_ptr(cmd->data), size) ? -EFAULT : 0;
 }
 
+/* For the commands between LAUNCH_START and the end of the launch. */
+static int snp_copy_launch_params(const struct kvm_snp *snp, const struct kvm_sev_cmd *cmd,
+				  void *params, size_t size)
+{
+	if (!snp->context || snp->finished)
+		return -EINVAL;
+
+	return snp_copy_params(cmd, params, size);
+}
+
 static bool snp_is_zero(const void *p, size_t size)
 {
 	return !memchr_inv(p, 0, size);
@@ -92,7 +102,6 @@ static int snp_launch_start(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 		return r;
 
 	sev->fd = cmd->sev_fd;
-	sev->snp.policy = params.policy;
 	return 0;
 }
 
@@ -153,10 +162,7 @@ static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	long done;
 	int r;
 
-	if (!snp->context || snp->finished)
-		return -EINVAL;
-
-	r = snp_copy_params(cmd, &params, sizeof(params));
+	r = snp_copy_launch_params(snp, cmd, &params, sizeof(params));
 	if (r)
 		return r;
 
@@ -284,10 +290,7 @@ static int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	void *block = NULL, *auth = NULL;
 	int r;
 
-	if (!snp->context || snp->finished)
-		return -EINVAL;
-
-	r = snp_copy_params(cmd, &params, sizeof(params));
+	r = snp_copy_launch_params(snp, cmd, &params, sizeof(params));
 	if (r)
 		return r;
 

@@ -25,6 +25,10 @@ struct vcpu_svm;
 #define SNP_POLICY_MASK_RSVD_MBO	BIT_ULL(17)
 #define SNP_POLICY_MASK_DEBUG		BIT_ULL(19)
 #define SNP_POLICY_MASK_SINGLE_SOCKET	BIT_ULL(20)
+#define SNP_POLICY_MASK_CXL_ALLOW	BIT_ULL(21)
+#define SNP_POLICY_MASK_MEM_AES_256_XTS	BIT_ULL(22)
+#define SNP_POLICY_MASK_RAPL_DIS	BIT_ULL(23)
+#define SNP_POLICY_MASK_CIPHERTEXT_HIDING_DRAM	BIT_ULL(24)
 
 /* What GHCB_MSR_HV_FT_RESP and SVM_VMGEXIT_HV_FEATURES tell. */
 #define SNP_HV_FEATURES		(GHCB_HV_FT_SNP | GHCB_HV_FT_SNP_AP_CREATION)
@@ -32,7 +36,6 @@ struct vcpu_svm;
 /**
  * struct kvm_snp - a guest's part of kvm_sev_info
  * @context:	the guest context, a page of the firmware; NULL before LAUNCH_START
- * @policy:	the guest policy
  * @finished:	LAUNCH_FINISH was done, vCPUs may run
  * @request_certs: ask user space for certificates in extended guest requests
  * @request_lock: for @request and @response
@@ -43,7 +46,6 @@ struct vcpu_svm;
  */
 struct kvm_snp {
 	void *context;
-	u64 policy;
 	bool finished;
 	bool request_certs;
 	struct mutex request_lock;	/* see above */
@@ -105,7 +107,6 @@ void snp_vcpu_create(struct vcpu_svm *svm);
 void snp_vcpu_free(struct vcpu_svm *svm);
 void snp_init_vmcb(struct vcpu_svm *svm);
 struct page *snp_alloc_control_page(gfp_t gfp);
-int snp_df_flush(int *error);
 int snp_decommission(struct kvm_snp *snp);
 
 /* launch.c */
@@ -137,5 +138,6 @@ bool sev_ghcb2_event_valid(struct vcpu_svm *svm, u64 exit_code, bool *missing);
 int sev_ghcb2_event(struct vcpu_svm *svm, u64 exit_code);
 int sev_ghcb2_msr(struct vcpu_svm *svm, u64 *msr);
 bool snp_ghcb_registered(struct vcpu_svm *svm, gpa_t ghcb_gpa);
+int sev_ghcb_refuse(struct vcpu_svm *svm, u64 reason);
 
 #endif /* __KVM_X86_SVM_SNP_H */

@@ -20,10 +20,33 @@ module_param_named(sev_snp, sev_snp_enabled, bool, 0444);
 			 SNP_POLICY_MASK_SMT | SNP_POLICY_MASK_RSVD_MBO |		\
 			 SNP_POLICY_MASK_DEBUG | SNP_POLICY_MASK_SINGLE_SOCKET)
 
+/* What a guest may ask of the platform, if the firmware knows it. */
+static const struct {
+	u32 feature;
+	u64 policy;
+} snp_policy_of_feature[] = {
+	{ SNP_CXL_ALLOW_POLICY_SUPPORTED,	SNP_POLICY_MASK_CXL_ALLOW },
+	{ SNP_AES_256_XTS_POLICY_SUPPORTED,	SNP_POLICY_MASK_MEM_AES_256_XTS },
+	{ SNP_RAPL_DISABLE_SUPPORTED,		SNP_POLICY_MASK_RAPL_DIS },
+	{ SNP_CIPHER_TEXT_HIDING_SUPPORTED,	SNP_POLICY_MASK_CIPHERTEXT_HIDING_DRAM },
+};
+
 /* The bits of a guest policy that a guest can be launched with, KVM_X86_SNP_POLICY_BITS. */
 u64 snp_policy_mask(void)
 {
-	return sev_snp_enabled ? SNP_POLICY_BITS : 0;
+	struct snp_feature_info info;
+	u64 mask = SNP_POLICY_BITS;
+	int i;
+
+	if (!sev_snp_enabled)
+		return 0;
+	if (sev_snp_get_feature_info(&info))
+		return mask;
+
+	for (i = 0; i < ARRAY_SIZE(snp_policy_of_feature); i++)
+		if (info.ecx & snp_policy_of_feature[i].feature)
+			mask |= snp_policy_of_feature[i].policy;
+	return mask;
 }
 
 /**
@@ -41,15 +64,6 @@ bool snp_hardware_setup(void)
 
 	sev_snp_enabled = sev_snp_enabled && sev_is_snp_initialized();
 	return sev_snp_enabled;
-}
-
-/* SNP_DF_FLUSH covers guests of all types, DF_FLUSH is gone with SNP. */
-int snp_df_flush(int *error)
-{
-	if (!sev_is_snp_initialized())
-		return sev_guest_df_flush(error);
-
-	return sev_do_cmd(SEV_CMD_SNP_DF_FLUSH, NULL, error);
 }
 
 /**

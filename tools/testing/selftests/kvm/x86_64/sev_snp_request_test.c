@@ -261,6 +261,15 @@ static void test_ap_creation(void)
 	check(!ap_create(2, 1, 0, 0) && ghcb_get(&snp, GHCB_EXIT_INFO_1) == 0, "AP: destroyed");
 }
 
+/* An extended request with room for one page of certificates. */
+static int ask_certs(uint64_t req, uint64_t resp)
+{
+	ghcb_clear(&snp);
+	ghcb_set(&snp, GHCB_RAX, SNP_BUFFER_GPA);
+	ghcb_set(&snp, GHCB_RBX, 1);
+	return snp_event(&snp, EVENT_EXT_REQUEST, req, resp);
+}
+
 static void test_guest_requests(void)
 {
 	uint64_t req = SNP_BUFFER_GPA + 4 * SZ_4K, resp = req + SZ_4K;
@@ -280,27 +289,18 @@ static void test_guest_requests(void)
 	check(!snp_event(&snp, EVENT_GUEST_REQUEST, req, resp) && psc_result() &&
 	      psc_result() >> 32 == 0, "the firmware refuses a page of zeroes");
 
-	ghcb_clear(&snp);
-	ghcb_set(&snp, GHCB_RAX, SNP_BUFFER_GPA);
-	ghcb_set(&snp, GHCB_RBX, 1);
-	r = snp_event(&snp, EVENT_EXT_REQUEST, req, resp);
+	r = ask_certs(req, resp);
 	check(r == KVM_EXIT_SNP_REQ_CERTS && run->snp_req_certs.gpa == SNP_BUFFER_GPA &&
 	      run->snp_req_certs.npages == 1, "certificates are user space's");
 	run->snp_req_certs.ret = ENOSPC;
 	run->snp_req_certs.npages = 3;
 	check(!snp_resume(&snp) && psc_result() == 1ul << 32 && ghcb_get(&snp, GHCB_RBX) == 3,
 	      "certificates need more pages");
-	ghcb_clear(&snp);
-	ghcb_set(&snp, GHCB_RAX, SNP_BUFFER_GPA);
-	ghcb_set(&snp, GHCB_RBX, 1);
-	r = snp_event(&snp, EVENT_EXT_REQUEST, req, resp);
+	r = ask_certs(req, resp);
 	run->snp_req_certs.ret = EAGAIN;
 	check(r == KVM_EXIT_SNP_REQ_CERTS && !snp_resume(&snp) && psc_result() == 2ul << 32,
 	      "certificates later");
-	ghcb_clear(&snp);
-	ghcb_set(&snp, GHCB_RAX, SNP_BUFFER_GPA);
-	ghcb_set(&snp, GHCB_RBX, 1);
-	r = snp_event(&snp, EVENT_EXT_REQUEST, req, resp);
+	r = ask_certs(req, resp);
 	run->snp_req_certs.ret = EPERM;
 	check(r == KVM_EXIT_SNP_REQ_CERTS && snp_resume(&snp) == -1 && errno == EINVAL,
 	      "an answer that there isn't fails KVM_RUN");
