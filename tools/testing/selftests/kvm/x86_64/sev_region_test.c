@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that is registered for SEV guests (KVM_MEMORY_ENCRYPT_REG_REGION) keeps its
+ * page frames: what a guest has encrypted is noise in any other frame.
+ */
+#include <stdint.h>
+#include <sys/wait.h>
+
+#include <linux/psp-sev.h>
+
+#include "private_mem.h"
+
+#define NR_PAGES	16
+#define FRAME_MASK	((1ul << 55) - 1)
+
+static int vm_fd;
+
+static int region(unsigned long request, void *addr, uint64_t size)
+{
+	struct kvm_enc_region range = { .addr = (uint64_t)addr, .size = size };
+
+	return ioctl(vm_fd, request, &range);
+}
+
+static uint64_t frame_of(void *addr)
+{
+	int fd = open_path_or_exit("/proc/self/pagemap", O_RDONLY);
+	uint64_t entry;
+	ssize_t r;
+
+	r = pread(fd, &entry, sizeof(entry), (uint64_t)addr / SZ_4K * sizeof(entry));
+	TEST_ASSERT(r == sizeof(entry) && entry >> 63, "%p isn't mapped", addr);
+	close(fd);
+	return entry & FRAME_MASK;
+}
+
+static uint8_t *map(int prot)
+{
+	uint8_t *p = mmap(NULL, NR_PAGES * SZ_4K, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	TEST_ASSERT(p != MAP_FAILED, "No memory");
+	return p;
+}
+
+/* The frames behind each page, before and after something is written to all of them. */
+static int frames_that_change(uint8_t *memory)
+{
+	uint64_t frames[NR_PAGES];
+	int i, changed = 0;
+
+	for (i = 0; i < NR_PAGES; i++) {
+		READ_ONCE(memory[i * SZ_4K]);
+		frames[i] = frame_of(&memory[i * SZ_4K]);
+	}
+	for (i = 0; i < NR_PAGES; i++) {
+		WRITE_ONCE(memory[i * SZ_4K], 1);
+		changed += frame_of(&memory[i * SZ_4K]) != frames[i];
+	}
+	return changed;
+}
+
+static void test_frames(void)
+{
+	uint8_t *untouched = map(PROT_READ | PROT_WRITE);
+	uint8_t *read = map(PROT_READ | PROT_WRITE);
+	uint8_t *forked = map(PROT_READ | PROT_WRITE);
+	int i, status;
+	pid_t child;
+
+	check(frames_that_change(map(PROT_READ | PROT_WRITE)) == NR_PAGES,
+	      "memory that was only read has other frames once it's written");
+
+	check(!region(KVM_MEMORY_ENCRYPT_REG_REGION, untouched, NR_PAGES * SZ_4K), "untouched");
+	check(!frames_that_change(untouched), "untouched memory keeps its frames");
+
+	for (i = 0; i < NR_PAGES; i++)
+		READ_ONCE(read[i * SZ_4K]);
+	check(!region(KVM_MEMORY_ENCRYPT_REG_REGION, read, NR_PAGES * SZ_4K), "read");
+	check(!frames_that_change(read), "memory that was only read keeps its frames");
+
+	/* The child has a copy; without one the parent would have it at the next write. */
+	check(!region(KVM_MEMORY_ENCRYPT_REG_REGION, forked, NR_PAGES * SZ_4K), "before a fork");
+	child = fork();
+	TEST_ASSERT(child >= 0, "No process");
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	check(!frames_that_change(forked), "memory keeps its frames with a child");
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+
+	check(!region(KVM_MEMORY_ENCRYPT_UNREG_REGION, untouched, NR_PAGES * SZ_4K) &&
+	      !region(KVM_MEMORY_ENCRYPT_UNREG_REGION, read, NR_PAGES * SZ_4K) &&
+	      !region(KVM_MEMORY_ENCRYPT_UNREG_REGION, forked, NR_PAGES * SZ_4K), "unregistered");
+}
+
+static void test_arguments(void)
+{
+	uint8_t *constant = map(PROT_READ), *none = map(PROT_NONE), *p = map(PROT_READ);
+
+	check(!region(KVM_MEMORY_ENCRYPT_REG_REGION, constant, NR_PAGES * SZ_4K),
+	      "memory that can't be written, like the flash of a firmware");
+	check(!region(KVM_MEMORY_ENCRYPT_UNREG_REGION, constant, NR_PAGES * SZ_4K),
+	      "and unregistered");
+	check_errno(region(KVM_MEMORY_ENCRYPT_REG_REGION, none, NR_PAGES * SZ_4K), ENOMEM,
+		    "memory that can't be read");
+	check_errno(region(KVM_MEMORY_ENCRYPT_REG_REGION, p, 0), EINVAL, "no memory");
+	check_errno(region(KVM_MEMORY_ENCRYPT_REG_REGION, (void *)-SZ_4K, 2 * SZ_4K), EINVAL,
+		    "memory that wraps");
+	check_errno(region(KVM_MEMORY_ENCRYPT_UNREG_REGION, p, SZ_4K), EINVAL,
+		    "unregistered what wasn't registered");
+}
+
+int main(int argc, char *argv[])
+{
+	struct kvm_sev_init init = {};
+	struct kvm_sev_cmd cmd = { .id = KVM_SEV_INIT2, .data = (uint64_t)&init };
+	int kvm_fd = open_path_or_exit("/dev/kvm", O_RDWR);
+
+	if (!(kvm_check_cap(KVM_CAP_VM_TYPES) & (1ul << KVM_X86_SEV_VM))) {
+		print_skip("No SEV guests");
+		exit(KSFT_SKIP);
+	}
+
+	setbuf(stdout, NULL);
+	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SEV_VM);
+	TEST_ASSERT(vm_fd >= 0, KVM_IOCTL_ERROR(KVM_CREATE_VM, vm_fd));
+	check_errno(region(KVM_MEMORY_ENCRYPT_REG_REGION, map(PROT_READ), SZ_4K), ENOTTY,
+		    "before KVM_SEV_INIT2");
+
+	cmd.sev_fd = open_path_or_exit("/dev/sev", O_RDWR);
+	TEST_ASSERT(!ioctl(vm_fd, KVM_MEMORY_ENCRYPT_OP, &cmd), "KVM_SEV_INIT2 fails");
+	test_frames();
+	test_arguments();
+	return check_finish();
+}
