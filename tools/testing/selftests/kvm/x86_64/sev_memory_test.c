@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is registered for SEV guests (KVM_MEMORY_ENCRYPT_REG_REGION) keeps its
- * page frames: what a guest has encrypted is noise in any other frame.
+ * Memory of SEV guests.  If it's registered (KVM_MEMORY_ENCRYPT_REG_REGION) it keeps
+ * its page frames: what a guest has encrypted is noise in any other frame.  Access for
+ * debugging (KVM_SEV_DBG_*) fails as it should.
  */
 #include <stdint.h>
 #include <sys/wait.h>
@@ -11,9 +12,10 @@
 #include "private_mem.h"
 
 #define NR_PAGES	16
+#define POLICY_NO_DEBUG	1
 #define FRAME_MASK	((1ul << 55) - 1)
 
-static int vm_fd;
+static int vm_fd, sev_fd;
 
 static int region(unsigned long request, void *addr, uint64_t size)
 {
@@ -112,10 +114,52 @@ static void test_arguments(void)
 		    "unregistered what wasn't registered");
 }
 
+static int command(int id, void *params)
+{
+	struct kvm_sev_cmd cmd = { .id = id, .data = (uint64_t)params, .sev_fd = sev_fd };
+
+	return ioctl(vm_fd, KVM_MEMORY_ENCRYPT_OP, &cmd);
+}
+
+static int debug(int id, void *dst, void *src, uint32_t len)
+{
+	struct kvm_sev_dbg params = {
+		.src_uaddr = (uint64_t)src,
+		.dst_uaddr = (uint64_t)dst,
+		.len = len,
+	};
+
+	return command(id, &params);
+}
+
+static void test_debug(void)
+{
+	struct kvm_sev_launch_start start = { .policy = POLICY_NO_DEBUG };
+	uint8_t *p = map(PROT_READ | PROT_WRITE), *q = map(PROT_READ | PROT_WRITE);
+	uint8_t *none = map(PROT_NONE), *constant = map(PROT_READ);
+	void *last = (void *)-SZ_4K;
+	int i, ids[] = { KVM_SEV_DBG_DECRYPT, KVM_SEV_DBG_ENCRYPT };
+
+	check_errno(debug(KVM_SEV_DBG_DECRYPT, p, q, 16), EBADF, "guest isn't launched");
+	check(!command(KVM_SEV_LAUNCH_START, &start), "launched");
+	check_errno(command(KVM_SEV_DBG_DECRYPT, (void *)1), EFAULT, "no parameters");
+	for (i = 0; i < 2; i++) {
+		check_errno(debug(ids[i], p, q, 0), EINVAL, "%d: no bytes", ids[i]);
+		check_errno(debug(ids[i], NULL, q, 16), EINVAL, "%d: no destination", ids[i]);
+		check_errno(debug(ids[i], p, last, 2 * SZ_4K), EINVAL, "%d: source wraps", ids[i]);
+		check_errno(debug(ids[i], last, q, 2 * SZ_4K), EINVAL, "%d: destination wraps",
+			    ids[i]);
+		check_errno(debug(ids[i], p, q, 16), EIO, "%d: against the policy", ids[i]);
+	}
+	check_errno(debug(KVM_SEV_DBG_DECRYPT, p, none, 16), ENOMEM, "guest can't be read");
+	check_errno(debug(KVM_SEV_DBG_ENCRYPT, constant, p, 16), ENOMEM,
+		    "guest can't be written");
+	check_errno(debug(KVM_SEV_DBG_ENCRYPT, p, none, 16), EFAULT, "no bytes to encrypt");
+}
+
 int main(int argc, char *argv[])
 {
 	struct kvm_sev_init init = {};
-	struct kvm_sev_cmd cmd = { .id = KVM_SEV_INIT2, .data = (uint64_t)&init };
 	int kvm_fd = open_path_or_exit("/dev/kvm", O_RDWR);
 
 	if (!(kvm_check_cap(KVM_CAP_VM_TYPES) & (1ul << KVM_X86_SEV_VM))) {
@@ -129,9 +173,13 @@ int main(int argc, char *argv[])
 	check_errno(region(KVM_MEMORY_ENCRYPT_REG_REGION, map(PROT_READ), SZ_4K), ENOTTY,
 		    "before KVM_SEV_INIT2");
 
-	cmd.sev_fd = open_path_or_exit("/dev/sev", O_RDWR);
-	TEST_ASSERT(!ioctl(vm_fd, KVM_MEMORY_ENCRYPT_OP, &cmd), "KVM_SEV_INIT2 fails");
+	sev_fd = open_path_or_exit("/dev/sev", O_RDWR);
+	check_errno(debug(KVM_SEV_DBG_DECRYPT, map(PROT_WRITE), map(PROT_READ), 16), ENOTTY,
+		    "debugged before it");
+
+	TEST_ASSERT(!command(KVM_SEV_INIT2, &init), "KVM_SEV_INIT2 fails");
 	test_frames();
 	test_arguments();
+	test_debug();
 	return check_finish();
 }
