@@ -13,7 +13,7 @@ PAYLOADS = --payload work/build/selftests-7.3
 deps-lab:
 	@lab/deps build image qemu-run qemu-build
 
-run: demo ## boot the host on our kernel, a Debian guest in it, and convert private memory (K=base|7.3|...)
+run: demo $(if $(filter ours,$(K)),run-snp) ## boot the host on our kernel, a Debian guest in it, convert private memory, and an SNP guest (K=base|7.3|...: no SNP guest)
 demo: image
 	lab/kernel $(K) $(CONFIG)
 	lab/selftests 7.3

@@ -69,9 +69,8 @@ static void make_page_tables(char *low)
 	memcpy(low + CODE_CONVERT, convert_code, sizeof(convert_code));
 }
 
-void vm_create(struct vm *vm)
+void vm_create_type(struct vm *vm, unsigned long type, uint64_t low_size)
 {
-	struct kvm_userspace_memory_region2 region = { .slot = SLOT_LOW, .memory_size = LOW_SIZE };
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_EXIT_HYPERCALL, .args[0] = 1ull << KVM_HC_MAP_GPA_RANGE,
 	};
@@ -83,13 +82,37 @@ void vm_create(struct vm *vm)
 	}
 	memset(vm, 0, sizeof(*vm));
 	vm->gmem = -1;
-	vm->fd = ioctl(kvm, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
-	must(vm->fd >= 0, "KVM_CREATE_VM of a software-protected VM");
+	vm->fd = ioctl(kvm, KVM_CREATE_VM, type);
+	must(vm->fd >= 0, "KVM_CREATE_VM");
 	must(!ioctl(vm->fd, KVM_ENABLE_CAP, &cap), "KVM_CAP_EXIT_HYPERCALL");
-	vm->low = anonymous(LOW_SIZE);
+	vm->low_size = low_size;
+	vm->low = anonymous(low_size);
+}
+
+void vm_create(struct vm *vm)
+{
+	struct kvm_userspace_memory_region2 region = { .slot = SLOT_LOW, .memory_size = LOW_SIZE };
+
+	vm_create_type(vm, KVM_X86_SW_PROTECTED_VM, LOW_SIZE);
 	make_page_tables(vm->low);
 	region.userspace_addr = (uintptr_t)vm->low;
 	must(!ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION2, &region), "low memory");
+}
+
+int vm_add_low(struct vm *vm)
+{
+	struct kvm_create_guest_memfd create = { .size = vm->low_size };
+	struct kvm_userspace_memory_region2 region = {
+		.slot = SLOT_LOW, .flags = KVM_MEM_GUEST_MEMFD, .memory_size = vm->low_size,
+		.userspace_addr = (uintptr_t)vm->low,
+	};
+	int gmem = ioctl(vm->fd, KVM_CREATE_GUEST_MEMFD, &create);
+
+	must(gmem >= 0, "KVM_CREATE_GUEST_MEMFD");
+	region.guest_memfd = gmem;
+	must(!ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION2, &region), "low memory");
+	vm_private(vm, 0, vm->low_size);
+	return gmem;
 }
 
 void vm_add_area(struct vm *vm, uint64_t size, uint64_t offset)
@@ -114,7 +137,7 @@ void vm_destroy(struct vm *vm)
 	if (vm->gmem >= 0)
 		close(vm->gmem);
 	close(vm->fd);
-	munmap(vm->low, LOW_SIZE);
+	munmap(vm->low, vm->low_size);
 	if (vm->size)
 		munmap(vm->shared, vm->size + 2 * MIB);
 }

@@ -23,6 +23,7 @@ struct vm {
 	int gmem;
 	uint64_t size;		/* of the measured slot, 0: none */
 	void *low;		/* ordinary memory at guest physical 0 */
+	uint64_t low_size;
 	void *shared;		/* the slot's shared half */
 };
 
@@ -35,6 +36,10 @@ struct vcpu {
 enum guest_work { GUEST_TOUCH, GUEST_CONVERT };
 
 void vm_create(struct vm *vm);
+/* Any other type of VM, with no slots. What's in low memory is up to the caller. */
+void vm_create_type(struct vm *vm, unsigned long type, uint64_t low_size);
+/* Private low memory. Returns its guest_memfd. */
+int vm_add_low(struct vm *vm);
 /* Bind "size" bytes of a new guest_memfd, from "offset" on, at AREA. */
 void vm_add_area(struct vm *vm, uint64_t size, uint64_t offset);
 void vm_destroy(struct vm *vm);
