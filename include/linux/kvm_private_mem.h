@@ -26,8 +26,9 @@ struct kvm_gmem_view;
  */
 struct kvm_private_mem_ops {
 	/*
-	 * Give pages to the guest of @kvm, at @gfn.  The content is zero.
-	 * Returns 0, or an errno with the pages still being the host's.
+	 * Give pages to the guest of @kvm, at @gfn.  The content is zero, but
+	 * see @encrypts.  Returns 0, or an errno with the pages still being
+	 * the host's.
 	 */
 	int (*prepare)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order);
 
@@ -51,6 +52,13 @@ struct kvm_private_mem_ops {
 	 * with the slot being out of sight of vCPUs.
 	 */
 	void (*unmapped)(struct kvm *kvm, gfn_t start, gfn_t end);
+
+	/*
+	 * The guest reads what is in a page that it is given as noise: by a key
+	 * that no one else has, and that it does not know.  Nothing is cleared
+	 * for it then, unless the host can map the file.
+	 */
+	bool encrypts;
 };
 
 /* The operations of the VM's type on private pages, NULL if it has none. */

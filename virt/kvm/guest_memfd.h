@@ -56,7 +56,7 @@ struct kvm_gmem_view {
  * struct kvm_gmem_chunk - state of pages that don't all have the same
  * @prepared:	the page is the guest's
  * @punched:	the page was punched out of a large folio, which stays whole: the
- *		page is zero, and the folio goes when all of it is punched
+ *		page is as good as new, and the folio goes when all is punched
  * @lost:	the page was punched out of a large folio and could not be taken
  *		back: nobody may touch it, and the range works again when the folio
  *		is gone

@@ -21,11 +21,19 @@ static unsigned long gmem_leaked_pages;
 static DEFINE_SPINLOCK(gmem_leaked_lock);
 module_param(gmem_leaked_pages, ulong, 0444);
 
+/* Could anybody read what was in a page before? */
+static bool kvm_gmem_is_readable(const struct kvm_gmem_inode *gi)
+{
+	return !gi->ops || !gi->ops->encrypts || gi->flags & GUEST_MEMFD_FLAG_MMAP;
+}
+
 /* A large folio is an optimisation, and not worth to reclaim or to kill for. */
 static gfp_t kvm_gmem_gfp(struct inode *inode, unsigned int order)
 {
-	gfp_t gfp = mapping_gfp_mask(inode->i_mapping) | __GFP_ZERO;
+	gfp_t gfp = mapping_gfp_mask(inode->i_mapping);
 
+	if (kvm_gmem_is_readable(to_gmem_inode(inode)))
+		gfp |= __GFP_ZERO;
 	if (order)
 		gfp = (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN | __GFP_NORETRY;
 	return gfp;
@@ -387,7 +395,8 @@ static bool kvm_gmem_punch_part(struct inode *inode, struct folio *folio,
 	if (bitmap_full(chunk->punched, KVM_GMEM_CHUNK_PAGES))
 		return true;
 
-	kvm_gmem_clear_pages(folio, chunk, start, end);
+	if (kvm_gmem_is_readable(to_gmem_inode(inode)))
+		kvm_gmem_clear_pages(folio, chunk, start, end);
 	return false;
 }
 

@@ -95,4 +95,5 @@ const struct kvm_private_mem_ops snp_gmem_ops = {
 	.reclaim = snp_gmem_reclaim,
 	.fit = snp_gmem_fit,
 	.unmapped = snp_gmem_unmapped,
+	.encrypts = true,
 };
