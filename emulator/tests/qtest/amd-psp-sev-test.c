@@ -4,76 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
-#include <gmp.h>
-#include <nettle/aes.h>
-#include <nettle/bignum.h>
-#include <nettle/ctr.h>
-#include <nettle/ecc.h>
-#include <nettle/ecc-curve.h>
-#include <nettle/ecdsa.h>
-#include <nettle/hmac.h>
-#include "qemu/bswap.h"
-#include "amd-psp.h"
+#include "amd-psp-sev.h"
 
-#define CERT        T_GCTX      /* where certificates go, a page each */
-#define CHAIN       T_LIST
-#define DATA        T_PAGE
-#define NV          0x200000
 #define NV_LEN      0x8000
-#define TMR_LEN     0x100000
-#define ES_ASID     1
-
-static uint16_t sev_init(Psp *p, bool es)
-{
-    SevBufInit buf = { 0 };
-
-    if (es) {
-        buf.flags = SEV_INIT_FLAGS_ES;
-        buf.tmr_address = T_TMR;
-        buf.tmr_len = TMR_LEN;
-    }
-    return PSP_CMD(p, INIT, &buf);
-}
-
-/* SEV without SNP, ready for guests */
-static void start(Psp *p)
-{
-    psp_start(p, "");
-    psp_assert(sev_init(p, true), SUCCESS);
-    psp_wbinvd(p);
-    psp_assert(PSP_CMD0(p, DF_FLUSH), SUCCESS);
-}
-
-static uint16_t handle_cmd(Psp *p, uint32_t id, uint32_t handle)
-{
-    SevBufHandle buf = { .handle = handle };
-
-    return psp_cmd(p, id, &buf, sizeof(buf));
-}
-
-static uint16_t region_cmd(Psp *p, uint32_t id, uint32_t handle,
-                           uint64_t address, uint32_t len)
-{
-    SevBufRegion buf = { .handle = handle, .address = address, .len = len };
-
-    return psp_cmd(p, id, &buf, sizeof(buf));
-}
-
-static uint16_t activate(Psp *p, uint32_t handle, uint32_t asid)
-{
-    SevBufActivate buf = { .handle = handle, .asid = asid };
-
-    return PSP_CMD(p, ACTIVATE, &buf);
-}
-
-static uint32_t launch_start(Psp *p, uint32_t policy)
-{
-    SevBufStart buf = { .policy = policy };
-
-    psp_assert(PSP_CMD(p, LAUNCH_START, &buf), SUCCESS);
-    g_assert_cmpuint(buf.handle, !=, 0);
-    return buf.handle;
-}
 
 static uint8_t platform_state(Psp *p, uint32_t *guests)
 {
@@ -83,14 +16,6 @@ static uint8_t platform_state(Psp *p, uint32_t *guests)
     if (guests) {
         *guests = st.guest_count;
     }
-    return st.state;
-}
-
-static uint8_t guest_state(Psp *p, uint32_t handle)
-{
-    SevBufGuestStatus st = { .handle = handle };
-
-    psp_assert(PSP_CMD(p, GUEST_STATUS, &st), SUCCESS);
     return st.state;
 }
 
@@ -105,7 +30,7 @@ static void test_init(void)
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_PARAM);
     buf.flags = SEV_INIT_FLAGS_ES;
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_LENGTH);
-    buf.tmr_len = TMR_LEN;
+    buf.tmr_len = T_TMR_LEN;
     buf.tmr_address = T_TMR + 0x1000;
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_ADDRESS);
     psp_assert(sev_init(&p, true), SUCCESS);
@@ -121,7 +46,7 @@ static void test_init(void)
 static void test_init_snp(void)
 {
     SevBufInit buf = {
-        .flags = SEV_INIT_FLAGS_ES, .tmr_address = T_TMR, .tmr_len = TMR_LEN,
+        .flags = SEV_INIT_FLAGS_ES, .tmr_address = T_TMR, .tmr_len = T_TMR_LEN,
     };
     SevBufStatus st = { 0 };
     uint64_t at;
@@ -130,9 +55,9 @@ static void test_init_snp(void)
     psp_start(&p, ",x-ignore=iommu");
     psp_snp_init(&p);
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_LENGTH);
-    buf.tmr_len = 2 * TMR_LEN;
+    buf.tmr_len = 2 * T_TMR_LEN;
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_PAGE_STATE);
-    for (at = 0; at < 2 * TMR_LEN; at += 0x1000) {
+    for (at = 0; at < 2 * T_TMR_LEN; at += 0x1000) {
         psp_set_rmp(&p, T_TMR + at, RMP_FIRMWARE);
     }
     psp_assert(PSP_CMD(&p, INIT, &buf), SUCCESS);
@@ -145,36 +70,36 @@ static void test_init_snp(void)
 static void test_init_ex(void)
 {
     SevBufInitEx buf = {
-        .length = sizeof(buf), .nv_address = NV + 8, .nv_len = 0x1000,
+        .length = sizeof(buf), .nv_address = T_NV + 8, .nv_len = 0x1000,
     };
     SevBufCerts certs = {
-        .cert_address = CERT, .cert_len = sizeof(SevCert),
-        .chain_address = NV + 0x10000, .chain_len = 3 * sizeof(SevCert),
+        .cert_address = T_CERT, .cert_len = sizeof(SevCert),
+        .chain_address = T_NV + 0x10000, .chain_len = 3 * sizeof(SevCert),
     };
     uint8_t a[sizeof(SevCert)], b[sizeof(SevCert)];
     Psp p;
 
     psp_start(&p, "");
-    qtest_memset(p.qts, NV, 0, NV_LEN);
+    qtest_memset(p.qts, T_NV, 0, NV_LEN);
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), INVALID_LENGTH);
     buf.nv_len = NV_LEN;
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), INVALID_ADDRESS);
-    buf.nv_address = NV;
+    buf.nv_address = T_NV;
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), SUCCESS);
     psp_assert(PSP_CMD(&p, PDH_CERT_EXPORT, &certs), SUCCESS);
-    qtest_memread(p.qts, CERT, a, sizeof(a));
+    qtest_memread(p.qts, T_CERT, a, sizeof(a));
 
     /* The keys come back from the host's file. */
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     psp_assert(PSP_CMD0(&p, PLATFORM_RESET), SUCCESS);
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), SUCCESS);
     psp_assert(PSP_CMD(&p, PDH_CERT_EXPORT, &certs), SUCCESS);
-    qtest_memread(p.qts, CERT, b, sizeof(b));
+    qtest_memread(p.qts, T_CERT, b, sizeof(b));
     g_assert_cmpmem(a, sizeof(a), b, sizeof(b));
 
     /* A file that was changed is refused, and replaced. */
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
-    qtest_writeb(p.qts, NV + 0x100, qtest_readb(p.qts, NV + 0x100) ^ 1);
+    qtest_writeb(p.qts, T_NV + 0x100, qtest_readb(p.qts, T_NV + 0x100) ^ 1);
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), SECURE_DATA_INVALID);
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), SUCCESS);
     psp_stop(&p);
@@ -182,14 +107,14 @@ static void test_init_ex(void)
 
 static void test_get_id(void)
 {
-    SevBufBlob buf = { .address = CERT };
+    SevBufBlob buf = { .address = T_CERT };
     Psp p;
 
     psp_start(&p, "");
     psp_assert(PSP_CMD(&p, GET_ID, &buf), INVALID_LENGTH);
     g_assert_cmpuint(buf.len, ==, 64);
     psp_assert(PSP_CMD(&p, GET_ID, &buf), SUCCESS);
-    g_assert_cmphex(qtest_readq(p.qts, CERT), !=, 0);
+    g_assert_cmphex(qtest_readq(p.qts, T_CERT), !=, 0);
     psp_assert(PSP_CMD(&p, DOWNLOAD_FIRMWARE, &buf), BAD_SIGNATURE);
     buf.len = 0;
     psp_assert(PSP_CMD(&p, DOWNLOAD_FIRMWARE, &buf), INVALID_LENGTH);
@@ -201,33 +126,33 @@ static void test_activate(void)
     uint32_t a, b, guests;
     Psp p;
 
-    start(&p);
-    psp_assert(activate(&p, 1, ES_ASID), INVALID_PLATFORM_STATE);
-    a = launch_start(&p, SEV_POLICY_ES);
-    b = launch_start(&p, 0);
+    sev_start(&p);
+    psp_assert(sev_activate(&p, 1, T_ES_ASID), INVALID_PLATFORM_STATE);
+    a = sev_launch_start(&p, SEV_POLICY_ES);
+    b = sev_launch_start(&p, 0);
     g_assert_cmpuint(platform_state(&p, &guests), ==, SEV_PSTATE_WORKING);
     g_assert_cmpuint(guests, ==, 2);
-    psp_assert(activate(&p, 99, ES_ASID), INVALID_GUEST);
+    psp_assert(sev_activate(&p, 99, T_ES_ASID), INVALID_GUEST);
     /* ASIDs of SEV-ES guests are not those of SEV guests. */
-    psp_assert(activate(&p, b, ES_ASID), INVALID_ASID);
-    psp_assert(activate(&p, a, T_SEV_ASID), INVALID_ASID);
-    psp_assert(activate(&p, b, T_SEV_ASID), SUCCESS);
-    psp_assert(activate(&p, a, 0), INVALID_ASID);
-    psp_assert(activate(&p, a, ES_ASID), SUCCESS);
-    psp_assert(activate(&p, a, ES_ASID + 1), ACTIVE);
-    psp_assert(handle_cmd(&p, SEV_CMD_DECOMMISSION, a), ACTIVE);
-    psp_assert(handle_cmd(&p, SEV_CMD_DEACTIVATE, a), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_DEACTIVATE, a), INACTIVE);
-    psp_assert(activate(&p, a, ES_ASID), DFFLUSH_REQUIRED);
+    psp_assert(sev_activate(&p, b, T_ES_ASID), INVALID_ASID);
+    psp_assert(sev_activate(&p, a, T_SEV_ASID), INVALID_ASID);
+    psp_assert(sev_activate(&p, b, T_SEV_ASID), SUCCESS);
+    psp_assert(sev_activate(&p, a, 0), INVALID_ASID);
+    psp_assert(sev_activate(&p, a, T_ES_ASID), SUCCESS);
+    psp_assert(sev_activate(&p, a, T_ES_ASID + 1), ACTIVE);
+    psp_assert(SEV_HANDLE(&p, DECOMMISSION, a), ACTIVE);
+    psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), INACTIVE);
+    psp_assert(sev_activate(&p, a, T_ES_ASID), DFFLUSH_REQUIRED);
     psp_assert(PSP_CMD0(&p, DF_FLUSH), WBINVD_REQUIRED);
     psp_wbinvd(&p);
     psp_assert(PSP_CMD0(&p, DF_FLUSH), SUCCESS);
-    psp_assert(activate(&p, a, ES_ASID), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_DEACTIVATE, a), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_DECOMMISSION, a), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_DECOMMISSION, a), INVALID_GUEST);
-    psp_assert(handle_cmd(&p, SEV_CMD_DEACTIVATE, b), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_DECOMMISSION, b), SUCCESS);
+    psp_assert(sev_activate(&p, a, T_ES_ASID), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, DECOMMISSION, a), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, DECOMMISSION, a), INVALID_GUEST);
+    psp_assert(SEV_HANDLE(&p, DEACTIVATE, b), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, DECOMMISSION, b), SUCCESS);
     g_assert_cmpuint(platform_state(&p, NULL), ==, SEV_PSTATE_INIT);
     psp_stop(&p);
 }
@@ -247,7 +172,7 @@ static void test_policy(void)
     buf.policy = 0;
     buf.handle = 77;
     psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), INVALID_GUEST);
-    buf.handle = launch_start(&p, SEV_POLICY_NOKS);
+    buf.handle = sev_launch_start(&p, SEV_POLICY_NOKS);
     buf.policy = SEV_POLICY_NOKS;
     psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), POLICY_FAILURE);
     psp_stop(&p);
@@ -255,40 +180,37 @@ static void test_policy(void)
 
 static void test_launch(void)
 {
-    SevBufRegion m = { .address = CERT };
-    SevBufAttestation at = { .address = CERT };
+    SevBufRegion m = { .address = T_CERT };
+    SevBufAttestation at = { .address = T_CERT };
     uint32_t h;
     Psp p;
 
-    start(&p);
-    h = launch_start(&p, SEV_POLICY_ES);
-    g_assert_cmpuint(guest_state(&p, h), ==, SEV_GSTATE_LUPDATE);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA, 0x1000),
-               INACTIVE);
-    psp_assert(activate(&p, h, ES_ASID), SUCCESS);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA + 8, 0x1000),
+    sev_start(&p);
+    h = sev_launch_start(&p, SEV_POLICY_ES);
+    g_assert_cmpuint(sev_guest_state(&p, h), ==, SEV_GSTATE_LUPDATE);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, T_DATA, 0x1000), INACTIVE);
+    psp_assert(sev_activate(&p, h, T_ES_ASID), SUCCESS);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, T_DATA + 8, 0x1000),
                INVALID_ADDRESS);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA, 0x1001),
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, T_DATA, 0x1001),
                INVALID_LENGTH);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, 0xfee00000, 16),
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, 0xfee00000, 16),
                INVALID_ADDRESS);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA, 0x1000),
-               SUCCESS);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_VMSA, h, DATA, 0x10),
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, T_DATA, 0x1000), SUCCESS);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_VMSA, h, T_DATA, 0x10),
                INVALID_LENGTH);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_VMSA, h, DATA, 0x1000),
-               SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_LAUNCH_FINISH, h), INVALID_GUEST_STATE);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_VMSA, h, T_DATA, 0x1000), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, LAUNCH_FINISH, h), INVALID_GUEST_STATE);
     at.handle = m.handle = h;
     psp_assert(PSP_CMD(&p, ATTESTATION, &at), INVALID_GUEST_STATE);
     psp_assert(PSP_CMD(&p, LAUNCH_MEASURE, &m), INVALID_LENGTH);
     g_assert_cmpuint(m.len, ==, sizeof(SevMeasurement));
     psp_assert(PSP_CMD(&p, LAUNCH_MEASURE, &m), SUCCESS);
-    g_assert_cmpuint(guest_state(&p, h), ==, SEV_GSTATE_LSECRET);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA, 0x1000),
+    g_assert_cmpuint(sev_guest_state(&p, h), ==, SEV_GSTATE_LSECRET);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, T_DATA, 0x1000),
                INVALID_GUEST_STATE);
-    psp_assert(handle_cmd(&p, SEV_CMD_LAUNCH_FINISH, h), SUCCESS);
-    g_assert_cmpuint(guest_state(&p, h), ==, SEV_GSTATE_RUNNING);
+    psp_assert(SEV_HANDLE(&p, LAUNCH_FINISH, h), SUCCESS);
+    g_assert_cmpuint(sev_guest_state(&p, h), ==, SEV_GSTATE_RUNNING);
     psp_assert(PSP_CMD(&p, ATTESTATION, &at), INVALID_LENGTH);
     g_assert_cmpuint(at.len, ==, sizeof(SevAttestationReport));
     psp_assert(PSP_CMD(&p, ATTESTATION, &at), SUCCESS);
@@ -305,27 +227,26 @@ static void test_launch_sev(void)
     psp_assert(sev_init(&p, false), SUCCESS);
     psp_wbinvd(&p);
     psp_assert(PSP_CMD0(&p, DF_FLUSH), SUCCESS);
-    h = launch_start(&p, 0);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_VMSA, h, DATA, 0x1000),
+    h = sev_launch_start(&p, 0);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_VMSA, h, T_DATA, 0x1000),
                INVALID_GUEST_STATE);
     psp_stop(&p);
 }
 
 static void test_debug(void)
 {
-    SevBufDbg dbg = { .src_address = DATA, .dst_address = T_HV, .len = 16 };
+    SevBufDbg dbg = { .src_address = T_DATA, .dst_address = T_HV, .len = 16 };
     SevBufCopy copy = {
-        .src_address = DATA, .dst_address = T_LIST, .length = 32,
+        .src_address = T_DATA, .dst_address = T_LIST, .length = 32,
     };
     uint32_t h;
     Psp p;
 
-    start(&p);
-    h = launch_start(&p, SEV_POLICY_ES);
-    psp_assert(activate(&p, h, ES_ASID), SUCCESS);
-    qtest_memset(p.qts, DATA, 0x66, 0x1000);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA, 0x1000),
-               SUCCESS);
+    sev_start(&p);
+    h = sev_launch_start(&p, SEV_POLICY_ES);
+    psp_assert(sev_activate(&p, h, T_ES_ASID), SUCCESS);
+    qtest_memset(p.qts, T_DATA, 0x66, 0x1000);
+    psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_DATA, h, T_DATA, 0x1000), SUCCESS);
     copy.handle = dbg.handle = h;
     psp_assert(PSP_CMD(&p, DBG_DECRYPT, &dbg), SUCCESS);
     g_assert_cmphex(qtest_readl(p.qts, T_HV), ==, 0x66666666);
@@ -336,7 +257,7 @@ static void test_debug(void)
     psp_assert(PSP_CMD(&p, DBG_DECRYPT, &dbg), INVALID_ADDRESS);
     qtest_memset(p.qts, T_HV, 0x99, 16);
     dbg.src_address = T_HV;
-    dbg.dst_address = DATA + 16;
+    dbg.dst_address = T_DATA + 16;
     psp_assert(PSP_CMD(&p, DBG_ENCRYPT, &dbg), SUCCESS);
     psp_assert(PSP_CMD(&p, COPY, &copy), SUCCESS);
     dbg.src_address = T_LIST + 16;
@@ -345,411 +266,11 @@ static void test_debug(void)
     psp_assert(PSP_CMD(&p, DBG_DECRYPT, &dbg), SUCCESS);
     g_assert_cmphex(qtest_readl(p.qts, T_HV), ==, 0x99999999);
 
-    dbg.handle = launch_start(&p, SEV_POLICY_ES | SEV_POLICY_NODBG);
+    dbg.handle = sev_launch_start(&p, SEV_POLICY_ES | SEV_POLICY_NODBG);
     psp_assert(PSP_CMD(&p, DBG_DECRYPT, &dbg), POLICY_FAILURE);
     psp_assert(PSP_CMD(&p, DBG_ENCRYPT, &dbg), POLICY_FAILURE);
     dbg.handle = 99;
     psp_assert(PSP_CMD(&p, DBG_ENCRYPT, &dbg), INVALID_GUEST);
-    psp_stop(&p);
-}
-
-/* The guest owner's side */
-
-typedef struct Owner {
-    struct ecc_scalar key;
-    SevCert cert;
-    SevSession session;
-    uint8_t tek[16], tik[16];
-} Owner;
-
-static void some_random(void *ctx, size_t len, uint8_t *out)
-{
-    while (len--) {
-        *out++ = g_test_rand_int();
-    }
-}
-
-static void put_number(uint8_t out[72], const mpz_t n)
-{
-    size_t count;
-
-    memset(out, 0, 72);
-    mpz_export(out, &count, -1, 1, 0, 0, n);
-}
-
-static void hmac(const uint8_t *key, const void *data, size_t len,
-                 uint8_t mac[32])
-{
-    struct hmac_sha256_ctx ctx;
-
-    hmac_sha256_set_key(&ctx, 16, key);
-    hmac_sha256_update(&ctx, len, data);
-    hmac_sha256_digest(&ctx, 32, mac);
-}
-
-/* 16 bytes by the key derivation function of the SEV API */
-static void derive(const uint8_t *key, size_t key_len, const char *label,
-                   const uint8_t *context, size_t context_len, uint8_t *out)
-{
-    struct hmac_sha256_ctx ctx;
-    uint8_t one[4] = { 1 }, bits[4] = { 128 }, mac[32];
-
-    hmac_sha256_set_key(&ctx, key_len, key);
-    hmac_sha256_update(&ctx, 4, one);
-    hmac_sha256_update(&ctx, strlen(label) + 1, (const uint8_t *)label);
-    hmac_sha256_update(&ctx, context_len, context);
-    hmac_sha256_update(&ctx, 4, bits);
-    hmac_sha256_digest(&ctx, 32, mac);
-    memcpy(out, mac, 16);
-}
-
-static void ctr(const uint8_t key[16], const uint8_t iv[16], uint8_t *data,
-                size_t len)
-{
-    struct aes128_ctx ctx;
-    uint8_t counter[16];
-
-    memcpy(counter, iv, 16);
-    aes128_set_encrypt_key(&ctx, key);
-    ctr_crypt(&ctx, (nettle_cipher_func *)aes128_encrypt, 16, counter, len,
-              data, data);
-}
-
-static void agree(Owner *o, const SevCert *pdh, uint8_t shared[48])
-{
-    struct ecc_point point;
-    mpz_t x, y;
-
-    mpz_inits(x, y, NULL);
-    mpz_import(x, 72, -1, 1, 0, 0, pdh->pubkey.qx);
-    mpz_import(y, 72, -1, 1, 0, 0, pdh->pubkey.qy);
-    ecc_point_init(&point, nettle_get_secp_384r1());
-    g_assert_true(ecc_point_set(&point, x, y));
-    ecc_point_mul(&point, &o->key, &point);
-    ecc_point_get(&point, x, y);
-    nettle_mpz_get_str_256(48, shared, x);
-    ecc_point_clear(&point);
-    mpz_clears(x, y, NULL);
-}
-
-static void owner_init(Owner *o, const SevCert *pdh, uint32_t policy)
-{
-    uint8_t shared[48], master[16], kek[16], kik[16];
-    struct ecc_point point;
-    mpz_t x, y;
-
-    memset(o, 0, sizeof(*o));
-    ecc_scalar_init(&o->key, nettle_get_secp_384r1());
-    ecc_point_init(&point, nettle_get_secp_384r1());
-    ecdsa_generate_keypair(&point, &o->key, NULL, some_random);
-    mpz_inits(x, y, NULL);
-    ecc_point_get(&point, x, y);
-    o->cert.version = 1;
-    o->cert.pubkey_usage = SEV_CERT_USAGE_PDH;
-    o->cert.pubkey_algo = SEV_CERT_ALGO_ECDH_SHA256;
-    o->cert.pubkey.curve = SEV_CURVE_P384;
-    put_number(o->cert.pubkey.qx, x);
-    put_number(o->cert.pubkey.qy, y);
-    mpz_clears(x, y, NULL);
-    ecc_point_clear(&point);
-
-    agree(o, pdh, shared);
-    some_random(NULL, 16, o->tek);
-    some_random(NULL, 16, o->tik);
-    some_random(NULL, 16, o->session.nonce);
-    some_random(NULL, 16, o->session.wrap_iv);
-    derive(shared, 48, "sev-master-secret", o->session.nonce, 16, master);
-    derive(master, 16, "sev-kek", NULL, 0, kek);
-    derive(master, 16, "sev-kik", NULL, 0, kik);
-    memcpy(o->session.wrap_tk, o->tek, 16);
-    memcpy(o->session.wrap_tk + 16, o->tik, 16);
-    ctr(kek, o->session.wrap_iv, o->session.wrap_tk, 32);
-    hmac(kik, o->session.wrap_tk, 32, o->session.wrap_mac);
-    hmac(o->tik, &policy, 4, o->session.policy_mac);
-}
-
-static void put_session(Psp *p, Owner *o)
-{
-    qtest_memwrite(p->qts, CERT, &o->cert, sizeof(o->cert));
-    qtest_memwrite(p->qts, T_OUT, &o->session, sizeof(o->session));
-}
-
-static void export_pdh(Psp *p, SevCert *pdh)
-{
-    SevBufCerts buf = { .cert_address = CERT, .chain_address = NV };
-
-    psp_assert(PSP_CMD(p, PDH_CERT_EXPORT, &buf), INVALID_LENGTH);
-    g_assert_cmpuint(buf.cert_len, ==, sizeof(SevCert));
-    g_assert_cmpuint(buf.chain_len, ==, 3 * sizeof(SevCert));
-    psp_assert(PSP_CMD(p, PDH_CERT_EXPORT, &buf), SUCCESS);
-    qtest_memread(p->qts, CERT, pdh, sizeof(*pdh));
-    g_assert_cmphex(pdh->pubkey_usage, ==, SEV_CERT_USAGE_PDH);
-}
-
-/* The measurement of one page of zeros, as the owner computes it */
-static void expect_measure(Owner *o, uint32_t policy,
-                           const SevMeasurement *got)
-{
-    uint8_t page[0x1000] = { 0 }, data[4 + 4 + 32 + 16], mac[32];
-    struct sha256_ctx sha;
-
-    data[0] = 4;
-    data[1] = SEV_FW_API_MAJOR;
-    data[2] = SEV_FW_API_MINOR;
-    data[3] = SEV_FW_BUILD;
-    stl_le_p(data + 4, policy);
-    sha256_init(&sha);
-    sha256_update(&sha, sizeof(page), page);
-    sha256_digest(&sha, 32, data + 8);
-    memcpy(data + 40, got->mnonce, 16);
-    hmac(o->tik, data, sizeof(data), mac);
-    g_assert_cmpmem(mac, 32, got->measure, 32);
-}
-
-static void make_packet(Owner *o, const SevMeasurement *m, uint8_t *secret,
-                        uint32_t len, SevPacketHeader *hdr)
-{
-    uint8_t data[1 + 4 + 16 + 4 + 4 + 32 + 32];
-
-    g_assert_cmpuint(len, ==, 32);
-    memset(hdr, 0, sizeof(*hdr));
-    some_random(NULL, 16, hdr->iv);
-    ctr(o->tek, hdr->iv, secret, len);
-    data[0] = 1;
-    stl_le_p(data + 1, 0);
-    memcpy(data + 5, hdr->iv, 16);
-    stl_le_p(data + 21, len);
-    stl_le_p(data + 25, len);
-    memcpy(data + 29, secret, len);
-    memcpy(data + 29 + len, m->measure, 32);
-    hmac(o->tik, data, sizeof(data), hdr->mac);
-}
-
-/* A launch with an owner: session, measurement, secret */
-static void test_owner(void)
-{
-    const uint32_t policy = SEV_POLICY_ES;
-    SevBufStart buf = {
-        .policy = policy, .cert_address = CERT, .cert_len = sizeof(SevCert),
-        .session_address = T_OUT, .session_len = sizeof(SevSession),
-    };
-    SevBufRegion m = { .address = T_HV, .len = sizeof(SevMeasurement) };
-    SevBufPacket packet = {
-        .hdr_address = T_OUT, .hdr_len = sizeof(SevPacketHeader),
-        .guest_address = DATA + 0x40, .guest_len = 32,
-        .trans_address = T_OUT2, .trans_len = 32,
-    };
-    SevBufDbg dbg = { .src_address = DATA + 0x40, .dst_address = T_HV,
-                      .len = 32 };
-    uint8_t secret[32], clear[32];
-    SevMeasurement measure;
-    SevPacketHeader hdr;
-    SevCert pdh;
-    Owner o;
-    Psp p;
-
-    start(&p);
-    export_pdh(&p, &pdh);
-    owner_init(&o, &pdh, policy);
-    o.session.wrap_mac[0] ^= 1;
-    put_session(&p, &o);
-    psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), BAD_MEASUREMENT);
-    o.session.wrap_mac[0] ^= 1;
-    o.session.policy_mac[0] ^= 1;
-    put_session(&p, &o);
-    psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), BAD_MEASUREMENT);
-    o.session.policy_mac[0] ^= 1;
-    o.cert.pubkey.qx[0] ^= 1;
-    put_session(&p, &o);
-    psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), INVALID_CERTIFICATE);
-    o.cert.pubkey.qx[0] ^= 1;
-    put_session(&p, &o);
-    buf.session_len--;
-    psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), INVALID_LENGTH);
-    buf.session_len++;
-    psp_assert(PSP_CMD(&p, LAUNCH_START, &buf), SUCCESS);
-
-    psp_assert(activate(&p, buf.handle, ES_ASID), SUCCESS);
-    qtest_memset(p.qts, DATA, 0, 0x1000);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, buf.handle, DATA,
-                          0x1000), SUCCESS);
-    dbg.handle = packet.handle = m.handle = buf.handle;
-    psp_assert(PSP_CMD(&p, LAUNCH_SECRET, &packet), INVALID_GUEST_STATE);
-    psp_assert(PSP_CMD(&p, LAUNCH_MEASURE, &m), SUCCESS);
-    qtest_memread(p.qts, T_HV, &measure, sizeof(measure));
-    expect_measure(&o, policy, &measure);
-
-    some_random(NULL, sizeof(clear), clear);
-    memcpy(secret, clear, sizeof(secret));
-    make_packet(&o, &measure, secret, sizeof(secret), &hdr);
-    qtest_memwrite(p.qts, T_OUT, &hdr, sizeof(hdr));
-    secret[0] ^= 1;
-    qtest_memwrite(p.qts, T_OUT2, secret, sizeof(secret));
-    psp_assert(PSP_CMD(&p, LAUNCH_SECRET, &packet), BAD_MEASUREMENT);
-    secret[0] ^= 1;
-    qtest_memwrite(p.qts, T_OUT2, secret, sizeof(secret));
-    packet.guest_len = 24;
-    psp_assert(PSP_CMD(&p, LAUNCH_SECRET, &packet), INVALID_LENGTH);
-    packet.guest_len = 32;
-    psp_assert(PSP_CMD(&p, LAUNCH_SECRET, &packet), SUCCESS);
-    psp_assert(PSP_CMD(&p, DBG_DECRYPT, &dbg), SUCCESS);
-    qtest_memread(p.qts, T_HV, secret, sizeof(secret));
-    g_assert_cmpmem(secret, 32, clear, 32);
-    psp_assert(handle_cmd(&p, SEV_CMD_LAUNCH_FINISH, buf.handle), SUCCESS);
-    ecc_scalar_clear(&o.key);
-    psp_stop(&p);
-}
-
-static void sign_cert(SevCert *cert, struct ecc_scalar *key)
-{
-    struct dsa_signature sig;
-    struct sha256_ctx sha;
-    uint8_t digest[32];
-
-    sha256_init(&sha);
-    sha256_update(&sha, SEV_CERT_SIGNED_LEN, (uint8_t *)cert);
-    sha256_digest(&sha, 32, digest);
-    dsa_signature_init(&sig);
-    ecdsa_sign(key, NULL, some_random, 32, digest, &sig);
-    cert->sigs[0].usage = SEV_CERT_USAGE_OCA;
-    cert->sigs[0].algo = SEV_CERT_ALGO_ECDSA_SHA256;
-    put_number(cert->sigs[0].sig.r, sig.r);
-    put_number(cert->sigs[0].sig.s, sig.s);
-    dsa_signature_clear(&sig);
-}
-
-static uint16_t import(Psp *p, const SevCert *pek, const SevCert *oca)
-{
-    SevBufCerts buf = {
-        .cert_address = CERT, .cert_len = sizeof(*pek),
-        .chain_address = NV, .chain_len = sizeof(*oca),
-    };
-
-    qtest_memwrite(p->qts, CERT, pek, sizeof(*pek));
-    qtest_memwrite(p->qts, NV, oca, sizeof(*oca));
-    return PSP_CMD(p, PEK_CERT_IMPORT, &buf);
-}
-
-/* The platform gets an owner, and loses it again. */
-static void test_pek(void)
-{
-    SevBufBlob csr = { .address = CERT };
-    SevBufCerts bad = { .cert_address = CERT, .chain_address = NV };
-    SevBufStatus st = { 0 };
-    SevCert pek, oca, pdh, other;
-    Owner o;
-    Psp p;
-
-    start(&p);
-    psp_assert(PSP_CMD(&p, PEK_CSR, &csr), INVALID_LENGTH);
-    g_assert_cmpuint(csr.len, ==, sizeof(pek));
-    psp_assert(PSP_CMD(&p, PEK_CSR, &csr), SUCCESS);
-    qtest_memread(p.qts, CERT, &pek, sizeof(pek));
-    export_pdh(&p, &pdh);
-    owner_init(&o, &pdh, 0);
-    oca = o.cert;
-    oca.pubkey_usage = SEV_CERT_USAGE_OCA;
-    oca.pubkey_algo = SEV_CERT_ALGO_ECDSA_SHA256;
-    sign_cert(&oca, &o.key);
-
-    psp_assert(PSP_CMD(&p, PEK_CERT_IMPORT, &bad), INVALID_LENGTH);
-    psp_assert(import(&p, &pek, &oca), BAD_SIGNATURE);
-    other = pek;
-    other.pubkey.qx[3] ^= 1;
-    sign_cert(&other, &o.key);
-    psp_assert(import(&p, &other, &oca), INVALID_CERTIFICATE);
-    sign_cert(&pek, &o.key);
-    psp_assert(import(&p, &pek, &oca), SUCCESS);
-    psp_assert(import(&p, &pek, &oca), ALREADY_OWNED);
-    psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), SUCCESS);
-    g_assert_cmphex(st.flags & SEV_STATUS_OWNER, !=, 0);
-
-    export_pdh(&p, &other);
-    g_assert_cmpint(memcmp(&other, &pdh, sizeof(pdh)), !=, 0);
-    psp_assert(PSP_CMD0(&p, PDH_GEN), SUCCESS);
-    psp_assert(PSP_CMD0(&p, PEK_GEN), SUCCESS);
-    psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), SUCCESS);
-    g_assert_cmphex(st.flags & SEV_STATUS_OWNER, ==, 0);
-    ecc_scalar_clear(&o.key);
-    psp_stop(&p);
-}
-
-/* A guest is sent to the platform's own PDH, and received again. */
-static void test_migrate(void)
-{
-    SevBufSendStart start_buf = {
-        .pdh_cert_address = CERT, .pdh_cert_len = sizeof(SevCert),
-        .plat_certs_address = NV, .plat_certs_len = 3 * sizeof(SevCert),
-        .session_address = T_OUT,
-    };
-    SevBufStart receive = {
-        .policy = SEV_POLICY_ES, .cert_address = CERT,
-        .cert_len = sizeof(SevCert), .session_address = T_OUT,
-        .session_len = sizeof(SevSession),
-    };
-    SevBufPacket packet = {
-        .hdr_address = T_LIST, .guest_address = DATA, .guest_len = 64,
-        .trans_address = T_OUT2,
-    };
-    SevBufRegion m = { .address = T_HV, .len = sizeof(SevMeasurement) };
-    SevBufDbg dbg = { .src_address = T_HUGE, .dst_address = T_HV, .len = 64 };
-    uint32_t h;
-    SevCert pdh;
-    Psp p;
-
-    start(&p);
-    h = launch_start(&p, SEV_POLICY_ES);
-    psp_assert(activate(&p, h, ES_ASID), SUCCESS);
-    qtest_memset(p.qts, DATA, 0x3c, 0x1000);
-    psp_assert(region_cmd(&p, SEV_CMD_LAUNCH_UPDATE_DATA, h, DATA, 0x1000),
-               SUCCESS);
-    start_buf.handle = packet.handle = m.handle = h;
-    psp_assert(PSP_CMD(&p, SEND_START, &start_buf), INVALID_GUEST_STATE);
-    psp_assert(PSP_CMD(&p, LAUNCH_MEASURE, &m), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_LAUNCH_FINISH, h), SUCCESS);
-
-    psp_assert(PSP_CMD(&p, SEND_START, &start_buf), INVALID_LENGTH);
-    g_assert_cmpuint(start_buf.session_len, ==, sizeof(SevSession));
-    export_pdh(&p, &pdh);
-    pdh.pubkey.qx[0] ^= 1;
-    qtest_memwrite(p.qts, CERT, &pdh, sizeof(pdh));
-    psp_assert(PSP_CMD(&p, SEND_START, &start_buf), INVALID_CERTIFICATE);
-    pdh.pubkey.qx[0] ^= 1;
-    qtest_memwrite(p.qts, CERT, &pdh, sizeof(pdh));
-    psp_assert(PSP_CMD(&p, SEND_UPDATE_DATA, &packet), INVALID_GUEST_STATE);
-    psp_assert(PSP_CMD(&p, SEND_START, &start_buf), SUCCESS);
-    g_assert_cmphex(start_buf.policy, ==, SEV_POLICY_ES);
-    psp_assert(handle_cmd(&p, SEV_CMD_SEND_CANCEL, h), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_SEND_FINISH, h), INVALID_GUEST_STATE);
-    psp_assert(PSP_CMD(&p, SEND_START, &start_buf), SUCCESS);
-
-    psp_assert(PSP_CMD(&p, SEND_UPDATE_DATA, &packet), INVALID_LENGTH);
-    g_assert_cmpuint(packet.hdr_len, ==, sizeof(SevPacketHeader));
-    g_assert_cmpuint(packet.trans_len, ==, 64);
-    psp_assert(PSP_CMD(&p, SEND_UPDATE_DATA, &packet), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_SEND_FINISH, h), SUCCESS);
-    g_assert_cmpuint(guest_state(&p, h), ==, SEV_GSTATE_SENT);
-
-    receive.policy = 0;
-    psp_assert(PSP_CMD(&p, RECEIVE_START, &receive), BAD_MEASUREMENT);
-    receive.policy = SEV_POLICY_ES;
-    psp_assert(PSP_CMD(&p, RECEIVE_START, &receive), SUCCESS);
-    dbg.handle = packet.handle = receive.handle;
-    g_assert_cmpuint(guest_state(&p, receive.handle), ==, SEV_GSTATE_RUPDATE);
-    packet.guest_address = T_HUGE;
-    psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_DATA, &packet), INACTIVE);
-    psp_assert(activate(&p, receive.handle, ES_ASID + 1), SUCCESS);
-    /* What was sent as data is no VMSA. */
-    psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_VMSA, &packet), BAD_MEASUREMENT);
-    packet.trans_len = 48;
-    psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_DATA, &packet), INVALID_LENGTH);
-    packet.trans_len = 64;
-    psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_DATA, &packet), SUCCESS);
-    psp_assert(handle_cmd(&p, SEV_CMD_RECEIVE_FINISH, receive.handle),
-               SUCCESS);
-    g_assert_cmpuint(guest_state(&p, receive.handle), ==, SEV_GSTATE_RUNNING);
-    psp_assert(PSP_CMD(&p, DBG_DECRYPT, &dbg), SUCCESS);
-    g_assert_cmphex(qtest_readl(p.qts, T_HV + 60), ==, 0x3c3c3c3c);
     psp_stop(&p);
 }
 
@@ -765,8 +286,5 @@ int main(int argc, char **argv)
     qtest_add_func("/amd-psp/sev/launch", test_launch);
     qtest_add_func("/amd-psp/sev/launch-sev", test_launch_sev);
     qtest_add_func("/amd-psp/sev/debug", test_debug);
-    qtest_add_func("/amd-psp/sev/owner", test_owner);
-    qtest_add_func("/amd-psp/sev/pek", test_pek);
-    qtest_add_func("/amd-psp/sev/migrate", test_migrate);
     return g_test_run();
 }

@@ -27,6 +27,25 @@
     .endr
     .endm
 
+/*
+ * Loads the general registers from memory at RSI, or stores them to it, in the
+ * order of the VMSA. The caller has RAX and RSP, and RSI, whose place is SI.
+ */
+#define SI 32
+    .macro move_gprs store
+    .set at, 0
+    .irp reg, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    .if at != SI
+    .if \store
+    movq %\reg, at(%rsi)
+    .else
+    movq at(%rsi), %\reg
+    .endif
+    .endif
+    .set at, at + 8
+    .endr
+    .endm
+
     .section .multiboot, "a"
     .long MULTIBOOT_MAGIC, 0, -MULTIBOOT_MAGIC
 
@@ -139,39 +158,15 @@ vmrun_asm:
     save_callee
     pushq %rsi
     movq %rdi, %rax
-    movq 0(%rsi), %rcx
-    movq 8(%rsi), %rdx
-    movq 16(%rsi), %rbx
-    movq 24(%rsi), %rbp
-    movq 40(%rsi), %rdi
-    movq 48(%rsi), %r8
-    movq 56(%rsi), %r9
-    movq 64(%rsi), %r10
-    movq 72(%rsi), %r11
-    movq 80(%rsi), %r12
-    movq 88(%rsi), %r13
-    movq 96(%rsi), %r14
-    movq 104(%rsi), %r15
-    movq 32(%rsi), %rsi
+    move_gprs 0
+    movq SI(%rsi), %rsi
 1:  vmrun
 2:  pushq %rsi
     movq 8(%rsp), %rsi
-    movq %rcx, 0(%rsi)
-    movq %rdx, 8(%rsi)
-    movq %rbx, 16(%rsi)
-    movq %rbp, 24(%rsi)
-    movq %rdi, 40(%rsi)
-    movq %r8, 48(%rsi)
-    movq %r9, 56(%rsi)
-    movq %r10, 64(%rsi)
-    movq %r11, 72(%rsi)
-    movq %r12, 80(%rsi)
-    movq %r13, 88(%rsi)
-    movq %r14, 96(%rsi)
-    movq %r15, 104(%rsi)
+    move_gprs 1
     movq %rsi, %rax
     popq %rsi
-    movq %rsi, 32(%rax)
+    movq %rsi, SI(%rax)
     addq $8, %rsp
     restore_callee
     stgi
