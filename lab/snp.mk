@@ -28,6 +28,11 @@ test-emulator: deps-lab ## test the emulated SEV-SNP machine by itself: processo
 mutants: deps-lab ## switch off each rule of the emulated machine: a test has to fail
 	@lab/emulator-test --mutants
 
+.PHONY: check-qemu
+check-qemu: deps-lab ## QEMU's own 'make check' on the emulator (T='name or pattern', BASE=1: without the series)
+	@lab/deps qemu-check
+	@lab/qemu-check $(if $(BASE),--base) $(foreach t,$(T),'$(t)')
+
 .PHONY: test-kexec mutants-kernel
 test-kexec: image ## a second kernel on the SNP host: by kexec, and for kdump after a panic
 	lab/kernel ours lab
