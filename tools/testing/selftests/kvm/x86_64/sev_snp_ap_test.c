@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The second vCPU of an SNP guest, with VMSAs that the guest makes: good ones and bad
+ * ones, pulled from under a vCPU that runs, and requests that don't end well: GHCBs
+ * that aren't there, page state changes in circles, a VM that goes away meanwhile.
+ */
+#include <linux/kvm_para.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "processor.h"
+#include "snp_bare.h"
+
+#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define ERR_NOT_REGISTERED	1
+#define ERR_INPUT		5
+#define PSC_PRIVATE		1ul
+#define PSC_SHARED		2ul
+/* Where the guest puts VMSAs that it makes itself. */
+#define VMSA_GPA		(BARE_DATA_GPA + 3 * SZ_4K)
+#define VMSA_RIP		0x178
+#define VMSA_EFER		0x0d0
+#define VMSA_FEATURES		0x3b0
+/* A launched page that both vCPUs use. */
+#define DATA			0x5000ul
+#define NOWHERE			(1ul << 35)
+
+static struct snp_bare b;
+
+/* --- A thread for the second vCPU ----------------------------------------------------- */
+
+static pthread_t thread;
+static pid_t thread_id;
+static bool thread_ended;
+static int thread_result, thread_errno;
+
+static void nothing(int sig)
+{
+}
+
+static void *run_second(void *unused)
+{
+	WRITE_ONCE(thread_id, syscall(SYS_gettid));
+	thread_result = bare_run(&b, 1);
+	thread_errno = errno;
+	WRITE_ONCE(thread_ended, true);
+	return NULL;
+}
+
+static void second_starts(void)
+{
+	b.run[1]->immediate_exit = 0;
+	thread_ended = false;
+	thread_id = 0;
+	pthread_create(&thread, NULL, run_second, NULL);
+}
+
+/* Waits until the vCPU sleeps, which is what it does without a VMSA, or ends. */
+static bool second_sleeps(void)
+{
+	char path[64], line[256], state = 'R';
+	unsigned int times = 0;
+	FILE *file;
+
+	while (!READ_ONCE(thread_ended) && times < 3) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", READ_ONCE(thread_id));
+		file = fopen(path, "r");
+		if (file && fgets(line, sizeof(line), file) && strchr(line, ')'))
+			state = strchr(line, ')')[2];
+		if (file)
+			fclose(file);
+		times = state == 'S' ? times + 1 : 0;
+		usleep(5000);
+	}
+	return !READ_ONCE(thread_ended);
+}
+
+/* Let it write to private memory, for ever; returns when it does. */
+static void second_spins(void)
+{
+	uint64_t old = ~0ul, i = 0;
+
+	b.ctl[1]->op = BARE_SPIN;
+	b.ctl[1]->args[0] = DATA;
+	b.ctl[1]->args[1] = DATA + SZ_4K;
+	b.ctl[1]->args[2] = 0;
+	second_starts();
+
+	/* It writes the address there. */
+	bare_order(&b, 0, BARE_WRITE, DATA, old, 0);
+	do {
+		bare_order(&b, 0, BARE_READ, DATA, 0, 0);
+	} while (b.ctl[0]->result != DATA && !READ_ONCE(thread_ended) && i++ < 20000);
+	TEST_ASSERT(b.ctl[0]->result == DATA, "The second vCPU doesn't run: %d, %d",
+		    thread_result, thread_errno);
+}
+
+/* By itself, or since it's kicked. */
+static int second_ends(bool kick)
+{
+	if (kick) {
+		b.run[1]->immediate_exit = 1;
+		pthread_kill(thread, SIGUSR1);
+	}
+	pthread_join(thread, NULL);
+	b.run[1]->immediate_exit = 0;
+	return thread_result;
+}
+
+static bool second_waits(void)
+{
+	return second_sleeps() && second_ends(true) == -1 && thread_errno == EINTR;
+}
+
+/* --- VMSAs ---------------------------------------------------------------------------- */
+
+static uint8_t *template(void)
+{
+	return b.shared + BARE_BUFFER(0) - BARE_SHARED_GPA;
+}
+
+static int validate(uint64_t gpa, bool validated)
+{
+	int r = bare_order(&b, 0, BARE_PVALIDATE, gpa, 0, validated);
+
+	return r ?: (int)b.ctl[0]->result;
+}
+
+/* What is in the template becomes a page of the guest, and that a VMSA. */
+static int make_vmsa(uint64_t gpa)
+{
+	int r = bare_order(&b, 0, BARE_COPY, gpa, BARE_BUFFER(0), SZ_4K / 8) ?:
+		bare_order(&b, 0, BARE_RMPADJUST, gpa, 0, RMPADJUST_VMSA);
+
+	return r ?: (int)b.ctl[0]->result;
+}
+
+static int ask_for(uint64_t target, uint64_t request, uint64_t gpa)
+{
+	bare_event_clear(&b, 0);
+	bare_event_set(&b, 0, GHCB_RAX, 1);
+	return bare_event(&b, 0, EVENT_AP_CREATION, target << 32 | request, gpa);
+}
+
+static bool accepted(int r)
+{
+	return !r && !bare_answer(&b, 0, GHCB_EXIT_INFO_1);
+}
+
+static bool refused(int r, uint64_t reason)
+{
+	return !r && bare_answer(&b, 0, GHCB_EXIT_INFO_1) == 2 &&
+	       bare_answer(&b, 0, GHCB_EXIT_INFO_2) == reason;
+}
+
+/* A vCPU that has just got a VMSA says that it's there, and follows orders. */
+static bool second_works(void)
+{
+	return !bare_run(&b, 1) && !bare_order(&b, 1, BARE_WRITE, DATA, 0x5eed, 0) &&
+	       !bare_order(&b, 0, BARE_READ, DATA, 0, 0) && b.ctl[0]->result == 0x5eed;
+}
+
+static bool is_fault(int cpu, uint64_t gpa)
+{
+	struct kvm_run *run = b.run[cpu];
+
+	return run->exit_reason == KVM_EXIT_MEMORY_FAULT && run->memory_fault.gpa == gpa;
+}
+
+static void check_bad(const char *what)
+{
+	int r;
+
+	check(accepted(ask_for(1, AP_CREATE, VMSA_GPA)), "%s: taken at first", what);
+	r = bare_run(&b, 1);
+	check(r == KVM_EXIT_FAIL_ENTRY, "%s: the vCPU can't be entered (%d)", what, r);
+	r = bare_run(&b, 1);
+	check(r == KVM_EXIT_FAIL_ENTRY, "%s: nor again (%d)", what, r);
+}
+
+static void test_launch_is_over(void)
+{
+	check_errno(bare_launch_start(&b), EINVAL, "started when it runs");
+	check_errno(bare_launch_page(&b, BARE_LAUNCH_GPA + BARE_LAUNCH_SIZE), EINVAL,
+		    "updated when it runs");
+	check_errno(bare_launch_finish(&b), EINVAL, "finished twice");
+	check_errno(bare_command(&b, KVM_SEV_SNP_ENABLE_REQ_CERTS, NULL, NULL), EINVAL,
+		    "certificates are wanted too late");
+}
+
+static void test_bad_vmsas(void)
+{
+	uint64_t *page = (uint64_t *)template();
+
+	set_private(b.vm_fd, VMSA_GPA, SZ_4K, false);
+	check(refused(ask_for(1, AP_CREATE, VMSA_GPA), ERR_INPUT), "a page that is shared");
+	set_private(b.vm_fd, VMSA_GPA, SZ_4K, true);
+
+	bare_fill_vmsa(&b, template(), 1);
+	check(!validate(VMSA_GPA, true), "memory is validated");
+
+	bare_order(&b, 0, BARE_COPY, VMSA_GPA, BARE_BUFFER(0), SZ_4K / 8);
+	check_bad("a page that is no VMSA");
+
+	page[VMSA_EFER / 8] = EFER_LME | EFER_LMA;
+	check(!make_vmsa(VMSA_GPA), "another page is made");
+	check_bad("EFER without SVME");
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+
+	bare_fill_vmsa(&b, template(), 1);
+	page[VMSA_FEATURES / 8] = ~0ul;
+	check(!make_vmsa(VMSA_GPA), "another page is made");
+	check_bad("features that don't exist");
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+
+	check(!validate(VMSA_GPA, false), "the page is rescinded");
+	check_bad("a page that is not validated");
+	gmem_punch(b.data_fd, VMSA_GPA - BARE_DATA_GPA, SZ_4K);
+	check_bad("a page that isn't there");
+}
+
+static void test_good_vmsas(void)
+{
+	bare_fill_vmsa(&b, template(), 1);
+	check(!validate(VMSA_GPA, true) && !make_vmsa(VMSA_GPA), "a VMSA is made");
+	check(accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
+	      "the vCPU runs with a VMSA of the guest, whatever it had before");
+	check(refused(ask_for(0, AP_CREATE, VMSA_GPA), ERR_INPUT),
+	      "no two vCPUs run with the same");
+	check(refused(ask_for(0, AP_CREATE_ON_INIT, VMSA_GPA), ERR_INPUT), "nor after INIT");
+	check(!bare_order(&b, 1, BARE_READ, DATA, 0, 0) && b.ctl[1]->result == 0x5eed,
+	      "the vCPU isn't impressed");
+	check(accepted(ask_for(1, AP_CREATE, VMSA_GPA)) &&
+	      !bare_order(&b, 1, BARE_READ, DATA, 0, 0), "its own is not refused");
+
+	/* Rip is where it was: a VMSA that ran goes on. */
+	check(accepted(ask_for(1, AP_CREATE, BARE_VMSA_GPA)), "a page that's no VMSA yet");
+	check(bare_run(&b, 1) == KVM_EXIT_FAIL_ENTRY, "can't be entered");
+	check(!bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "it is, then it can");
+}
+
+static void test_destroyed(void)
+{
+	second_spins();
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "a vCPU that runs is destroyed");
+	check(second_waits(), "it waits until it's kicked");
+	bare_order(&b, 0, BARE_WRITE, DATA, 1, 0);
+	bare_order(&b, 0, BARE_READ, DATA, 0, 0);
+	check(b.ctl[0]->result == 1, "it writes no more");
+
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+	bare_fill_vmsa(&b, template(), 1);
+	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
+	      "and runs again with another VMSA");
+}
+
+/* An INIT from nowhere: the local APICs are KVM's. */
+static int send_init(int cpu)
+{
+	struct kvm_vcpu_events events;
+
+	if (ioctl(b.vcpu_fd[cpu], KVM_GET_VCPU_EVENTS, &events))
+		return -1;
+	events.flags = KVM_VCPUEVENT_VALID_SMM;
+	events.smi.latched_init = 1;
+	return ioctl(b.vcpu_fd[cpu], KVM_SET_VCPU_EVENTS, &events);
+}
+
+static void test_on_init(bool ran)
+{
+	if (ran)
+		second_spins();
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "destroyed while it %s", ran ? "runs" : "rests");
+	if (ran)
+		check(second_waits(), "it waits");
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+	bare_fill_vmsa(&b, template(), 1);
+	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE_ON_INIT, VMSA_GPA)),
+	      "a VMSA for when INIT comes");
+	second_starts();
+	check(second_waits(), "the vCPU still waits");
+	check(!send_init(1) && second_works(), "INIT comes, and it runs");
+}
+
+/* --- What it runs with goes away ------------------------------------------------------ */
+
+static void remake(const char *what)
+{
+	bare_fill_vmsa(&b, template(), 1);
+	check(!validate(VMSA_GPA, true) && !make_vmsa(VMSA_GPA) &&
+	      accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
+	      "%s: another VMSA at the same place works", what);
+}
+
+static void test_pulled(void)
+{
+	int r;
+
+	second_spins();
+	gmem_punch(b.data_fd, VMSA_GPA - BARE_DATA_GPA, SZ_4K);
+	r = second_ends(false);
+	check(r == KVM_EXIT_FAIL_ENTRY, "a VMSA in use is punched out: no entry (%d)", r);
+	remake("punched out");
+
+	second_spins();
+	gmem_punch(b.data_fd, 0, SZ_2M);
+	r = second_ends(false);
+	check(r == KVM_EXIT_FAIL_ENTRY, "so are the 2 MiB around it (%d)", r);
+	remake("2 MiB punched out");
+
+	second_spins();
+	set_private(b.vm_fd, VMSA_GPA, SZ_4K, false);
+	gmem_punch(b.data_fd, VMSA_GPA - BARE_DATA_GPA, SZ_4K);
+	r = second_ends(false);
+	check(r == -1 && thread_errno == EFAULT && is_fault(1, VMSA_GPA),
+	      "it's shared and punched out: a fault of the VMSA (%d)", r);
+	set_private(b.vm_fd, VMSA_GPA, SZ_4K, true);
+	remake("shared in between");
+
+	second_spins();
+	r = __set_region2(b.vm_fd, 2, 0, BARE_DATA_GPA, 0, b.data, -1, 0);
+	check(!r && second_ends(false) == -1 && thread_errno == EFAULT && is_fault(1, VMSA_GPA),
+	      "its slot is deleted: a fault of the VMSA");
+	gmem_punch(b.data_fd, BARE_DATA_SIZE / 2, SZ_2M);
+	r = __set_region2(b.vm_fd, 2, KVM_MEM_GUEST_MEMFD, BARE_DATA_GPA, BARE_DATA_SIZE, b.data,
+			  b.data_fd, 0);
+	check(!r, "the slot is back");
+	second_spins();
+	check(second_ends(true) == -1 && thread_errno == EINTR, "so is the VMSA, as it was");
+}
+
+/* Last of the file: the guest has no more memory there. */
+static void test_file_closed(void)
+{
+	int r;
+
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "destroyed");
+	second_starts();
+	check(second_waits(), "and waits");
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+	bare_fill_vmsa(&b, template(), 1);
+	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
+	      "a VMSA of a file that will be closed");
+	second_spins();
+	bare_close(&b.data_fd);
+	r = second_ends(false);
+	check(r == -1 && thread_errno == EFAULT, "the file is closed: a fault (%d)", r);
+	check(!bare_order(&b, 0, BARE_READ, BARE_SHARED_GPA, 0, 0), "the other vCPU goes on");
+}
+
+/* --- Requests ------------------------------------------------------------------------- */
+
+static uint64_t msr(uint64_t value)
+{
+	int r = bare_order(&b, 0, BARE_MSR, value, 0, 0);
+
+	TEST_ASSERT(!r, "MSR %#lx: %d, errno %d", value, r, errno);
+	return b.ctl[0]->result;
+}
+
+static void test_ghcbs(void)
+{
+	uint64_t nowhere[] = { NOWHERE, BARE_CODE_GPA, SZ_1G, (1ul << 52) - SZ_4K };
+	unsigned int i;
+
+	bare_event_clear(&b, 0);
+	bare_event_set(&b, 0, GHCB_EXIT_CODE, 0x8000fffd);
+	bare_event_set(&b, 0, GHCB_EXIT_INFO_1, 0);
+	bare_event_set(&b, 0, GHCB_EXIT_INFO_2, 0);
+	check(!bare_order(&b, 0, BARE_EVENT_AT, BARE_GHCB(1), 0, 0) &&
+	      bare_answer(&b, 0, GHCB_EXIT_INFO_1) == 2 &&
+	      bare_answer(&b, 0, GHCB_EXIT_INFO_2) == ERR_NOT_REGISTERED, "no GHCB is registered");
+	msr(BARE_GHCB(0) | MSR_REGISTER);
+	check(!bare_order(&b, 0, BARE_EVENT_AT, BARE_GHCB(1), 0, 0) &&
+	      bare_answer(&b, 0, GHCB_EXIT_INFO_1) == 2 &&
+	      bare_answer(&b, 0, GHCB_EXIT_INFO_2) == ERR_NOT_REGISTERED, "another GHCB is");
+	check(!bare_order(&b, 0, BARE_EVENT_AT, BARE_GHCB(0), 0, 0) &&
+	      bare_answer(&b, 0, GHCB_EXIT_INFO_2) == 3, "this one is");
+
+	for (i = 0; i < ARRAY_SIZE(nowhere); i++) {
+		msr(nowhere[i] | MSR_REGISTER);
+		check(msr(nowhere[i]) == nowhere[i], "a GHCB at %#lx: the guest goes on",
+		      nowhere[i]);
+	}
+	msr(BARE_GHCB(0) | MSR_REGISTER);
+}
+
+static void psc_list(const uint64_t *entries, unsigned int nr)
+{
+	uint8_t *event = b.shared + BARE_EVENT(0) - BARE_SHARED_GPA;
+	uint16_t *header = (uint16_t *)(event + GHCB_SHARED_BUFFER);
+
+	bare_event_clear(&b, 0);
+	header[1] = nr - 1;
+	memcpy(header + 4, entries, nr * sizeof(*entries));
+	bare_event_set(&b, 0, GHCB_SCRATCH, BARE_GHCB(0) + GHCB_SHARED_BUFFER);
+}
+
+static void test_psc_in_circles(void)
+{
+	uint64_t gpa = BARE_DATA_GPA + SZ_2M + 16 * SZ_4K;
+	struct kvm_run *run = b.run[0];
+	uint64_t entries[100];
+	unsigned int i, nr = 0;
+	int r;
+
+	for (i = 0; i < 100; i++)
+		entries[i] = gpa | (i & 1 ? PSC_PRIVATE : PSC_SHARED) << 52;
+	psc_list(entries, 100);
+	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
+	for (; r == KVM_EXIT_HYPERCALL && nr < 200; nr++)
+		r = bare_convert(&b, 0);
+	check(!r && nr == 100 && !bare_answer(&b, 0, GHCB_EXIT_INFO_2),
+	      "shared and private fifty times is a hundred exits (%u)", nr);
+
+	/* User space that says yes and does nothing: it's the guest's problem. */
+	psc_list(entries, 3);
+	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
+	for (nr = 0; r == KVM_EXIT_HYPERCALL && nr < 200; nr++) {
+		run->hypercall.ret = 0;
+		r = bare_run(&b, 0);
+	}
+	check(!r && nr == 2, "who doesn't convert isn't asked twice (%u)", nr);
+
+	/* The guest wants the page back that the answer goes to. */
+	entries[0] = BARE_GHCB(0) | PSC_PRIVATE << 52;
+	psc_list(entries, 1);
+	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
+	check(r == KVM_EXIT_HYPERCALL && run->hypercall.args[0] == BARE_GHCB(0),
+	      "the GHCB is to be private");
+	r = bare_convert(&b, 0);
+	check(r == -1 && errno == EFAULT && is_fault(0, BARE_GHCB(0)),
+	      "the guest can't read the answer (%d)", r);
+	set_private(b.vm_fd, BARE_GHCB(0), SZ_4K, false);
+	check(!bare_run(&b, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_2), "until it's shared again");
+}
+
+/* The first vCPU asks, whatever becomes of the second and of the memory. */
+static void test_teardown(void)
+{
+	uint64_t request = BARE_BUFFER(0), ok = 0, i;
+
+	second_spins();
+	for (i = 0; i < 200; i++) {
+		bare_event_clear(&b, 0);
+		if (i & 1)
+			ok += !bare_event(&b, 0, EVENT_GUEST_REQUEST, request, request + SZ_4K);
+		else
+			ok += !ask_for(1, i & 2 ? AP_CREATE : AP_DESTROY, VMSA_GPA);
+		if (i == 60)
+			gmem_punch(b.data_fd, 0, SZ_2M);
+		if (i == 100) {
+			second_ends(true);
+			bare_unmap_vcpu(&b, 1);
+			bare_close(&b.vcpu_fd[1]);
+		}
+		if (i == 150)
+			bare_close(&b.data_fd);
+	}
+	check(ok == 200, "requests go on while another vCPU ends (%lu)", ok);
+}
+
+static void new_guest(void)
+{
+	bare_init(&b);
+	TEST_ASSERT(!bare_launch(&b), "The guest doesn't start: errno %d", errno);
+	set_private(b.vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
+}
+
+int main(int argc, char *argv[])
+{
+	long leaked;
+
+	require_snp();
+	setbuf(stdout, NULL);
+	signal(SIGUSR1, nothing);
+	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+
+	new_guest();
+	test_launch_is_over();
+	test_ghcbs();
+	test_bad_vmsas();
+	test_good_vmsas();
+	test_destroyed();
+	test_on_init(true);
+	test_on_init(false);
+	test_pulled();
+	test_psc_in_circles();
+	test_file_closed();
+	bare_free(&b);
+
+	new_guest();
+	check(!validate(VMSA_GPA, true) &&
+	      !bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "another guest");
+	test_teardown();
+	bare_free(&b);
+
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	return check_finish();
+}
