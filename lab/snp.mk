@@ -33,10 +33,19 @@ check-qemu: deps-lab ## QEMU's own 'make check' on the emulator (T='name or patt
 	@lab/deps qemu-check
 	@lab/qemu-check $(if $(BASE),--base) $(foreach t,$(T),'$(t)')
 
-.PHONY: test-kexec mutants-kernel
+.PHONY: test-kexec mutants-kernel mutants-kvm mutants-rules
 test-kexec: image ## a second kernel on the SNP host: by kexec, and for kdump after a panic
 	lab/kernel ours lab
 	lab/snp/kexec-test ours
 
 mutants-kernel: image ## remove each check of lab/snp/mutants from the kernel in work/edit/linux: a test has to fail
 	lab/snp/run-mutants $(MUTANTS)
+
+mutants-kvm: image ## remove each check of lab/snp/mutants-kvm from KVM in work/edit/linux: a test has to fail
+	lab/kernel edit lab
+	lab/selftests ours
+	lab/snp/build
+	lab/snp/run-kvm-mutants $(MUTANTS)
+
+mutants-rules: image ## switch off each rule of the emulated machine that the kernel can miss: a kernel test has to fail
+	lab/snp/run-rules $(RULES)
