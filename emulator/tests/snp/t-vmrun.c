@@ -14,6 +14,7 @@
 #define TYPE_INTR       (0 << 8)
 #define TYPE_EXCEPTION  (3 << 8)
 #define TYPE_SOFT_INT   (4 << 8)
+#define INT_CTL_MASKING BIT(24)
 
 static struct vm vm;
 
@@ -68,7 +69,10 @@ static void test_asids(void)
                   good ? "runs" : "does not");
         }
         VMCB32(&vm, VMCB_ASID) = 0;
+        VMCB32(&vm, VMCB_INT_CTL) = INT_CTL_MASKING;
         check_enters(false, "ASID 0");
+        check_eq(VMCB32(&vm, VMCB_INT_CTL), INT_CTL_MASKING,
+                 "what controls interrupts stays");
     }
 }
 

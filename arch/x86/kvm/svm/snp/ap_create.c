@@ -52,7 +52,10 @@ static void snp_ap_leave_word(struct kvm_vcpu *target, enum snp_ap_action action
 	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
 
 	mutex_lock(&snp->ap_lock);
-	snp->action = action;
+	/* A VMSA for when INIT comes doesn't make up for a stop that is still due. */
+	snp->stop = action == SNP_AP_STOP ||
+		    (action == SNP_AP_START_ON_INIT && snp->stop);
+	snp->action = action == SNP_AP_STOP ? SNP_AP_NONE : action;
 	snp->next_vmsa = vmsa;
 	mutex_unlock(&snp->ap_lock);
 
@@ -169,9 +172,10 @@ static void snp_ap_take_word(struct vcpu_snp *snp, enum snp_ap_action *action, g
 {
 	mutex_lock(&snp->ap_lock);
 	*vmsa = snp->next_vmsa;
-	*action = snp->action;
-	if (*action != SNP_AP_START_ON_INIT)
+	*action = snp->stop ? SNP_AP_STOP : snp->action;
+	if (*action == SNP_AP_START)
 		snp->action = SNP_AP_NONE;
+	snp->stop = false;
 	mutex_unlock(&snp->ap_lock);
 }
 
@@ -212,7 +216,7 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	/* Come back to it, unless there is other word until then. */
 	snp_unload_vmsa(svm);
 	mutex_lock(&snp->ap_lock);
-	if (action == SNP_AP_START && snp->action == SNP_AP_NONE) {
+	if (action == SNP_AP_START && snp->action == SNP_AP_NONE && !snp->stop) {
 		snp->action = SNP_AP_START;
 		snp->next_vmsa = vmsa;
 	}
@@ -235,8 +239,10 @@ void snp_init_event(struct kvm_vcpu *vcpu)
 
 	mutex_lock(&snp->ap_lock);
 	start = snp->action == SNP_AP_START_ON_INIT;
-	if (start)
+	if (start) {
 		snp->action = SNP_AP_START;
+		snp->stop = false;
+	}
 	mutex_unlock(&snp->ap_lock);
 
 	if (start)

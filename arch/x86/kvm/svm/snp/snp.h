@@ -80,8 +80,9 @@ struct snp_psc {
  * @ghcb_gpa:	the GHCB that the guest has registered, INVALID_PAGE if none
  * @psc:	allocated with the first request
  * @psc_offset:	where the request is in the GHCB page, in bytes
- * @ap_lock:	for @action and @next_vmsa, which other vCPUs write
- * @action:	what KVM_REQ_RELOAD_STATE is for
+ * @ap_lock:	for @stop, @action and @next_vmsa, which other vCPUs write
+ * @stop:	the vCPU has to give up its VMSA before it looks at @action
+ * @action:	what KVM_REQ_RELOAD_STATE is for; not SNP_AP_STOP
  * @next_vmsa:	gpa of the VMSA, with SNP_AP_START and SNP_AP_START_ON_INIT
  * @vmsa_gpa:	of the VMSA that the guest has made and the vCPU uses; INVALID_PAGE
  *		for the one of the launch. Written by the vCPU under mmu_lock.
@@ -92,6 +93,7 @@ struct vcpu_snp {
 	struct snp_psc *psc;
 	unsigned int psc_offset;
 	struct mutex ap_lock;		/* see above */
+	bool stop;
 	enum snp_ap_action action;
 	gpa_t next_vmsa;
 	gpa_t vmsa_gpa;

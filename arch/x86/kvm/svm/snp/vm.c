@@ -130,7 +130,11 @@ int snp_decommission(struct kvm_snp *snp)
 		return 0;
 
 	addr.address = __psp_pa(snp->context);
+
+	/* Not between WBINVD and DF_FLUSH, which would want another WBINVD. */
+	down_read(&sev_deactivate_lock);
 	r = sev_do_cmd(SEV_CMD_SNP_DECOMMISSION, &addr, NULL);
+	up_read(&sev_deactivate_lock);
 	if (r)
 		return r;
 
