@@ -91,7 +91,7 @@ static void bench_fault_4k(void)
 		end(&map);
 		vcpu_set_work(&vcpu, GUEST_TOUCH, AREA + at + 3 * 4096, 4096, 1);
 		begin(&touch);
-		vcpu_run(&vm, &vcpu);
+		vcpu_run(&vm, &vcpu, KVM_EXIT_HLT);
 		end(&touch);
 	}
 	result("fault-4k-prefault-allocate-and-map", both.value);
@@ -139,7 +139,7 @@ static void bench_fault_2m(void)
 		end(&map);
 		vcpu_set_work(&vcpu, GUEST_TOUCH, AREA + 6 * MIB, 4096, 512);
 		begin(&touch);
-		vcpu_run(&vm, &vcpu);
+		vcpu_run(&vm, &vcpu, KVM_EXIT_HLT);
 		end(&touch);
 		unmake(&vm, &vcpu);
 	}
@@ -159,7 +159,7 @@ static void bench_faults_1g(void)
 	before = vcpu_stat(&vcpu, "pf_taken");
 	vcpu_set_work(&vcpu, GUEST_TOUCH, AREA, 4096, GIB / 4096);
 	start = now();
-	vcpu_run(&vm, &vcpu);
+	vcpu_run(&vm, &vcpu, KVM_EXIT_HLT);
 	result("touch-1g-instructions", now() - start);
 	result("touch-1g-faults", vcpu_stat(&vcpu, "pf_taken") - before);
 	unmake(&vm, &vcpu);
@@ -321,7 +321,7 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 
-	vcpu_run(worker->vm, &worker->vcpu);
+	vcpu_run(worker->vm, &worker->vcpu, KVM_EXIT_HLT);
 	return NULL;
 }
 

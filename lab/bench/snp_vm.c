@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/psp-sev.h>
 #include <stdio.h>
@@ -109,37 +108,16 @@ void snp_destroy(struct snp_vm *snp)
 	munmap(snp->shared, 8192);
 }
 
-/* Let the guest go on until it says that it's done; what it asks for is done on the way. */
-static void run(struct snp_vm *snp)
-{
-	struct kvm_run *run = snp->vcpu.run;
-
-	for (snp->exits = 0;; snp->exits++) {
-		must(!ioctl(snp->vcpu.fd, KVM_RUN, 0) || errno == EINTR || errno == EAGAIN, "KVM_RUN");
-		if (run->exit_reason == KVM_EXIT_IO)
-			return;
-		if (run->exit_reason == KVM_EXIT_INTR)
-			continue;
-		if (run->exit_reason != KVM_EXIT_HYPERCALL) {
-			printf("@error exit reason %u\n", run->exit_reason);
-			exit(1);
-		}
-		vm_attributes(&snp->vm, run->hypercall.args[0], run->hypercall.args[1] * 4096,
-			      KVM_MEMORY_ATTRIBUTE_PRIVATE);
-		run->hypercall.ret = 0;
-	}
-}
-
 void snp_do(struct snp_vm *snp, enum snp_work work, uint64_t gpa, uint64_t size, uint64_t step)
 {
 	/* It has not started before it has said so once. */
 	if (snp->vcpu.run->exit_reason != KVM_EXIT_IO)
-		run(snp);
+		vcpu_run(&snp->vm, &snp->vcpu, KVM_EXIT_IO);
 	snp->order->work = work;
 	snp->order->gpa = gpa;
 	snp->order->size = size;
 	snp->order->step = step;
-	run(snp);
+	snp->exits = vcpu_run(&snp->vm, &snp->vcpu, KVM_EXIT_IO);
 	if (snp->order->failed) {
 		printf("@error the guest's work %u fails with %#llx\n", work,
 		       (unsigned long long)snp->order->failed);

@@ -231,14 +231,14 @@ void vcpu_set_work(struct vcpu *vcpu, enum guest_work work, uint64_t gpa, uint64
 	must(!ioctl(vcpu->fd, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 }
 
-void vcpu_run(struct vm *vm, struct vcpu *vcpu)
+uint64_t vcpu_run(struct vm *vm, struct vcpu *vcpu, uint32_t until)
 {
 	struct kvm_run *run = vcpu->run;
 
-	for (;;) {
+	for (uint64_t exits = 0;; exits++) {
 		must(!ioctl(vcpu->fd, KVM_RUN, 0) || errno == EINTR, "KVM_RUN");
-		if (run->exit_reason == KVM_EXIT_HLT)
-			return;
+		if (run->exit_reason == until)
+			return exits;
 		if (run->exit_reason == KVM_EXIT_INTR)
 			continue;
 		if (run->exit_reason != KVM_EXIT_HYPERCALL) {

@@ -59,8 +59,8 @@ void vcpu_create(struct vm *vm, struct vcpu *vcpu, int id);
 void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_prefault(struct vcpu *vcpu, uint64_t gpa, uint64_t size);
 void vcpu_set_work(struct vcpu *vcpu, enum guest_work work, uint64_t gpa, uint64_t step, uint64_t count);
-/* Enter the guest until it halts; conversions it asks for are done on the way. */
-void vcpu_run(struct vm *vm, struct vcpu *vcpu);
+/* Enter the guest until it exits for that reason, and count the exits before; conversions are done on the way. */
+uint64_t vcpu_run(struct vm *vm, struct vcpu *vcpu, uint32_t until);
 uint64_t vcpu_stat(struct vcpu *vcpu, const char *name);
 
 void must(int ok, const char *what);

@@ -4,10 +4,7 @@
  * With the argument "stock", without what newer kernels do in another way; 7.3
  * corrupts memory if the buffer of GET_ID2 is much larger than the answer.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +12,8 @@
 #include <unistd.h>
 
 #include <linux/psp-sev.h>
+
+#include "check.h"
 
 /* Newer than the headers of some distributions. */
 enum { STATUS = 9, COMMIT = 10, SET_CONFIG = 11, VLEK_LOAD = 12, BEYOND = 13 };
@@ -41,17 +40,7 @@ struct vlek_load {
 #define INVALID_PARAM	0x16
 #define BAD_MEASUREMENT	0xb
 
-static int failed, number, fd, ro, stock;
-static uint32_t error;
-
-static void check(int ok, const char *what)
-{
-	printf("%sok %d %s", ok ? "" : "not ", ++number, what);
-	if (!ok)
-		printf(" (errno %d, firmware %#x)", errno, error);
-	printf("\n");
-	failed |= !ok;
-}
+static int fd, ro, stock;
 
 /* Returns 0 or the errno, and the firmware's status in error. */
 static int command(int f, uint32_t cmd, const void *data)

@@ -7,11 +7,8 @@
  * With the argument "hold": an ordinary VM, until killed.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,23 +17,15 @@
 
 #include <linux/kvm.h>
 
+#include "check.h"
+
 #define SIZE	(4u << 20)
 #define PAGE	4096u
 #define ES	4u	/* policy: the guest is SEV-ES */
 
-static int failed, number, vm, sev;
-static uint32_t error;
+static int vm, sev;
 static volatile int stop;
 static uint8_t *mem;
-
-static void check(int ok, const char *what)
-{
-	printf("%sok %d %s", ok ? "" : "not ", ++number, what);
-	if (!ok)
-		printf(" (errno %d, firmware %#x)", errno, error);
-	printf("\n");
-	failed |= !ok;
-}
 
 static int command(uint32_t id, void *data)
 {
