@@ -11,13 +11,15 @@
 
 #include "rmp.h"
 
-/* Commands that have memory of users on loan */
+/* Commands that have memory of users on loan, and all that ever had */
 static atomic_t lenders = ATOMIC_INIT(0);
+static atomic_t loans = ATOMIC_INIT(0);
 
 void snp_lend_begin(void)
 {
 	atomic_inc(&lenders);
-	/* Whoever sees a page assigned for the loan sees the loan. */
+	atomic_inc(&loans);
+	/* Whoever sees a page assigned for the loan sees the loan: pairs with any_assigned(). */
 	smp_mb__after_atomic();
 }
 EXPORT_SYMBOL_GPL(snp_lend_begin);
@@ -58,26 +60,32 @@ static bool find_page(unsigned long address, bool user_table, u64 *pfn, unsigned
 }
 
 /*
- * Is one of @n pages from @pfn on assigned? For pages of firmware only if no
- * command has them on loan.
+ * Is one of @n pages from @pfn on assigned? Pages of firmware don't count if
+ * a command may have them on loan: one that had not ended before the look at
+ * the pages, or one that began meanwhile.
  */
 static bool any_assigned(u64 pfn, unsigned int n, bool user_table)
 {
 	struct snp_rmp_state state;
+	bool firmware = false;
 	unsigned int i;
-	bool lent;
+	int seen, lent;
 
-	lent = user_table && atomic_read(&lenders);
+	seen = atomic_read(&loans);
+	lent = atomic_read(&lenders);
 	/* A loan ends after the entries have changed. Pairs with snp_lend_end(). */
 	smp_rmb();
 	for (i = 0; i < n; i++) {
 		/* What can't be read does not go away by itself either. */
 		if (snp_read_rmp(pfn + i, &state))
 			return true;
-		if (state.assigned && (state.asid || !lent))
+		if (state.assigned && (state.asid || !user_table))
 			return true;
+		firmware |= state.assigned;
 	}
-	return false;
+	/* A loan begins before the entries change. Pairs with snp_lend_begin(). */
+	smp_rmb();
+	return firmware && !lent && atomic_read(&loans) == seen;
 }
 
 /*

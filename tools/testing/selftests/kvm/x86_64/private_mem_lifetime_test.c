@@ -8,7 +8,6 @@
  * which has its vCPUs.  Where a counter doesn't exist, it's not looked at.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -38,21 +37,6 @@ struct left {
 static bool same(long a, long b)
 {
 	return b < 0 || a <= b;
-}
-
-/* The number of directories in a directory, -1 if there is no such. */
-static long count_directories(const char *path)
-{
-	struct dirent *entry;
-	DIR *dir = opendir(path);
-	long nr = 0;
-
-	if (!dir)
-		return -1;
-	while ((entry = readdir(dir)))
-		nr += entry->d_type == DT_DIR && entry->d_name[0] != '.';
-	closedir(dir);
-	return nr;
 }
 
 static void look(struct left *left)

@@ -6,7 +6,6 @@
  * page, no VM, no ASID.  That the RMP has no page of theirs is seen from outside.
  */
 #define _GNU_SOURCE /* for fallocate() */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -75,20 +74,6 @@ static void make_plan(struct plan *plan, unsigned int nr)
 	plan->stage = random_of(&state) % NR_STAGES;
 	plan->delay = random_of(&state) % (plan->life == LIFE_ANY ? 300000 : 30000);
 	plan->order = random_of(&state) % 120;
-}
-
-static long count_directories(const char *path)
-{
-	struct dirent *entry;
-	DIR *dir = opendir(path);
-	long nr = 0;
-
-	if (!dir)
-		return -1;
-	while ((entry = readdir(dir)))
-		nr += entry->d_type == DT_DIR && entry->d_name[0] != '.';
-	closedir(dir);
-	return nr;
 }
 
 static void look(struct left *left)

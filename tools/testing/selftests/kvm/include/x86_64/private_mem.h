@@ -89,9 +89,10 @@ void private_slot_remove(struct private_slot *s);
 /* Was the last exit KVM_EXIT_MEMORY_FAULT for the page at @gpa? */
 bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private);
 
-/* Files with numbers: a whole file, or the line of a table with a key. */
+/* Numbers: of a whole file, of the line of a table with a key, of directories in a directory. */
 long read_number(const char *path);
 long read_keyed(const char *path, const char *key);
+long count_directories(const char *path);
 bool write_string(const char *path, const char *fmt, ...)
 	__printf(2, 3);
 

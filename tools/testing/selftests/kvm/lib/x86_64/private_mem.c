@@ -3,6 +3,7 @@
  * Helpers for tests of private memory, see the header.
  */
 #define _GNU_SOURCE /* for fallocate() and program_invocation_name */
+#include <dirent.h>
 #include <errno.h>
 #include <linux/falloc.h>
 
@@ -344,6 +345,21 @@ long read_keyed(const char *path, const char *key)
 	if (f)
 		fclose(f);
 	return number;
+}
+
+/* -1 if there is no such directory. */
+long count_directories(const char *path)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	long nr = 0;
+
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		nr += entry->d_type == DT_DIR && entry->d_name[0] != '.';
+	closedir(dir);
+	return nr;
 }
 
 bool write_string(const char *path, const char *fmt, ...)
