@@ -167,16 +167,20 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 /**
  * struct kvm_gmem_source - what guest memory is filled with before it runs
  * @uaddr:	in user space, aligned to a page; NULL for zeroes
- * @write:	@fill writes to the page of user space
- * @fill:	give the page to the guest, as prepare() does, with the content it
- *		has. @page is that of user space, or NULL.  Whatever has happened
- *		to the page if it fails, reclaim() can cope with.
+ * @write:	@fill writes to the page of user space; then @order is 0
+ * @order:	the most that @fill takes at once, 0 or %KVM_GMEM_MAX_ORDER
+ * @fill:	give pages to the guest, as prepare() does, with the content they
+ *		have.  @page is that of user space, or NULL; for an order above 0
+ *		it's the first of them.  Whatever has happened to the pages if it
+ *		fails, reclaim() can cope with.
  * @data:	for @fill
  */
 struct kvm_gmem_source {
 	void __user *uaddr;
 	bool write;
-	int (*fill)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, struct page *page, void *data);
+	unsigned int order;
+	int (*fill)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order,
+		    struct page *page, void *data);
 	void *data;
 };
 

@@ -75,15 +75,17 @@ static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)
 	return inode->i_private;
 }
 
-static inline bool kvm_gmem_is_punched(struct kvm_gmem_inode *gi, pgoff_t index)
+static inline bool kvm_gmem_is_punched(struct kvm_gmem_inode *gi, pgoff_t index, unsigned int order)
 {
-	return index < READ_ONCE(gi->punch_end) && index >= READ_ONCE(gi->punch_start);
+	return index < READ_ONCE(gi->punch_end) &&
+	       index + (1UL << order) > READ_ONCE(gi->punch_start);
 }
 
 /* guest_memfd.c */
 struct kvm_gmem_view *kvm_gmem_file_view(struct file *file);
 
 /* guest_memfd_slots.c; view_unmap is called with views_lock held. */
+bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn);
 void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end);
 void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 
@@ -91,9 +93,10 @@ void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 struct folio *kvm_gmem_get_folio(struct inode *inode, pgoff_t index, unsigned int order);
 int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 		     struct folio *folio, pgoff_t index, unsigned int *order);
+bool kvm_gmem_is_untouched(struct inode *inode, struct folio *folio);
 int kvm_gmem_prepare_with(struct inode *inode, struct kvm *kvm, gfn_t gfn, struct folio *folio,
-			  pgoff_t index, const struct kvm_gmem_source *source,
-			  struct page *page);
+			  pgoff_t index, unsigned int order, const struct kvm_gmem_source *source,
+			  struct page **pages);
 void kvm_gmem_drop_range(struct inode *inode, pgoff_t start, pgoff_t end);
 
 #endif /* __KVM_GUEST_MEMFD_H */

@@ -314,27 +314,59 @@ static void kvm_gmem_reclaim_folio(struct inode *inode, struct folio *folio,
 	}
 }
 
+/* Is @folio a huge one with nothing that is or was the guest's, or is lost? */
+bool kvm_gmem_is_untouched(struct inode *inode, struct folio *folio)
+{
+	return folio_test_large(folio) && !folio_test_has_hwpoisoned(folio) &&
+	       !xa_load(&to_gmem_inode(inode)->chunks, folio->index >> KVM_GMEM_MAX_ORDER);
+}
+
+/* A chunk with a folio of its own, all of which has been prepared as one. */
+static void kvm_gmem_chunk_prepared(struct kvm_gmem_inode *gi, pgoff_t index,
+				    struct kvm_gmem_chunk *chunk)
+{
+	/* The entry exists, so that nothing is allocated. */
+	xa_store(&gi->chunks, index >> KVM_GMEM_MAX_ORDER, KVM_GMEM_CHUNK_PREPARED, 0);
+	kfree(chunk);
+}
+
+/* What could not be filled is empty, and the host's, or else lost. */
+static void kvm_gmem_fill_failed(struct inode *inode, struct folio *folio, pgoff_t index,
+				 unsigned int order, struct kvm_gmem_chunk *chunk)
+{
+	bool ok = kvm_gmem_reclaim_pages(inode, folio, index, order);
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++) {
+		if (ok)
+			clear_highpage(folio_file_page(folio, index + i));
+		else
+			set_bit((index + i) % KVM_GMEM_CHUNK_PAGES, chunk->lost);
+	}
+}
+
 /**
- * kvm_gmem_prepare_with - make a page the guest's own, with content
+ * kvm_gmem_prepare_with - make pages the guest's own, with content
  * @inode:	of a guest_memfd
  * @kvm:	the VM
- * @gfn:	where the guest will have the page
+ * @gfn:	where the guest will have them
  * @folio:	the folio, locked
- * @index:	of the page
+ * @index:	of the first page
+ * @order:	0, or %KVM_GMEM_MAX_ORDER for an untouched folio
  * @source:	what has to be done
- * @page:	of user space, or NULL
+ * @pages:	of user space, or NULL
  *
- * Returns 0, or an errno with nothing but the page's content changed: -EEXIST if
+ * Returns 0, or an errno with nothing but the pages' content changed: -EEXIST if
  * the page is the guest's already, -EHWPOISON if the page is lost, maybe by this
  * very attempt.
  */
 int kvm_gmem_prepare_with(struct inode *inode, struct kvm *kvm, gfn_t gfn, struct folio *folio,
-			  pgoff_t index, const struct kvm_gmem_source *source,
-			  struct page *page)
+			  pgoff_t index, unsigned int order, const struct kvm_gmem_source *source,
+			  struct page **pages)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	struct page *dst = folio_file_page(folio, index);
-	unsigned int bit = index % KVM_GMEM_CHUNK_PAGES;
+	kvm_pfn_t pfn = page_to_pfn(folio_file_page(folio, index));
+	unsigned int i, bit = index % KVM_GMEM_CHUNK_PAGES;
 	struct kvm_gmem_chunk *chunk;
 	int r;
 
@@ -349,18 +381,18 @@ int kvm_gmem_prepare_with(struct inode *inode, struct kvm *kvm, gfn_t gfn, struc
 	if (test_bit(bit, chunk->prepared))
 		return -EEXIST;
 
-	if (page)
-		copy_highpage(dst, page);
+	for (i = 0; pages && i < 1U << order; i++)
+		copy_highpage(folio_file_page(folio, index + i), pages[i]);
 
-	r = source->fill(kvm, gfn, page_to_pfn(dst), page, source->data);
-	trace_kvm_gmem_prepare(inode->i_ino, index, gfn, page_to_pfn(dst), 0, r);
-	if (!r) {
+	r = source->fill(kvm, gfn, pfn, order, pages ? pages[0] : NULL, source->data);
+	trace_kvm_gmem_prepare(inode->i_ino, index, gfn, pfn, order, r);
+	if (r) {
+		kvm_gmem_fill_failed(inode, folio, index, order, chunk);
+	} else if (order) {
+		kvm_gmem_chunk_prepared(gi, index, chunk);
+	} else {
 		set_bit(bit, chunk->prepared);
 		clear_bit(bit, chunk->punched);
-	} else if (kvm_gmem_reclaim_pages(inode, folio, index, 0)) {
-		clear_highpage(dst);
-	} else {
-		set_bit(bit, chunk->lost);
 	}
 	return r;
 }

@@ -155,7 +155,7 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 }
 
 /* Can the huge page around @gfn be mapped, by its place in slot and file? */
-static bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
+bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	gfn_t first = round_down(gfn, KVM_GMEM_CHUNK_PAGES);
 
@@ -204,7 +204,7 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 
 	if (PageHWPoison(folio_file_page(folio, index)))
 		r = -EHWPOISON;
-	else if (kvm_gmem_is_punched(to_gmem_inode(view->inode), index))
+	else if (kvm_gmem_is_punched(to_gmem_inode(view->inode), index, 0))
 		r = -EAGAIN;
 	else if (private)
 		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);

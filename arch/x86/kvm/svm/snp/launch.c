@@ -121,19 +121,22 @@ static void snp_return_cpuid(kvm_pfn_t pfn, struct page *page)
 		copy_highpage(page, pfn_to_page(pfn));
 }
 
-static int snp_fill_page(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, struct page *page,
-			 void *data)
+/* The firmware measures 2 MiB as it does 512 pages of 4 KiB. */
+static int snp_fill_page(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order,
+			 struct page *page, void *data)
 {
 	struct kvm_sev_info *sev = &to_kvm_svm(kvm)->sev_info;
+	enum pg_level level = order ? PG_LEVEL_2M : PG_LEVEL_4K;
 	struct sev_data_snp_launch_update update = {};
 	struct snp_fill *fill = data;
 	int r;
 
-	r = rmp_make_private(pfn, gfn_to_gpa(gfn), PG_LEVEL_4K, sev->asid, true);
+	r = rmp_make_private(pfn, gfn_to_gpa(gfn), level, sev->asid, true);
 	if (r)
 		return r;
 
 	update.gctx_paddr = __psp_pa(sev->snp.context);
+	update.page_size = order ? RMP_PG_SIZE_2M : RMP_PG_SIZE_4K;
 	update.address = __sme_set(PFN_PHYS(pfn));
 	update.page_type = fill->type;
 	r = __sev_issue_cmd(fill->cmd->sev_fd, SEV_CMD_SNP_LAUNCH_UPDATE, &update,
@@ -150,6 +153,13 @@ static bool snp_page_type_valid(u8 type)
 	return type == KVM_SEV_SNP_PAGE_TYPE_NORMAL || type == KVM_SEV_SNP_PAGE_TYPE_ZERO ||
 	       type == KVM_SEV_SNP_PAGE_TYPE_UNMEASURED ||
 	       type == KVM_SEV_SNP_PAGE_TYPE_SECRETS || type == KVM_SEV_SNP_PAGE_TYPE_CPUID;
+}
+
+/* What has a meaning for the firmware has 4 KiB. */
+static unsigned int snp_page_type_order(u8 type)
+{
+	return type == KVM_SEV_SNP_PAGE_TYPE_SECRETS || type == KVM_SEV_SNP_PAGE_TYPE_CPUID ?
+	       0 : KVM_GMEM_MAX_ORDER;
 }
 
 /* What is done, is told by what is left: the parameters go back to user space. */
@@ -174,6 +184,7 @@ static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 
 	fill.type = params.type;
 	source.data = &fill;
+	source.order = snp_page_type_order(params.type);
 	source.write = params.type == KVM_SEV_SNP_PAGE_TYPE_CPUID;
 	if (params.type != KVM_SEV_SNP_PAGE_TYPE_ZERO) {
 		source.uaddr = u64_to_user_ptr(params.uaddr);
