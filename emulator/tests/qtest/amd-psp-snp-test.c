@@ -308,18 +308,20 @@ static void test_page_reclaim(void)
     static const struct {
         uint64_t entry;
         uint16_t status;
+        uint64_t left;
     } table[] = {
-        { RMP_HYPERVISOR, SEV_STATUS_INVALID_PAGE_STATE },
-        { RMP_HV_FIXED, SEV_STATUS_INVALID_PAGE_STATE },
-        { RMP_RECLAIM, SEV_STATUS_INVALID_PAGE_STATE },
-        { RMP_CONTEXT, SEV_STATUS_INVALID_PAGE_STATE },
-        { RMP_GUEST_VALID(1, 0x1000), SEV_STATUS_INVALID_PAGE_STATE },
-        { RMP_GUEST_VALID(1, 0x1000) & ~RMP_VALIDATED,
-          SEV_STATUS_INVALID_PAGE_STATE },
-        { RMP_FIRMWARE, SEV_STATUS_SUCCESS },
-        { RMP_FIRMWARE | RMP_GPA(0x1000), SEV_STATUS_SUCCESS },
-        { RMP_PRE_GUEST(1, 0x1000), SEV_STATUS_SUCCESS },
-        { RMP_PRE_GUEST(1, 0x1000) | RMP_VALIDATED, SEV_STATUS_SUCCESS },
+        { RMP_HYPERVISOR, SEV_STATUS_SUCCESS, RMP_HYPERVISOR },
+        { RMP_HV_FIXED, SEV_STATUS_INVALID_PAGE_STATE, RMP_HV_FIXED },
+        { RMP_RECLAIM, SEV_STATUS_SUCCESS, RMP_RECLAIM },
+        { RMP_CONTEXT, SEV_STATUS_INVALID_PAGE_STATE, RMP_CONTEXT },
+        { RMP_GUEST_VALID(1, 0x1000), SEV_STATUS_SUCCESS,
+          RMP_GUEST_VALID(1, 0x1000) },
+        { RMP_FIRMWARE, SEV_STATUS_SUCCESS, RMP_RECLAIM },
+        { RMP_FIRMWARE | RMP_GPA(0x1000), SEV_STATUS_SUCCESS, RMP_RECLAIM },
+        { RMP_PRE_GUEST(1, 0x1000), SEV_STATUS_SUCCESS,
+          RMP_GUEST_VALID(1, 0x1000) & ~RMP_VALIDATED },
+        { RMP_PRE_GUEST(1, 0x1000) | RMP_VALIDATED, SEV_STATUS_SUCCESS,
+          RMP_GUEST_VALID(1, 0x1000) },
     };
     size_t i;
     Psp p;
@@ -329,8 +331,7 @@ static void test_page_reclaim(void)
         psp_set_rmp(&p, T_PAGE, table[i].entry);
         g_assert_cmphex(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_PAGE), ==,
                         table[i].status);
-        g_assert_cmphex(psp_rmp(&p, T_PAGE), ==,
-                        table[i].status ? table[i].entry : RMP_RECLAIM);
+        g_assert_cmphex(psp_rmp(&p, T_PAGE), ==, table[i].left);
     }
     psp_set_rmp(&p, T_PAGE, RMP_FIRMWARE);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_PAGE | 1),
@@ -344,26 +345,54 @@ static void test_page_reclaim(void)
     psp_stop(&p);
 }
 
-static void test_page_unsmash(void)
+/* Pages of one guest, in one state, that are 2 MiB for the guest as well */
+static void set_whole(Psp *p, uint64_t flags, uint64_t gpa)
 {
     uint64_t at;
+
+    for (at = 0; at < 0x200000; at += 0x1000) {
+        psp_set_rmp(p, T_HUGE + at, RMP_PRE_GUEST(1, gpa + at) | flags);
+    }
+}
+
+static void test_page_unsmash(void)
+{
+    static const uint64_t odd[] = {
+        RMP_PRE_GUEST(2, 0x203000),
+        RMP_PRE_GUEST(1, 0x204000),
+        RMP_PRE_GUEST(1, 0x203000) | RMP_VALIDATED,
+        RMP_GUEST_VALID(1, 0x203000) & ~RMP_VALIDATED,
+        RMP_FIRMWARE,
+    };
+    size_t i;
     Psp p;
 
     start(&p);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_PAGE),
-               INVALID_ADDRESS);
+               INVALID_PARAM);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_HUGE),
                INVALID_PAGE_STATE);
-    for (at = 0; at < 0x200000; at += 0x1000) {
-        psp_set_rmp(&p, T_HUGE + at, RMP_PRE_GUEST(1, 0x200000 + at));
+    set_whole(&p, 0, 0x1000);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_HUGE),
+               INVALID_PAGE_STATE);
+    set_whole(&p, 0, 0x200000);
+    for (i = 0; i < ARRAY_SIZE(odd); i++) {
+        psp_set_rmp(&p, T_HUGE + 0x3000, odd[i]);
+        psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_HUGE),
+                   INVALID_PAGE_STATE);
     }
-    psp_set_rmp(&p, T_HUGE + 0x3000, RMP_PRE_GUEST(2, 0x203000));
-    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_HUGE),
-               INVALID_PAGE_STATE);
     psp_set_rmp(&p, T_HUGE + 0x3000, RMP_PRE_GUEST(1, 0x203000));
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_HUGE), SUCCESS);
     g_assert_cmphex(psp_rmp(&p, T_HUGE), ==,
                     RMP_PRE_GUEST(1, 0x200000) | RMP_2M);
+
+    psp_set_rmp(&p, T_HUGE, RMP_HYPERVISOR);
+    set_whole(&p, RMP_VALIDATED, 0x200000);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_UNSMASH, T_HUGE), SUCCESS);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_HUGE | 1),
+               SUCCESS);
+    g_assert_cmphex(psp_rmp(&p, T_HUGE), ==,
+                    RMP_GUEST_VALID(1, 0x200000) | RMP_2M);
     psp_stop(&p);
 }
 
@@ -428,7 +457,8 @@ static void test_page_move(void)
     psp_set_rmp(&p, T_HV, RMP_PRE_GUEST(T_ASID, 0x7000));
     psp_assert(PSP_CMD(&p, SNP_PAGE_MOVE, &buf), SUCCESS);
     g_assert_cmphex(psp_rmp(&p, T_HV), ==, RMP_GUEST_VALID(T_ASID, 0x7000));
-    g_assert_cmphex(psp_rmp(&p, T_PAGE), ==, RMP_FIRMWARE);
+    g_assert_cmphex(psp_rmp(&p, T_PAGE), ==,
+                    RMP_GUEST_VALID(T_ASID, 0x7000) & ~RMP_VALIDATED);
     psp_stop(&p);
 }
 

@@ -33,21 +33,30 @@ static PspStatus get_sized_page(AmdPspState *s, uint64_t paddr, hwaddr *spa,
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_PAGE_RECLAIM */
+/*
+ * SNP_PAGE_RECLAIM: firmware lets go of a page. A guest's page stays the
+ * guest's, and as valid as it was.
+ */
 PspStatus psp_cmd_SNP_PAGE_RECLAIM(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufAddr *buf = cmd->buf;
-    AmdRmpEntry e, reclaim = { .assigned = true };
     AmdPageState state;
+    AmdRmpEntry e;
     hwaddr spa;
 
     PSP_TRY(get_sized_page(s, buf->address, &spa, &e));
+    if (!e.immutable) {
+        return SEV_STATUS_SUCCESS;
+    }
     state = amd_rmp_page_state(&e);
     PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_METADATA ||
                 state == AMD_PAGE_FIRMWARE || state == AMD_PAGE_PRE_GUEST ||
                 state == AMD_PAGE_PRE_SWAP, INVALID_PAGE_STATE);
-    reclaim.page_size = e.page_size;
-    set_entry(s, spa, state, &reclaim);
+    e.immutable = false;
+    if (state == AMD_PAGE_METADATA) {
+        e.gpa = 0;
+    }
+    set_entry(s, spa, state, &e);
     return SEV_STATUS_SUCCESS;
 }
 
@@ -70,14 +79,17 @@ PspStatus psp_cmd_SNP_PAGE_UNSMASH(AmdPspState *s, PspCmd *cmd)
     AmdPageState state;
     hwaddr offset;
 
-    if (spa & (PSP_PAGE_2M - 1) || !psp_page_entry(s, spa, &first)) {
+    if (spa & (PSP_PAGE_2M - 1)) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
+    if (!psp_page_entry(s, spa, &first)) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
     state = amd_rmp_page_state(&first);
-    PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_PRE_GUEST ||
-                state == AMD_PAGE_PRE_SWAP, INVALID_PAGE_STATE);
+    PSP_REQUIRE(s, PAGE_STATE, !first.vmsa && (state == AMD_PAGE_PRE_GUEST ||
+                state == AMD_PAGE_PRE_SWAP), INVALID_PAGE_STATE);
     PSP_REQUIRE(s, PAGE_SIZE, !(first.gpa & (PSP_PAGE_2M - 1)),
-                INVALID_PAGE_SIZE);
+                INVALID_PAGE_STATE);
     for (offset = 0; offset < PSP_PAGE_2M; offset += PSP_PAGE_SIZE) {
         PSP_REQUIRE(s, PAGE_STATE, psp_page_entry(s, spa + offset, &e) &&
                     continues(&first, &e, offset), INVALID_PAGE_STATE);
@@ -176,13 +188,13 @@ static void copy_page(AmdPspState *s, hwaddr dst, hwaddr src, size_t len,
 
 /*
  * SNP_PAGE_MOVE: the destination takes over contents and entry, and the source
- * is left to firmware.
+ * is an invalid page of the guest.
  */
 PspStatus psp_cmd_SNP_PAGE_MOVE(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufPageMove *buf = cmd->buf;
     uint64_t huge = buf->flags & 1;
-    AmdRmpEntry from, to, left = { .assigned = true, .immutable = true };
+    AmdRmpEntry from, to;
     AmdPageState state;
     hwaddr src, dst;
     SnpGuest *g;
@@ -205,7 +217,8 @@ PspStatus psp_cmd_SNP_PAGE_MOVE(AmdPspState *s, PspCmd *cmd)
     to = from;
     to.immutable = false;
     set_entry(s, dst, AMD_PAGE_PRE_GUEST, &to);
-    left.page_size = from.page_size;
-    set_entry(s, src, state, &left);
+    from.immutable = false;
+    from.validated = false;
+    set_entry(s, src, state, &from);
     return SEV_STATUS_SUCCESS;
 }
