@@ -55,6 +55,39 @@ static void test_assign(void)
     rmp_clear(AREA, 512);
 }
 
+/* Guest-Valid to Pre-Swap: what the guest has made of the page stays. */
+static void test_freeze(void)
+{
+    struct rmp_state state = {
+        .gpa = GPA, .assigned = 1, .immutable = 1, .asid = ASID,
+    };
+    u64 bits = RMP_VALIDATED | RMP_VMSA;
+
+    rmp_make(AREA, GPA, ASID, bits);
+    rmp_entry(AREA)[1] = 0x010f;
+    check_eq(rmpupdate(AREA, &state), SUCCESS, "a page becomes immutable");
+    check_eq(entry_of(AREA), RMP_ASSIGNED | RMP_IMMUTABLE | GPA |
+             RMP_ASID(ASID) | bits, "and nothing else");
+    check_eq(rmp_entry(AREA)[1], 0x010f, "nor do its permissions");
+    rmp_clear(AREA, 1);
+
+    rmp_make(AREA, GPA, ASID, bits);
+    state.gpa += PAGE;
+    check_eq(rmpupdate(AREA, &state), SUCCESS, "immutable at another gpa");
+    check_eq(entry_of(AREA), RMP_ASSIGNED | RMP_IMMUTABLE | (GPA + PAGE) |
+             RMP_ASID(ASID), "rmpupdate-unvalidate: not validated");
+    rmp_clear(AREA, 1);
+
+    rmp_make(AREA, GPA, ASID, bits);
+    state = (struct rmp_state){
+        .gpa = GPA, .assigned = 1, .immutable = 1, .asid = ASID + 1,
+    };
+    check_eq(rmpupdate(AREA, &state), SUCCESS, "immutable, another guest's");
+    check_eq(entry_of(AREA), RMP_ASSIGNED | RMP_IMMUTABLE | GPA |
+             RMP_ASID(ASID + 1), "rmpupdate-unvalidate: not validated");
+    rmp_clear(AREA, 1);
+}
+
 static void test_input(void)
 {
     struct rmp_state immutable = { .immutable = 1 };
@@ -191,6 +224,7 @@ void test_main(void)
     check_eq(rmp_assign(AREA, GPA, ASID, false), SUCCESS, "RMPUPDATE works");
     rmp_clear(AREA, 1);
     test_assign();
+    test_freeze();
     test_input();
     test_permission();
     test_overlap();

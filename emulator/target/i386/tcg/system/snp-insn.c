@@ -134,6 +134,17 @@ static uint32_t rmpupdate_check(AmdSnpState *s, hwaddr spa,
     return SNP_SUCCESS;
 }
 
+/*
+ * Does a guest's page only become immutable? Then it is as valid as before: how
+ * else could there be pages in the state Pre-Swap?
+ */
+static bool rmp_freezes(const AmdRmpEntry *old, const AmdRmpEntry *e)
+{
+    return e->assigned && e->immutable && e->asid && old->assigned &&
+           e->asid == old->asid && e->gpa == old->gpa &&
+           e->page_size == old->page_size;
+}
+
 void helper_rmpupdate(CPUX86State *env)
 {
     AmdSnpState *s = host_insn(env, GETPC());
@@ -158,6 +169,10 @@ void helper_rmpupdate(CPUX86State *env)
     result = rmpupdate_check(s, spa, &e);
     if (result == SNP_SUCCESS) {
         amd_rmp_get_raw(s, spa, &old);
+        if (rmp_freezes(&old, &e)) {
+            e = old;
+            e.immutable = true;
+        }
         if (!rule(s, SNP_RULE_RMPUPDATE_UNVALIDATE)) {
             e.validated = old.validated;
         }
