@@ -47,6 +47,14 @@ struct kvm_private_mem_ops {
 	int (*fit)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int *order);
 
 	/*
+	 * Make all of %KVM_GMEM_MAX_ORDER at @gfn, which is prepared but may be
+	 * so in small pages, one page.  The folio is locked; what vCPUs have
+	 * mapped of it is up to the operation.  Returns 0 if it's one page now, or
+	 * an errno with the pages being the guest's as they were.
+	 */
+	int (*merge)(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn);
+
+	/*
 	 * [@start, @end) is not mapped any more, and what the guest has there is
 	 * about to be taken from it.  Called with mmu_lock held for write, or
 	 * with the slot being out of sight of vCPUs.
@@ -163,6 +171,7 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot);
 
 int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		     bool private, unsigned int *order, kvm_pfn_t *pfn);
+void kvm_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
  * struct kvm_gmem_source - what guest memory is filled with before it runs

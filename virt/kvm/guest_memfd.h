@@ -93,6 +93,8 @@ void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 struct folio *kvm_gmem_get_folio(struct inode *inode, pgoff_t index, unsigned int order);
 int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 		     struct folio *folio, pgoff_t index, unsigned int *order);
+bool kvm_gmem_is_prepared(struct inode *inode, struct folio *folio);
+void kvm_gmem_set_prepared(struct inode *inode, struct folio *folio);
 bool kvm_gmem_is_untouched(struct inode *inode, struct folio *folio);
 int kvm_gmem_prepare_with(struct inode *inode, struct kvm *kvm, gfn_t gfn, struct folio *folio,
 			  pgoff_t index, unsigned int order, const struct kvm_gmem_source *source,

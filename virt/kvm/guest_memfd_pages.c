@@ -314,6 +314,17 @@ static void kvm_gmem_reclaim_folio(struct inode *inode, struct folio *folio,
 	}
 }
 
+/* Is @folio a huge one that is the guest's, all of it, and good? */
+bool kvm_gmem_is_prepared(struct inode *inode, struct folio *folio)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	struct kvm_gmem_chunk *chunk = xa_load(&gi->chunks, folio->index >> KVM_GMEM_MAX_ORDER);
+
+	return folio_test_large(folio) && !folio_test_has_hwpoisoned(folio) &&
+	       !kvm_gmem_is_punched(gi, folio->index, KVM_GMEM_MAX_ORDER) && chunk &&
+	       (xa_is_value(chunk) || bitmap_full(chunk->prepared, KVM_GMEM_CHUNK_PAGES));
+}
+
 /* Is @folio a huge one with nothing that is or was the guest's, or is lost? */
 bool kvm_gmem_is_untouched(struct inode *inode, struct folio *folio)
 {
@@ -321,13 +332,14 @@ bool kvm_gmem_is_untouched(struct inode *inode, struct folio *folio)
 	       !xa_load(&to_gmem_inode(inode)->chunks, folio->index >> KVM_GMEM_MAX_ORDER);
 }
 
-/* A chunk with a folio of its own, all of which has been prepared as one. */
-static void kvm_gmem_chunk_prepared(struct kvm_gmem_inode *gi, pgoff_t index,
-				    struct kvm_gmem_chunk *chunk)
+/* All of a huge folio is the guest's now, as one page.  There is an entry for it already. */
+void kvm_gmem_set_prepared(struct inode *inode, struct folio *folio)
 {
-	/* The entry exists, so that nothing is allocated. */
-	xa_store(&gi->chunks, index >> KVM_GMEM_MAX_ORDER, KVM_GMEM_CHUNK_PREPARED, 0);
-	kfree(chunk);
+	void *old = xa_store(&to_gmem_inode(inode)->chunks, folio->index >> KVM_GMEM_MAX_ORDER,
+			     KVM_GMEM_CHUNK_PREPARED, 0);
+
+	if (!xa_is_value(old))
+		kfree(old);
 }
 
 /* What could not be filled is empty, and the host's, or else lost. */
@@ -389,7 +401,7 @@ int kvm_gmem_prepare_with(struct inode *inode, struct kvm *kvm, gfn_t gfn, struc
 	if (r) {
 		kvm_gmem_fill_failed(inode, folio, index, order, chunk);
 	} else if (order) {
-		kvm_gmem_chunk_prepared(gi, index, chunk);
+		kvm_gmem_set_prepared(inode, folio);
 	} else {
 		set_bit(bit, chunk->prepared);
 		clear_bit(bit, chunk->punched);

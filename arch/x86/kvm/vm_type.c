@@ -136,6 +136,7 @@ int kvm_vm_type_init_vm(struct kvm *kvm, unsigned long type)
 	kvm->arch.private_fault_mask = vm_type->private_fault_mask;
 	kvm->arch.has_private_mem = vm_type->has_private_mem;
 	kvm->arch.has_protected_state = vm_type->has_protected_state;
+	kvm->arch.can_pre_fault = vm_type->can_pre_fault;
 	kvm->arch.has_readonly_mem = vm_type->has_readonly_mem;
 	kvm->arch.nr_memslot_as_ids = vm_type->has_smm_memslots ? KVM_ADDRESS_SPACE_NUM : 1;
 	return 0;

@@ -86,7 +86,7 @@ DEFINE_EVENT(kvm_gmem_range, kvm_gmem_memory_failure,
 	TP_ARGS(ino, start, end)
 );
 
-TRACE_EVENT(kvm_gmem_prepare,
+DECLARE_EVENT_CLASS(kvm_gmem_page,
 	TP_PROTO(unsigned long ino, pgoff_t index, gfn_t gfn, u64 pfn, unsigned int order, int ret),
 	TP_ARGS(ino, index, gfn, pfn, order, ret),
 
@@ -111,6 +111,16 @@ TRACE_EVENT(kvm_gmem_prepare,
 	TP_printk("ino %lu index 0x%lx gfn 0x%llx pfn 0x%llx order %u ret %d",
 		  __entry->ino, __entry->index, __entry->gfn, __entry->pfn,
 		  __entry->order, __entry->ret)
+);
+
+DEFINE_EVENT(kvm_gmem_page, kvm_gmem_prepare,
+	TP_PROTO(unsigned long ino, pgoff_t index, gfn_t gfn, u64 pfn, unsigned int order, int ret),
+	TP_ARGS(ino, index, gfn, pfn, order, ret)
+);
+
+DEFINE_EVENT(kvm_gmem_page, kvm_gmem_merge,
+	TP_PROTO(unsigned long ino, pgoff_t index, gfn_t gfn, u64 pfn, unsigned int order, int ret),
+	TP_ARGS(ino, index, gfn, pfn, order, ret)
 );
 
 TRACE_EVENT(kvm_gmem_reclaim,

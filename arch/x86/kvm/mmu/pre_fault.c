@@ -4,7 +4,7 @@
  */
 #include "mmu.h"
 #include "mmu_internal.h"
-#include "vm_type.h"
+#include "private.h"
 
 /* Map the page at @gpa as a read would.  Returns 0 and the level, or an errno. */
 static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u8 *level)
@@ -52,12 +52,16 @@ long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 	u64 end;
 	int r;
 
-	if (!vcpu->kvm->arch.vm_type->can_pre_fault)
+	if (!READ_ONCE(vcpu->kvm->arch.can_pre_fault))
 		return -EOPNOTSUPP;
 
 	/* The fault that the guest would have, given what the gfn is. */
 	if (private_mask && kvm_mem_is_private(vcpu->kvm, gpa_to_gfn(range->gpa)))
 		error_code |= private_mask;
+
+	/* Once, and not for each fault, since it may take long and still fail. */
+	if (IS_ALIGNED(range->gpa, PMD_SIZE) && range->size >= PMD_SIZE)
+		kvm_mmu_merge_huge_gfn(vcpu->kvm, gpa_to_gfn(range->gpa));
 
 	r = kvm_mmu_pre_fault(vcpu, range->gpa, error_code, &level);
 	if (r)

@@ -13,13 +13,14 @@
 #include "snp.h"
 
 /*
- * The guest has validated a page of 4 KiB in one of 2 MiB, or the page was split
- * since it was mapped.  Get the entry in the RMP split, if it's not, and drop the
- * mapping: the next fault maps what the RMP has.
+ * Look at the page again.  With @split the guest has validated a page of 4 KiB in
+ * one of 2 MiB, or the page was split since it was mapped: get the entry in the RMP
+ * split, if it's not, and drop the mapping, as the next fault maps what the RMP has.
  */
-static int snp_split_page(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn)
+static int snp_look_again(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
+			  bool split)
 {
-	unsigned int order = 0;
+	unsigned int order = split ? 0 : KVM_GMEM_MAX_ORDER;
 	kvm_pfn_t pfn;
 	int r;
 
@@ -32,7 +33,8 @@ static int snp_split_page(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, g
 	}
 
 	kvm_release_pfn_clean(pfn);
-	kvm_mmu_zap_huge_gfn(vcpu->kvm, slot, gfn);
+	if (split)
+		kvm_mmu_zap_huge_gfn(vcpu->kvm, slot, gfn);
 	return 1;
 }
 
@@ -60,9 +62,6 @@ int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(vcpu->kvm, gfn))
 		return 1;
 
-	if (error_code & PFERR_GUEST_SIZEM_MASK)
-		return snp_split_page(vcpu, slot, gfn);
-
-	/* Another vCPU has changed the entry or the mapping meanwhile. */
-	return 1;
+	/* If it's not the size, another vCPU has changed the entry or the mapping meanwhile. */
+	return snp_look_again(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);
 }

@@ -70,30 +70,39 @@ static bool snp_gmem_reclaim(kvm_pfn_t pfn, unsigned int order)
 
 static int snp_gmem_fit(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int *order)
 {
-	bool assigned;
-	int level, r;
+	struct snp_rmp_state rmp;
+	int r;
 
-	r = snp_lookup_rmpentry(pfn, &assigned, &level);
+	r = snp_read_rmp(pfn, &rmp);
+	if (!r && rmp.immutable) {
+		/* The firmware has not let go of it.  The guest could not go on. */
+		snp_thaw(rmp.level == PG_LEVEL_2M ? round_down(pfn, PTRS_PER_PMD) : pfn,
+			 rmp.level);
+		r = snp_read_rmp(pfn, &rmp);
+	}
 	if (r)
 		return r;
-	if (WARN_ON_ONCE(!assigned))
+	if (WARN_ON_ONCE(!rmp.assigned) || rmp.immutable)
 		return -EIO;
 
-	if (level == PG_LEVEL_4K) {
+	if (rmp.level == PG_LEVEL_4K) {
 		*order = 0;
 		return 0;
 	}
 
+	if (*order)
+		return 0;
+
 	/* Who holds the entry will be done with it soon. */
-	if (!*order && psmash(round_down(pfn, PTRS_PER_PMD)))
-		return -EAGAIN;
-	return 0;
+	r = psmash(round_down(pfn, PTRS_PER_PMD));
+	return r == -EBUSY ? -EAGAIN : r;
 }
 
 const struct kvm_private_mem_ops snp_gmem_ops = {
 	.prepare = snp_gmem_prepare,
 	.reclaim = snp_gmem_reclaim,
 	.fit = snp_gmem_fit,
+	.merge = snp_gmem_merge,
 	.unmapped = snp_gmem_unmapped,
 	.encrypts = true,
 };

@@ -327,8 +327,11 @@ static int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	finish->vcek_disabled = params.vcek_disabled;
 	memcpy(finish->host_data, params.host_data, sizeof(finish->host_data));
 	r = __sev_issue_cmd(cmd->sev_fd, SEV_CMD_SNP_LAUNCH_FINISH, finish, &cmd->error);
-	if (!r)
+	if (!r) {
 		snp->finished = true;
+		/* Pages that are prepared by now can't be launched any more. */
+		WRITE_ONCE(kvm->arch.can_pre_fault, true);
+	}
 
 out:
 	kfree(auth);

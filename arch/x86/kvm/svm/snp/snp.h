@@ -118,6 +118,10 @@ int snp_vm_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd);
 extern const struct kvm_private_mem_ops snp_gmem_ops;
 bool snp_take_back(kvm_pfn_t pfn, enum pg_level level);
 
+/* merge.c */
+void snp_thaw(kvm_pfn_t pfn, enum pg_level level);
+int snp_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn);
+
 /* fault.c */
 int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code);
 

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages of 2 MiB that were split for an SNP guest, and are whole again: they are one
+ * page again when user space pre-faults them, and not before, nor if any part of them
+ * isn't what the rest is.  PVALIDATE tells the guest the size that the RMP has.
+ */
+#include <pthread.h>
+
+#include "processor.h"
+#include "snp.h"
+
+#define SIZE_4K		0ul
+#define SIZE_2M		1ul
+#define NO_CHANGE	0x100ul		/* carry of PVALIDATE */
+#define SIZE_MISMATCH	6ul
+#define VMPL1_READ	0x101ul		/* attributes of RMPADJUST */
+#define VMPL1_NONE	1ul
+#define VMSA		0x10001ul
+
+#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define NR_ROUNDS	40
+
+static struct snp_vm snp;
+
+static uint64_t chunk(unsigned int nr)
+{
+	return SNP_DATA_GPA + nr * SZ_2M;
+}
+
+static uint64_t page_of(unsigned int nr, unsigned int page)
+{
+	return chunk(nr) + page * SZ_4K;
+}
+
+/* The second vCPU never runs, so that this works while the first one does. */
+static int pre_fault(uint64_t gpa, uint64_t size)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = size };
+	int r;
+
+	do {
+		r = __vcpu_ioctl(snp.vcpus[1], KVM_PRE_FAULT_MEMORY, &range);
+	} while (!r && range.size);
+
+	return r;
+}
+
+static uint64_t pvalidate(uint64_t gpa, uint64_t size, bool validate)
+{
+	int r = snp_order(&snp, SNP_PVALIDATE, gpa, size, validate);
+
+	TEST_ASSERT(!r, "PVALIDATE exits: %d", r);
+	return snp.order->result;
+}
+
+static uint64_t rmpadjust(uint64_t gpa, uint64_t attributes)
+{
+	int r = snp_order(&snp, SNP_RMPADJUST, gpa, SIZE_4K, attributes);
+
+	TEST_ASSERT(!r, "RMPADJUST exits: %d", r);
+	return snp.order->result;
+}
+
+static bool is_huge(unsigned int nr)
+{
+	return pvalidate(chunk(nr), SIZE_2M, true) == NO_CHANGE;
+}
+
+static bool is_small(unsigned int nr)
+{
+	return pvalidate(chunk(nr), SIZE_2M, true) == SIZE_MISMATCH;
+}
+
+/* A word in each page, and what it was before. */
+static bool write_all(unsigned int nr)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < 512 && !r; i++)
+		r = snp_order(&snp, SNP_WRITE, page_of(nr, i) + i * 8, ~page_of(nr, i), 0);
+	return !r;
+}
+
+static bool holds_all(unsigned int nr, int but)
+{
+	int i;
+
+	for (i = 0; i < 512; i++)
+		if (i != but && (snp_order(&snp, SNP_READ, page_of(nr, i) + i * 8, 0, 0) ||
+				 snp.order->result != ~page_of(nr, i)))
+			return false;
+	return true;
+}
+
+static void split(unsigned int nr, unsigned int page)
+{
+	TEST_ASSERT(!pvalidate(page_of(nr, page), SIZE_4K, false) &&
+		    !pvalidate(page_of(nr, page), SIZE_4K, true), "PVALIDATE of 4 KiB fails");
+}
+
+static void test_whole(void)
+{
+	check(!pre_fault(chunk(0), SZ_2M), "pre-faulted before the guest takes it");
+	check(pvalidate(chunk(0), SIZE_2M, true) == 0, "then validated at once");
+	check(write_all(0), "and filled");
+	split(0, 17);
+	check(is_small(0), "4 KiB that were validated alone split it");
+	check(holds_all(0, -1), "which neither the guest's accesses change");
+	check(!pre_fault(page_of(0, 3), SZ_2M - 3 * SZ_4K), "nor a part that is pre-faulted");
+	check(is_small(0), "it is small");
+	check(!pre_fault(chunk(0), SZ_2M), "all of it is pre-faulted");
+	check(is_huge(0), "and it is 2 MiB, which need no validation");
+	check(holds_all(0, -1), "with the content that it had");
+	check(!pre_fault(chunk(0), SZ_2M) && is_huge(0), "pre-faulted once more, it stays that");
+	split(0, 511);
+	check(is_small(0) && !pre_fault(chunk(0), SZ_2M) && is_huge(0), "split and whole again");
+}
+
+static void test_parts(void)
+{
+	uint64_t at = page_of(1, 40);
+
+	check(!pvalidate(chunk(1), SIZE_2M, true) && write_all(1), "another 2 MiB");
+	pvalidate(at, SIZE_4K, false);
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is not validated");
+	pvalidate(at, SIZE_4K, true);
+
+	set_private(snp.vm->fd, at, SZ_4K, false);
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is shared");
+	gmem_punch(snp.gmem_fd, at - SNP_DATA_GPA, SZ_4K);
+	set_private(snp.vm->fd, at, SZ_4K, true);
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is a new one");
+	check(!pvalidate(at, SIZE_4K, true), "that is validated");
+	check(!rmpadjust(at, VMPL1_READ), "and open to VMPL 1");
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: the firmware says so");
+	check(holds_all(1, 40), "which changes nothing");
+	check(!rmpadjust(at, VMPL1_NONE) && !rmpadjust(page_of(1, 41), VMSA), "a VMSA in it");
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is a VMSA");
+	check(!rmpadjust(page_of(1, 41), VMPL1_NONE), "no VMSA any more");
+	check(!pre_fault(chunk(1), SZ_2M) && is_huge(1), "whole");
+	check(holds_all(1, 40), "with the content that it had");
+}
+
+static void *copy(void *stop)
+{
+	bool ok = true;
+
+	while (ok && !READ_ONCE(*(bool *)stop))
+		ok = !snp_order(&snp, SNP_COPY, chunk(3), chunk(2), (SZ_2M - SZ_4K) / 8);
+	return ok ? NULL : (void *)1;
+}
+
+/* A vCPU reads all of the page but its end, which is split and made whole meanwhile. */
+static void test_busy(void)
+{
+	bool stop = false, ok = true;
+	pthread_t thread;
+	void *failed;
+	int i;
+
+	for (i = 2; i < 4; i++)
+		TEST_ASSERT(!pvalidate(chunk(i), SIZE_2M, true), "PVALIDATE fails");
+	check(write_all(2), "two more");
+	pthread_create(&thread, NULL, copy, &stop);
+	for (i = 0; i < NR_ROUNDS && ok; i++) {
+		set_private(snp.vm->fd, page_of(2, 511), SZ_4K, false);
+		ok = !pre_fault(chunk(2), SZ_4K);
+		set_private(snp.vm->fd, page_of(2, 511), SZ_4K, true);
+		ok &= !pre_fault(chunk(2), SZ_2M);
+	}
+	WRITE_ONCE(stop, true);
+	pthread_join(thread, &failed);
+	check(ok, "%d times split and whole again", i);
+	check(!failed, "under a vCPU that copies it");
+	check(is_huge(2) && holds_all(2, -1), "it is whole and has its content");
+}
+
+int main(int argc, char *argv[])
+{
+	long leaked;
+
+	require_snp();
+	setbuf(stdout, NULL);
+	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+
+	snp_vm_create(&snp);
+	set_private(snp.vm->fd, chunk(0), 4 * SZ_2M, true);
+	check_errno(pre_fault(chunk(0), SZ_2M), EOPNOTSUPP, "not pre-faulted before the launch");
+	snp_vm_launch(&snp);
+	test_whole();
+	test_parts();
+	test_busy();
+	snp_vm_free(&snp);
+
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	return check_finish();
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Huge pages of guest_memfd that were given to the guest in small pages, or split
+ * since, and are whole again.
+ */
+#include "guest_memfd.h"
+
+#include <trace/events/kvm_private_mem.h>
+
+/**
+ * kvm_gmem_merge - make the huge page around a gfn one again, if it can be
+ * @kvm:	the VM
+ * @slot:	has a guest_memfd
+ * @gfn:	in the slot; all of the huge page is private
+ *
+ * For user space that asks for pages to be mapped as well as they can be: it's too
+ * much work for what a guest can have done as often as it likes.  Faults of vCPUs
+ * on the page wait meanwhile.
+ *
+ * kvm->srcu is held for read.  Whatever comes of it, the page is the guest's as it
+ * was before; kvm_gmem_get_pfn() tells what size it has.
+ */
+void kvm_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	pgoff_t index = gfn - slot->base_gfn + slot->gmem.pgoff;
+	struct kvm_gmem_view *view = READ_ONCE(slot->gmem.view);
+	const struct kvm_private_mem_ops *ops;
+	struct folio *folio;
+	kvm_pfn_t pfn;
+	int r;
+
+	if (!view || !kvm_gmem_slot_maps_huge(slot, gfn))
+		return;
+
+	ops = to_gmem_inode(view->inode)->ops;
+	if (!ops || !ops->merge)
+		return;
+
+	folio = filemap_lock_folio(view->inode->i_mapping, index);
+	if (!folio)
+		return;
+
+	if (kvm_gmem_is_prepared(view->inode, folio)) {
+		gfn = round_down(gfn, KVM_GMEM_CHUNK_PAGES);
+		pfn = folio_pfn(folio);
+		r = ops->merge(kvm, slot, gfn, pfn);
+		if (!r)
+			kvm_gmem_set_prepared(view->inode, folio);
+		trace_kvm_gmem_merge(view->inode->i_ino, folio->index, gfn, pfn,
+				     KVM_GMEM_MAX_ORDER, r);
+	}
+
+	folio_unlock(folio);
+	folio_put(folio);
+}
+EXPORT_SYMBOL_GPL(kvm_gmem_merge);
