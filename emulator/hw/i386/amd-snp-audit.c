@@ -51,6 +51,16 @@ static void count_range(AmdSnpState *s, Audit *audit, hwaddr from, hwaddr to)
     }
 }
 
+void amd_rmp_count_update(AmdSnpState *s)
+{
+    s->rmpupdates++;
+}
+
+void amd_rmp_count_smash(AmdSnpState *s)
+{
+    s->psmashes++;
+}
+
 AmdRmpAudit *qmp_x_query_amd_rmp(Error **errp)
 {
     AmdSnpState *s = amd_snp();
@@ -71,6 +81,10 @@ AmdRmpAudit *qmp_x_query_amd_rmp(Error **errp)
     out->enabled = amd_snp_enabled(s);
     out->initialized = amd_snp_initialized(s);
     out->orphans = audit.orphans;
+    amd_rmp_lock(s);
+    out->rmpupdates = s->rmpupdates;
+    out->psmashes = s->psmashes;
+    amd_rmp_unlock(s);
     for (i = AMD_PAGE__MAX - 1; i > AMD_PAGE_HYPERVISOR; i--) {
         AmdRmpStateCount *c = g_new0(AmdRmpStateCount, 1);
 
@@ -144,4 +158,6 @@ void hmp_info_amd_rmp(Monitor *mon, const QDict *qdict)
     }
     monitor_printf(mon, "%" PRIu64 " pages of ASIDs that are not active\n",
                    audit->orphans);
+    monitor_printf(mon, "%" PRIu64 " RMPUPDATE, %" PRIu64 " PSMASH\n",
+                   audit->rmpupdates, audit->psmashes);
 }

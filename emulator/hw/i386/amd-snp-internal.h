@@ -64,6 +64,8 @@ struct AmdSnpState {
     QemuMutex rmp_lock;         /* innermost: no conversion under it */
     unsigned long *vmsa_busy;   /* pages that VMRUN holds in use */
     unsigned long *wbinvd_due;  /* CPUs */
+    uint64_t rmpupdates;        /* that succeeded, for the audit */
+    uint64_t psmashes;
     bool initialized;
 
     DECLARE_BITMAP(ignored, SNP_RULE__MAX);

@@ -180,6 +180,7 @@ void helper_rmpupdate(CPUX86State *env)
             memcpy(e.perms, old.perms, sizeof(e.perms));
         }
         released = amd_rmp_store(s, spa, &e);
+        amd_rmp_count_update(s);
     }
     amd_rmp_unlock(s);
     set_result(env, result, false);
@@ -207,6 +208,7 @@ static uint32_t psmash(AmdSnpState *s, hwaddr spa)
         return SNP_FAIL_PERMISSION;
     }
     amd_rmp_smash(s, spa);
+    amd_rmp_count_smash(s);
     return SNP_SUCCESS;
 }
 
