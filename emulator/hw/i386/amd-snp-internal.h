@@ -59,6 +59,8 @@ struct AmdSnpState {
     uint32_t *large_cached;     /* like SnpPage.cached, for host large pages */
     uint32_t next_key;
     uint32_t *asid_key;
+    MemoryRegion ciphertext;
+    AddressSpace ciphertext_as;
     uint32_t nr_asids;
 
     QemuMutex rmp_lock;         /* innermost: no conversion under it */
@@ -93,6 +95,9 @@ static inline uint8_t *snp_page_ptr(const AmdSnpState *s, int64_t index)
  * this vCPU does before its next translation block.
  */
 void snp_flush_tlbs(AmdSnpState *s);
+
+/* The address space that amd_mem_ciphertext() is */
+void snp_ciphertext_init(AmdSnpState *s, Object *owner, hwaddr top);
 
 /* May a TLB hold a translation to the page? */
 static inline bool snp_page_cached(AmdSnpState *s, int64_t index)

@@ -31,6 +31,20 @@ static inline uint64_t noise_mix(uint64_t x)
     return x;
 }
 
+static uint64_t noise_seed(uint32_t key, uint64_t index)
+{
+    uint64_t seed = noise_mix((uint64_t)key << 40 ^ index ^
+                              0x9e3779b97f4a7c15ULL);
+
+    return noise_mix(seed + key);
+}
+
+/* The noise of a page's i-th quadword */
+static inline uint64_t noise_at(uint64_t seed, unsigned int i)
+{
+    return noise_mix(seed + i * 0x9e3779b97f4a7c15ULL);
+}
+
 /* XOR the page with the noise of (@key, @index). */
 static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
 {
@@ -40,10 +54,9 @@ static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
     if (key == AMD_MEM_KEY_NONE) {
         return;
     }
-    seed = noise_mix((uint64_t)key << 40 ^ index ^ 0x9e3779b97f4a7c15ULL);
-    seed = noise_mix(seed + key);
+    seed = noise_seed(key, index);
     for (i = 0; i < SNP_PAGE_SIZE / sizeof(*page); i++) {
-        page[i] ^= noise_mix(seed + i * 0x9e3779b97f4a7c15ULL);
+        page[i] ^= noise_at(seed, i);
     }
 }
 
@@ -191,6 +204,48 @@ void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key)
         convert(s, index, key);
     }
     return snp_page_ptr(s, index);
+}
+
+/* Noise is XORed to quadwords in the byte order of the machine we are on. */
+static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
+{
+    AmdSnpState *s = opaque;
+    int64_t index = snp_page_index(s, spa);
+    unsigned int i = (spa & (SNP_PAGE_SIZE - 1)) / sizeof(uint64_t);
+    uint64_t word;
+    uint32_t key;
+
+    if (index < 0) {
+        return -1;
+    }
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        word = qatomic_read((uint64_t *)snp_page_ptr(s, index) + i);
+        key = s->pages[index].key;
+    }
+    if (key != AMD_MEM_KEY_NONE) {
+        word ^= noise_at(noise_seed(key, index), i);
+    }
+    return extract64(cpu_to_le64(word), spa % sizeof(word) * 8, size * 8);
+}
+
+static const MemoryRegionOps ciphertext_ops = {
+    .read = ciphertext_read,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid.max_access_size = 8,
+    .impl.max_access_size = 8,
+};
+
+void snp_ciphertext_init(AmdSnpState *s, Object *owner, hwaddr top)
+{
+    memory_region_init_io(&s->ciphertext, owner, &ciphertext_ops, s,
+                          "amd-snp-ciphertext", top);
+    address_space_init(&s->ciphertext_as, &s->ciphertext,
+                       "amd-snp-ciphertext");
+}
+
+AddressSpace *amd_mem_ciphertext(AmdSnpState *s)
+{
+    return &s->ciphertext_as;
 }
 
 static void note_cached(AmdSnpState *s, hwaddr spa, int64_t index,

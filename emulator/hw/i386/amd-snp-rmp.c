@@ -295,11 +295,11 @@ const char *amd_page_state_name(AmdPageState state)
     return name[state];
 }
 
-bool amd_rmp_dma_allowed(AmdSnpState *s, hwaddr spa, bool is_write)
+bool amd_rmp_dma_writable(AmdSnpState *s, hwaddr spa)
 {
     AmdRmpEntry e;
 
-    if (is_write && amd_snp_enabled(s) && amd_snp_rule(s, SNP_RULE_DMA) &&
+    if (amd_snp_enabled(s) && amd_snp_rule(s, SNP_RULE_DMA) &&
         amd_rmp_get(s, spa, &e) && e.assigned) {
         return false;
     }

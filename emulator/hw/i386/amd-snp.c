@@ -91,6 +91,7 @@ static void alloc_tables(AmdSnpState *s, hwaddr top)
 bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
                           hwaddr high_size, Error **errp)
 {
+    hwaddr top = high_size ? 4 * GiB + high_size : low_size;
     AmdSnpState *s = the_snp;
 
     if (!s) {
@@ -106,7 +107,8 @@ bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
     s->low_size = low_size;
     s->high_size = high_size;
     s->nr_cpus = ms->smp.max_cpus;
-    alloc_tables(s, high_size ? 4 * GiB + high_size : low_size);
+    alloc_tables(s, top);
+    snp_ciphertext_init(s, OBJECT(ms), top);
     return place_rmp(s, errp);
 }
 

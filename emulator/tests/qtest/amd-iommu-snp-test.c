@@ -430,6 +430,29 @@ static void test_event_log_ring(void)
     stop(&m);
 }
 
+/* Drivers acknowledge the bits of logs that the model doesn't have, too. */
+static void test_status(void)
+{
+    Machine m;
+    uint64_t status;
+
+    start_plain(&m);
+    dma(&m, 0x9000, false);
+    status = reg_read(&m, AMDVI_MMIO_STATUS);
+    g_assert_cmphex(status, ==, AMDVI_MMIO_STATUS_EVT_INT |
+                    AMDVI_MMIO_STATUS_EVT_RUN | AMDVI_MMIO_STATUS_CMDBUF_RUN);
+
+    reg_write(&m, AMDVI_MMIO_STATUS, ~0ULL);
+    status &= ~(uint64_t)AMDVI_MMIO_STATUS_EVT_INT;
+    g_assert_cmphex(reg_read(&m, AMDVI_MMIO_STATUS), ==, status);
+    qtest_writel(m.qts, AMDVI_BASE_ADDR + AMDVI_MMIO_STATUS, ~0U);
+    qtest_writel(m.qts, AMDVI_BASE_ADDR + AMDVI_MMIO_STATUS + 4, ~0U);
+    g_assert_cmphex(reg_read(&m, AMDVI_MMIO_STATUS), ==, status);
+    reg_write(&m, AMDVI_MMIO_STATUS, 0);
+    g_assert_cmphex(reg_read(&m, AMDVI_MMIO_STATUS), ==, status);
+    stop(&m);
+}
+
 static void test_snp_feature(void)
 {
     Machine m;
@@ -573,6 +596,7 @@ int main(int argc, char **argv)
     qtest_add_func("/q35/amd-iommu/no-translation", test_no_translation);
     qtest_add_func("/q35/amd-iommu/invalidate-dte", test_invalidate_dte);
     qtest_add_func("/q35/amd-iommu/event-log-ring", test_event_log_ring);
+    qtest_add_func("/q35/amd-iommu/status", test_status);
     qtest_add_func("/q35/amd-iommu/snp/feature", test_snp_feature);
     qtest_add_func("/q35/amd-iommu/snp/dma", test_snp_dma);
     qtest_add_func("/q35/amd-iommu/snp/host-table", test_snp_host_table);

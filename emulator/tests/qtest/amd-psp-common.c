@@ -98,7 +98,7 @@ static void save_device(QPCIDevice *dev, int devfn, void *data)
 }
 
 /* A rule that the environment names is switched off: some test has to fail. */
-void psp_start(Psp *p, const char *options)
+void psp_start_with(Psp *p, const char *devices, const char *options)
 {
     const char *mutant = getenv("PSP_TEST_IGNORE");
     g_autofree char *bios = make_bios();
@@ -114,9 +114,9 @@ void psp_start(Psp *p, const char *options)
     *p = (Psp) {};
     p->qts = qtest_initf("-M q35 -nodefaults -m 256M -accel tcg "
                          "-cpu EPYC-Milan,x-snp=on,x-snp-es-asids=100 "
-                         "-bios %s "
+                         "-bios %s %s "
                          "-device amd-psp,id=psp,addr=5.0,seed=test%s",
-                         bios, options);
+                         bios, devices, options);
     wait_for(p, CPU_READY, CPU_MARK);
     unlink(bios);
     p->rmp = find_rmp(p->qts);
@@ -125,6 +125,11 @@ void psp_start(Psp *p, const char *options)
     g_assert_nonnull(p->dev);
     qpci_device_enable(p->dev);
     p->bar = qpci_iomap(p->dev, 2, NULL);
+}
+
+void psp_start(Psp *p, const char *options)
+{
+    psp_start_with(p, "", options);
 }
 
 /* Reset the machine, and wait for its processor to be back. */

@@ -66,6 +66,8 @@ typedef struct Psp {
 
 /* Start a machine; @options are for the device and start with a comma. */
 void psp_start(Psp *p, const char *options);
+/* The same with more devices: @devices are arguments of QEMU. */
+void psp_start_with(Psp *p, const char *devices, const char *options);
 void psp_reset(Psp *p);
 void psp_stop(Psp *p);
 

@@ -74,6 +74,12 @@ bool amd_mem_write(AmdSnpState *s, hwaddr spa, const void *buf, size_t len,
 void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key);
 
 /*
+ * What an access without key sees of RAM, read-only. Unlike an access it leaves
+ * the tags of pages alone, so that nobody who uses a page with its key notices.
+ */
+AddressSpace *amd_mem_ciphertext(AmdSnpState *s);
+
+/*
  * A CPU is about to use the page at @spa with @key and to keep the translation
  * in its TLB, through a large page of the host if @host_large. To be called
  * before the RMP is looked at, so that a change of its entry either is seen or
@@ -211,10 +217,11 @@ bool amd_snp_hsave_clear(AmdSnpState *s);   /* VM_HSAVE_PA is 0 on every CPU */
 
 /*
  * DMA by a device, as the IOMMU with SNP decides it: writes to assigned pages
- * are blocked, reads give ciphertext. If it is allowed, the page is plaintext
- * under AMD_MEM_KEY_NONE for what follows.
+ * are blocked, reads give ciphertext. If writes are allowed, the page is
+ * plaintext under AMD_MEM_KEY_NONE for what follows; if not, it stays as it is,
+ * and reads have to be made in amd_mem_ciphertext().
  */
-bool amd_rmp_dma_allowed(AmdSnpState *s, hwaddr spa, bool is_write);
+bool amd_rmp_dma_writable(AmdSnpState *s, hwaddr spa);
 
 /*
  * Architectural rules that x-snp-ignore=NAME switches off, for mutation tests;

@@ -1,0 +1,158 @@
+/*
+ * AMD Secure Processor: DMA and the pages of guests
+ *
+ * A device (edu) behind an IOMMU that enforces SNP, and a page that the
+ * firmware has encrypted for a guest. The test's own reads of memory give the
+ * bytes as whoever used them last has left them: as long as nobody but the
+ * guest uses its page, that is what the guest would read.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "amd-psp.h"
+#include "hw/i386/amd_iommu.h"
+
+#define EDU_DEVFN       QPCI_DEVFN(6, 0)
+#define EDU_SRC         0x80
+#define EDU_DST         0x88
+#define EDU_COUNT       0x90
+#define EDU_CMD         0x98
+#define EDU_RUN         1
+#define EDU_TO_MEMORY   2
+#define EDU_BUFFER      0x40000
+
+/* What the IOMMU has, all 2 MiB apart. The entries of the first are 0. */
+#define T_DEVTAB        0xa00000
+#define T_IOMMU_CMDBUF  0xc00000
+#define T_EVTLOG        0xe00000
+#define T_STORE         0x1000000
+
+#define PLAINTEXT       0x5a5a5a5a5a5a5a5aull
+#define EVIL            0xe1e1e1e1e1e1e1e1ull
+#define EVENT_RMP_PAGE_FAULT    0xd
+
+typedef struct Machine {
+    Psp psp;
+    QPCIDevice *edu;
+    QPCIBar bar;
+} Machine;
+
+static void iommu_write(Machine *m, uint64_t reg, uint64_t value)
+{
+    qtest_writeq(m->psp.qts, AMDVI_BASE_ADDR + reg, value);
+}
+
+/* Without translation: addresses of devices are those of memory. */
+static void start_iommu(Machine *m)
+{
+    iommu_write(m, AMDVI_MMIO_DEVICE_TABLE, T_DEVTAB | 1);
+    iommu_write(m, AMDVI_MMIO_COMMAND_BASE, T_IOMMU_CMDBUF | 8ull << 56);
+    iommu_write(m, AMDVI_MMIO_EVENT_BASE, T_EVTLOG | 8ull << 56);
+    iommu_write(m, AMDVI_MMIO_EXCL_BASE, T_STORE);
+    iommu_write(m, AMDVI_MMIO_EXCL_LIMIT, T_STORE);
+    iommu_write(m, AMDVI_MMIO_CONTROL, AMDVI_MMIO_CONTROL_AMDVIEN |
+                AMDVI_MMIO_CONTROL_CMDBUFLEN | AMDVI_MMIO_CONTROL_EVENTLOGEN);
+}
+
+/* A guest that is being launched, with one page */
+static void start(Machine *m)
+{
+    Psp *p = &m->psp;
+
+    psp_start_with(p, "-device amd-iommu,x-snp=on -device edu,addr=6.0", "");
+    m->edu = qpci_device_find(p->bus, EDU_DEVFN);
+    g_assert_nonnull(m->edu);
+    qpci_device_enable(m->edu);
+    m->bar = qpci_iomap(m->edu, 0, NULL);
+    start_iommu(m);
+    psp_snp_init(p);
+    psp_gctx_create(p, T_GCTX);
+    psp_assert(psp_launch_start(p, T_GCTX, T_POLICY), SUCCESS);
+    psp_assert(psp_activate(p, T_GCTX, T_ASID), SUCCESS);
+    psp_set_rmp(p, T_PAGE, RMP_PRE_GUEST(T_ASID, 0x5000));
+    qtest_memset(p->qts, T_PAGE, 0x5a, 0x1000);
+    psp_assert(psp_launch_update(p, T_GCTX, T_PAGE, SNP_PAGE_TYPE_NORMAL, 0),
+               SUCCESS);
+}
+
+static void stop(Machine *m)
+{
+    g_free(m->edu);
+    psp_stop(&m->psp);
+}
+
+static void dma(Machine *m, uint64_t src, uint64_t dst)
+{
+    int tries = 20000;
+
+    qpci_io_writeq(m->edu, m->bar, EDU_SRC, src);
+    qpci_io_writeq(m->edu, m->bar, EDU_DST, dst);
+    qpci_io_writeq(m->edu, m->bar, EDU_COUNT, 8);
+    qpci_io_writeq(m->edu, m->bar, EDU_CMD,
+                   EDU_RUN | (src == EDU_BUFFER ? EDU_TO_MEMORY : 0));
+    while (qpci_io_readq(m->edu, m->bar, EDU_CMD) & EDU_RUN && --tries) {
+        g_usleep(500);
+    }
+    g_assert_cmpint(tries, >, 0);
+}
+
+/* What the device reads at @spa, by way of the host's page */
+static uint64_t dma_read(Machine *m, uint64_t spa)
+{
+    dma(m, spa, EDU_BUFFER);
+    dma(m, EDU_BUFFER, T_HV);
+    return qtest_readq(m->psp.qts, T_HV);
+}
+
+static void assert_untouched(Machine *m)
+{
+    int i;
+
+    for (i = 0; i < 0x1000; i += 8) {
+        g_assert_cmphex(qtest_readq(m->psp.qts, T_PAGE + i), ==, PLAINTEXT);
+    }
+}
+
+static void test_write(void)
+{
+    Machine m;
+
+    start(&m);
+    assert_untouched(&m);
+    qtest_writeq(m.psp.qts, T_HV, EVIL);
+    dma(&m, T_HV, EDU_BUFFER);
+    dma(&m, EDU_BUFFER, T_PAGE + 8);
+    assert_untouched(&m);
+    g_assert_cmphex(qtest_readq(m.psp.qts, T_EVTLOG) >> 60, ==,
+                    EVENT_RMP_PAGE_FAULT);
+    stop(&m);
+}
+
+/* Ciphertext, the same that there is when the page is the host's again */
+static void test_read(void)
+{
+    uint64_t word[2];
+    Machine m;
+
+    start(&m);
+    word[0] = dma_read(&m, T_PAGE);
+    word[1] = dma_read(&m, T_PAGE + 0xff8);
+    assert_untouched(&m);
+    g_assert_cmphex(word[0], !=, PLAINTEXT);
+    g_assert_cmphex(word[1], !=, PLAINTEXT);
+    g_assert_cmphex(word[0], !=, word[1]);
+    g_assert_cmphex(dma_read(&m, T_PAGE + 4), !=, PLAINTEXT);
+
+    psp_set_rmp(&m.psp, T_PAGE, RMP_HYPERVISOR);
+    g_assert_cmphex(dma_read(&m, T_PAGE), ==, word[0]);
+    g_assert_cmphex(qtest_readq(m.psp.qts, T_PAGE + 0xff8), ==, word[1]);
+    stop(&m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    qtest_add_func("/amd-psp/dma/write", test_write);
+    qtest_add_func("/amd-psp/dma/read", test_read);
+    return g_test_run();
+}
