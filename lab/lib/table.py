@@ -11,6 +11,7 @@ PLATFORMS = {
     "iommu": ["--platform", "iommu", "--smp", "2"],
     "snp": ["--platform", "snp", "--smp", "2"],
     "snp-host": ["--platform", "snp", "--smp", "2", "--qmp"],
+    "snp-big": ["--platform", "snp", "--smp", "2", "--qmp", "--mem", "11G"],
     "snp-rmpread": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-rmpread=on"],
     "snp-nosnp": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "sev=nosnp"],
     "snp-nopat": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "nopat"],
