@@ -5,7 +5,7 @@ CPUS ?= 1
 SNP_HOST_ours = ours
 SNP_HOST_6.12 = deb:linux-image-amd64/trixie
 SNP_HOST_7.x = deb:linux-image-amd64/trixie-backports
-SNP_FILES = $(foreach f,guest guest-init sevinfo demo,--file work/build/snp/$(f))
+SNP_FILES = $(foreach f,guest userland.cpio vsock sevinfo demo,--file work/build/snp/$(f))
 .PHONY: demo-snp run-snp check-attest
 
 demo-snp: image ## boot an SNP host and an SNP guest, verify its attestation report (H=6.12|7.x|ours, CPUS=1..4)
@@ -17,6 +17,10 @@ demo-snp: image ## boot an SNP host and an SNP guest, verify its attestation rep
 # After 'demo', with which it's 'run'.
 run-snp: demo
 	@$(MAKE) --no-print-directory demo-snp H=ours
+
+.PHONY: side-by-side
+side-by-side: deps-lab ## the same SNP guest on stock 6.12, 7.x and our kernel: measurement, devices, memory (CPUS=1|2|4)
+	@lab/test --name side-by-side --test $(foreach h,6.12 7.x ours,snp-$(h)/snp-$(CPUS))
 
 check-attest: ## unit tests of the verifier of attestation reports
 	@python3 lab/attest/tests/test_attest.py

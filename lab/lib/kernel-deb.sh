@@ -54,3 +54,26 @@ kernel_initrd_modules()
 	done
 	depmod -b "$dest" "$rel"
 }
+
+# What an initramfs of lab/snp/guest loads, in any of the kernels that it is made for
+GUEST_MODULES=(virtio_pci virtio_blk virtio_net vmw_vsock_virtio_transport virtio_balloon virtio_mem configfs tsm tsm_report sev-guest
+	gcm ctr ghash-generic aes_generic seqiv aesni-intel ghash-clmulni-intel)
+
+# cpio_of DIR: an archive of it that depends on nothing but what is in the files
+cpio_of()
+{
+	find "$1" -exec touch -h -d @0 {} +
+	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet)
+}
+
+# guest_kernel MODS REL VMLINUZ NAME DEST: what lab/snp/guest boots, into DEST: vmlinuz, modules.cpio, package
+guest_kernel()
+{
+	mkdir -p "$5"
+	rm -rf "$5/tree"
+	kernel_initrd_modules "$1" "$2" "$5/tree" "${GUEST_MODULES[@]}"
+	cpio_of "$5/tree" >"$5/modules.cpio"
+	rm -rf "$5/tree"
+	cp "$3" "$5/vmlinuz"
+	echo "$4" >"$5/package"
+}
