@@ -171,7 +171,7 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot);
 
 int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		     bool private, unsigned int *order, kvm_pfn_t *pfn);
-void kvm_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
+void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn);
 
 /**
  * struct kvm_gmem_source - what guest memory is filled with before it runs
@@ -206,6 +206,7 @@ static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_regio
 #define kvm_handle_hva_gfns(kvm, range, handler)	handler(kvm, range)
 
 static inline void kvm_gmem_init(struct module *module) { }
+static inline void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn) { }
 
 static inline struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
 					      int fd, u64 offset)

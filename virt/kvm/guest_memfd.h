@@ -85,7 +85,7 @@ static inline bool kvm_gmem_is_punched(struct kvm_gmem_inode *gi, pgoff_t index,
 struct kvm_gmem_view *kvm_gmem_file_view(struct file *file);
 
 /* guest_memfd_slots.c; view_unmap is called with views_lock held. */
-bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn);
+bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn);
 void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end);
 void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 

@@ -8,40 +8,41 @@
 #include <trace/events/kvm_private_mem.h>
 
 /**
- * kvm_gmem_merge - make the huge page around a gfn one again, if it can be
+ * kvm_gmem_merge - make a huge page one again, if it can be
  * @kvm:	the VM
- * @slot:	has a guest_memfd
- * @gfn:	in the slot; all of the huge page is private
+ * @gfn:	its first gfn
  *
  * For user space that asks for pages to be mapped as well as they can be: it's too
  * much work for what a guest can have done as often as it likes.  Faults of vCPUs
  * on the page wait meanwhile.
  *
  * kvm->srcu is held for read.  Whatever comes of it, the page is the guest's as it
- * was before; kvm_gmem_get_pfn() tells what size it has.
+ * was before, but it may not be mapped any more; kvm_gmem_get_pfn() tells what
+ * size it has.
  */
-void kvm_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 {
-	pgoff_t index = gfn - slot->base_gfn + slot->gmem.pgoff;
-	struct kvm_gmem_view *view = READ_ONCE(slot->gmem.view);
+	struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gfn);
 	const struct kvm_private_mem_ops *ops;
+	struct kvm_gmem_view *view;
 	struct folio *folio;
 	kvm_pfn_t pfn;
 	int r;
 
-	if (!view || !kvm_gmem_slot_maps_huge(slot, gfn))
+	view = kvm_slot_has_gmem(slot) ? READ_ONCE(slot->gmem.view) : NULL;
+	if (!view)
 		return;
 
 	ops = to_gmem_inode(view->inode)->ops;
-	if (!ops || !ops->merge)
+	if (!ops || !ops->merge || !kvm_gmem_is_huge_private(kvm, slot, gfn))
 		return;
 
-	folio = filemap_lock_folio(view->inode->i_mapping, index);
+	folio = filemap_lock_folio(view->inode->i_mapping,
+				   gfn - slot->base_gfn + slot->gmem.pgoff);
 	if (!folio)
 		return;
 
 	if (kvm_gmem_is_prepared(view->inode, folio)) {
-		gfn = round_down(gfn, KVM_GMEM_CHUNK_PAGES);
 		pfn = folio_pfn(folio);
 		r = ops->merge(kvm, slot, gfn, pfn);
 		if (!r)
@@ -53,4 +54,3 @@ void kvm_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
 	folio_unlock(folio);
 	folio_put(folio);
 }
-EXPORT_SYMBOL_GPL(kvm_gmem_merge);

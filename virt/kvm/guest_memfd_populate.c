@@ -8,18 +8,6 @@
 
 #include "guest_memfd.h"
 
-/* Is the huge page that begins at @gfn to be private as a whole, and can it be, by its slot? */
-static bool kvm_gmem_populates_huge(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn)
-{
-	struct kvm_mem_attr_range range;
-
-	if (!kvm_gmem_slot_maps_huge(slot, gfn))
-		return false;
-
-	kvm_mem_attributes_lookup(kvm, gfn, &range);
-	return range.last - gfn >= KVM_GMEM_CHUNK_PAGES - 1;
-}
-
 /*
  * Fill the page at @gfn, or all of the huge page that it begins if @nr pages of
  * user space are that many and nothing is in the way.  Returns how many.
@@ -48,7 +36,7 @@ static long kvm_gmem_populate_pages(struct kvm *kvm, gfn_t gfn, struct page **pa
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
 
-	if (nr < KVM_GMEM_CHUNK_PAGES || !kvm_gmem_populates_huge(kvm, slot, gfn) ||
+	if (nr < KVM_GMEM_CHUNK_PAGES || !kvm_gmem_is_huge_private(kvm, slot, gfn) ||
 	    !kvm_gmem_is_untouched(view->inode, folio))
 		order = 0;
 

@@ -155,13 +155,26 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 }
 
 /* Can the huge page around @gfn be mapped, by its place in slot and file? */
-bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
+static bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	gfn_t first = round_down(gfn, KVM_GMEM_CHUNK_PAGES);
 
 	return IS_ALIGNED(slot->base_gfn ^ slot->gmem.pgoff, KVM_GMEM_CHUNK_PAGES) &&
 	       first >= slot->base_gfn &&
 	       first + KVM_GMEM_CHUNK_PAGES <= slot->base_gfn + slot->npages;
+}
+
+/* Is all of the huge page that begins at @gfn private, and can it be one by its place? */
+bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	struct kvm_mem_attr_range range;
+
+	if (!kvm_gmem_slot_maps_huge(slot, gfn))
+		return false;
+
+	kvm_mem_attributes_lookup(kvm, gfn, &range);
+	return range.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE &&
+	       range.last - gfn >= KVM_GMEM_CHUNK_PAGES - 1;
 }
 
 /**

@@ -4,7 +4,6 @@
  */
 #include "mmu.h"
 #include "mmu_internal.h"
-#include "private.h"
 
 /* Map the page at @gpa as a read would.  Returns 0 and the level, or an errno. */
 static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u8 *level)
@@ -61,7 +60,7 @@ long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 
 	/* Once, and not for each fault, since it may take long and still fail. */
 	if (IS_ALIGNED(range->gpa, PMD_SIZE) && range->size >= PMD_SIZE)
-		kvm_mmu_merge_huge_gfn(vcpu->kvm, gpa_to_gfn(range->gpa));
+		kvm_gmem_merge(vcpu->kvm, gpa_to_gfn(range->gpa));
 
 	r = kvm_mmu_pre_fault(vcpu, range->gpa, error_code, &level);
 	if (r)

@@ -121,28 +121,6 @@ int kvm_mmu_finish_private_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *f
 }
 
 /**
- * kvm_mmu_merge_huge_gfn - have the huge page around a gfn be one, if it can be
- * @kvm:	the VM
- * @gfn:	the gfn
- *
- * kvm->srcu is held for read.  What was mapped of the page may not be any more,
- * whatever comes of it.
- */
-void kvm_mmu_merge_huge_gfn(struct kvm *kvm, gfn_t gfn)
-{
-	struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gfn);
-	struct kvm_mem_attr_range attr;
-
-	if (!kvm_arch_has_private_mem(kvm) || !kvm_slot_has_gmem(slot))
-		return;
-
-	kvm_mem_attributes_lookup(kvm, gfn, &attr);
-	if (attr.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE &&
-	    kvm_gfn_range_level(gfn, attr.first, attr.last, PG_LEVEL_2M) == PG_LEVEL_2M)
-		kvm_gmem_merge(kvm, slot, gfn);
-}
-
-/**
  * kvm_mmu_zap_huge_gfn - drop what is mapped in the huge page around a gfn
  * @kvm:	the VM
  * @slot:	has the gfn

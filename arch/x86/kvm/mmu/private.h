@@ -26,7 +26,6 @@ static inline u8 kvm_gfn_range_level(gfn_t gfn, gfn_t first, gfn_t last, u8 max_
 
 #ifdef CONFIG_KVM_GUEST_MEMFD
 int __kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
-void kvm_mmu_merge_huge_gfn(struct kvm *kvm, gfn_t gfn);
 void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
@@ -74,8 +73,6 @@ static inline bool kvm_mmu_fault_invalidated(struct kvm *kvm, struct kvm_page_fa
 	return kvm_gfn_invalidate_in_range(kvm, base, base + pages);
 }
 #else
-static inline void kvm_mmu_merge_huge_gfn(struct kvm *kvm, gfn_t gfn) { }
-
 static inline int kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	return RET_PF_CONTINUE;

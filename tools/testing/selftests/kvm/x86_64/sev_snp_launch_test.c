@@ -9,10 +9,6 @@
 #include "processor.h"
 #include "snp.h"
 
-#define SIZE_4K		0ul
-#define SIZE_2M		1ul
-#define NO_CHANGE	0x100ul		/* carry of PVALIDATE */
-#define SIZE_MISMATCH	6ul
 #define NORMAL		1
 #define ZERO		3
 #define UNMEASURED	4
@@ -107,26 +103,13 @@ static void launch(void)
 	TEST_ASSERT(!snp_resume(&snp), "The guest doesn't start");
 }
 
-static bool read_is(uint64_t address, uint64_t value)
-{
-	return !snp_order(&snp, SNP_READ, address, 0, 0) && snp.order->result == value;
-}
-
-static uint64_t pvalidate(uint64_t gpa, uint64_t size, bool validate)
-{
-	int r = snp_order(&snp, SNP_PVALIDATE, gpa, size, validate);
-
-	TEST_ASSERT(!r, "PVALIDATE exits: %d", r);
-	return snp.order->result;
-}
-
 /* Each page of [@gpa, @end) has what was at the same place in @from bytes of the source. */
 static bool content_is(uint64_t gpa, uint64_t end, uint64_t from)
 {
 	for (; gpa < end; gpa += SZ_4K, from += SZ_4K) {
 		uint64_t word = from / 8 + (gpa >> 12) % 512;
 
-		if (!read_is(gpa + (gpa >> 12) % 512 * 8, word_at(word)))
+		if (!snp_reads(&snp, gpa + (gpa >> 12) % 512 * 8, word_at(word)))
 			return false;
 	}
 	return true;
@@ -134,19 +117,21 @@ static bool content_is(uint64_t gpa, uint64_t end, uint64_t from)
 
 static void look(void)
 {
-	check(pvalidate(chunk(0), SIZE_2M, true) == NO_CHANGE, "2 MiB are one page");
+	check(snp_pvalidate(&snp, chunk(0), PVAL_2M, true) == PVAL_NO_CHANGE, "2 MiB are one page");
 	check(content_is(chunk(0), chunk(1), 0), "with all of the content");
-	check(pvalidate(chunk(1), SIZE_2M, true) == NO_CHANGE, "zeroes are one page");
-	check(read_is(chunk(1), 0) && read_is(chunk(2) - 8, 0), "and zeroes");
+	check(snp_pvalidate(&snp, chunk(1), PVAL_2M, true) == PVAL_NO_CHANGE,
+	      "zeroes are one page");
+	check(snp_reads(&snp, chunk(1), 0) && snp_reads(&snp, chunk(2) - 8, 0), "and zeroes");
 
-	check(pvalidate(chunk(2) + 5 * SZ_4K, SIZE_4K, true) == NO_CHANGE &&
-	      pvalidate(chunk(2) + 511 * SZ_4K, SIZE_4K, true) == NO_CHANGE,
+	check(snp_pvalidate(&snp, chunk(2) + 5 * SZ_4K, PVAL_4K, true) == PVAL_NO_CHANGE &&
+	      snp_pvalidate(&snp, chunk(2) + 511 * SZ_4K, PVAL_4K, true) == PVAL_NO_CHANGE,
 	      "pages that came one by one are validated");
 	check(content_is(chunk(2) + 5 * SZ_4K, chunk(3), 5 * SZ_4K), "with their content");
 	check(content_is(chunk(3), chunk(3) + 300 * SZ_4K, 0), "those before the shared one too");
 	check(content_is(chunk(4), chunk(4) + 300 * SZ_4K, SZ_2M + 212 * SZ_4K),
 	      "and those before the end of the source");
-	check(pvalidate(chunk(5), SIZE_2M, true) == NO_CHANGE, "2 MiB behind a page are one page");
+	check(snp_pvalidate(&snp, chunk(5), PVAL_2M, true) == PVAL_NO_CHANGE,
+	      "2 MiB behind a page are one page");
 	check(content_is(chunk(5) - SZ_4K, chunk(6), SZ_2M - SZ_4K), "with all of the content");
 }
 
@@ -155,9 +140,10 @@ static void take_apart(void)
 {
 	uint64_t gpa = chunk(0) + 7 * SZ_4K;
 
-	check(pvalidate(gpa, SIZE_4K, false) == 0, "4 KiB of it are not validated any more");
-	check(pvalidate(gpa, SIZE_4K, true) == 0, "and are again");
-	check(pvalidate(chunk(0), SIZE_2M, true) == SIZE_MISMATCH, "which has split it");
+	check(snp_pvalidate(&snp, gpa, PVAL_4K, false) == 0,
+	      "4 KiB of it are not validated any more");
+	check(snp_pvalidate(&snp, gpa, PVAL_4K, true) == 0, "and are again");
+	check(snp_pvalidate(&snp, chunk(0), PVAL_2M, true) == PVAL_MISMATCH, "which has split it");
 	check(content_is(chunk(0), gpa, 0) && content_is(gpa + SZ_4K, chunk(1), 8 * SZ_4K),
 	      "and leaves all else");
 

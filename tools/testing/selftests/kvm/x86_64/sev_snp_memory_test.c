@@ -7,10 +7,6 @@
 #include "snp.h"
 
 #define VALUE		0x5eed0000
-#define SIZE_4K		0ul
-#define SIZE_2M		1ul
-#define NO_CHANGE	0x100ul		/* carry of PVALIDATE */
-#define SIZE_MISMATCH	6ul
 #define FW_INVALID_PARAM	0x16
 
 #define PARAMETERS	"/sys/module/kvm/parameters/"
@@ -102,19 +98,6 @@ static void test_abandoned(void)
 	snp_vm_free(&snp);
 }
 
-static bool read_is(uint64_t address, uint64_t value)
-{
-	return !snp_order(&snp, SNP_READ, address, 0, 0) && snp.order->result == value;
-}
-
-static uint64_t pvalidate(uint64_t gpa, uint64_t size, bool validate)
-{
-	int r = snp_order(&snp, SNP_PVALIDATE, gpa, size, validate);
-
-	TEST_ASSERT(!r, "PVALIDATE exits: %d", r);
-	return snp.order->result;
-}
-
 /* Last of all: a guest without handlers does not survive #VC. */
 static void test_unvalidated(void)
 {
@@ -135,8 +118,8 @@ static void test_pages(void)
 	bool ok;
 
 	set_private(snp.vm->fd, gpa, 2 * SZ_2M, true);
-	check(pvalidate(gpa, SIZE_2M, true) == 0, "2 MiB are validated at once");
-	check(pvalidate(gpa, SIZE_2M, true) == NO_CHANGE, "and are then");
+	check(snp_pvalidate(&snp, gpa, PVAL_2M, true) == 0, "2 MiB are validated at once");
+	check(snp_pvalidate(&snp, gpa, PVAL_2M, true) == PVAL_NO_CHANGE, "and are then");
 	check(!snp_order(&snp, SNP_WRITE, gpa + SZ_4K, VALUE, 0), "written");
 
 	check(snp_order(&snp, SNP_WRITE, alias + SZ_4K, 0, 0) == -1 && errno == EFAULT &&
@@ -148,24 +131,25 @@ static void test_pages(void)
 	check(!snp_resume(&snp), "it is shared now");
 	check(!snp_order(&snp, SNP_READ, gpa + 2 * SZ_4K, 0, 0), "the next page is private still");
 	set_private(snp.vm->fd, gpa + SZ_4K, SZ_4K, true);
-	check(read_is(gpa + SZ_4K, VALUE), "private again: nothing was lost");
-	i = pvalidate(gpa, SIZE_2M, true);
-	check(i == SIZE_MISMATCH, "2 MiB of small pages can't be validated (%#lx)", i);
+	check(snp_reads(&snp, gpa + SZ_4K, VALUE), "private again: nothing was lost");
+	i = snp_pvalidate(&snp, gpa, PVAL_2M, true);
+	check(i == PVAL_MISMATCH, "2 MiB of small pages can't be validated (%#lx)", i);
 
 	/* The guest validates small pages of a big one: it's split, and no content lost. */
 	gpa += SZ_2M;
 	ok = true;
 	for (i = 0; i < 512; i++)
-		ok &= pvalidate(gpa + i * SZ_4K, SIZE_4K, true) == 0;
+		ok &= snp_pvalidate(&snp, gpa + i * SZ_4K, PVAL_4K, true) == 0;
 	check(ok, "2 MiB are validated page by page");
 	check(!snp_order(&snp, SNP_WRITE, gpa + 511 * SZ_4K, VALUE, 0) &&
-	      read_is(gpa + 511 * SZ_4K, VALUE), "and written");
-	check(pvalidate(gpa, SIZE_4K, true) == NO_CHANGE, "validated before");
-	check(pvalidate(gpa, SIZE_4K, false) == 0 && pvalidate(gpa, SIZE_4K, true) == 0,
+	      snp_reads(&snp, gpa + 511 * SZ_4K, VALUE), "and written");
+	check(snp_pvalidate(&snp, gpa, PVAL_4K, true) == PVAL_NO_CHANGE, "validated before");
+	check(snp_pvalidate(&snp, gpa, PVAL_4K, false) == 0 &&
+	      snp_pvalidate(&snp, gpa, PVAL_4K, true) == 0,
 	      "rescinded and validated");
 
 	gmem_punch(snp.gmem_fd, gpa - SNP_DATA_GPA, SZ_2M);
-	check(pvalidate(gpa, SIZE_2M, true) == 0 && !snp_order(&snp, SNP_READ, gpa, 0, 0),
+	check(snp_pvalidate(&snp, gpa, PVAL_2M, true) == 0 && !snp_order(&snp, SNP_READ, gpa, 0, 0),
 	      "after a hole it's a page of 2 MiB again");
 }
 

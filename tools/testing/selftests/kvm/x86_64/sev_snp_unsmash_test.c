@@ -9,10 +9,6 @@
 #include "processor.h"
 #include "snp.h"
 
-#define SIZE_4K		0ul
-#define SIZE_2M		1ul
-#define NO_CHANGE	0x100ul		/* carry of PVALIDATE */
-#define SIZE_MISMATCH	6ul
 #define VMPL1_READ	0x101ul		/* attributes of RMPADJUST */
 #define VMPL1_NONE	1ul
 #define VMSA		0x10001ul
@@ -45,17 +41,9 @@ static int pre_fault(uint64_t gpa, uint64_t size)
 	return r;
 }
 
-static uint64_t pvalidate(uint64_t gpa, uint64_t size, bool validate)
-{
-	int r = snp_order(&snp, SNP_PVALIDATE, gpa, size, validate);
-
-	TEST_ASSERT(!r, "PVALIDATE exits: %d", r);
-	return snp.order->result;
-}
-
 static uint64_t rmpadjust(uint64_t gpa, uint64_t attributes)
 {
-	int r = snp_order(&snp, SNP_RMPADJUST, gpa, SIZE_4K, attributes);
+	int r = snp_order(&snp, SNP_RMPADJUST, gpa, PVAL_4K, attributes);
 
 	TEST_ASSERT(!r, "RMPADJUST exits: %d", r);
 	return snp.order->result;
@@ -63,12 +51,12 @@ static uint64_t rmpadjust(uint64_t gpa, uint64_t attributes)
 
 static bool is_huge(unsigned int nr)
 {
-	return pvalidate(chunk(nr), SIZE_2M, true) == NO_CHANGE;
+	return snp_pvalidate(&snp, chunk(nr), PVAL_2M, true) == PVAL_NO_CHANGE;
 }
 
 static bool is_small(unsigned int nr)
 {
-	return pvalidate(chunk(nr), SIZE_2M, true) == SIZE_MISMATCH;
+	return snp_pvalidate(&snp, chunk(nr), PVAL_2M, true) == PVAL_MISMATCH;
 }
 
 /* A word in each page, and what it was before. */
@@ -95,14 +83,15 @@ static bool holds_all(unsigned int nr, int but)
 
 static void split(unsigned int nr, unsigned int page)
 {
-	TEST_ASSERT(!pvalidate(page_of(nr, page), SIZE_4K, false) &&
-		    !pvalidate(page_of(nr, page), SIZE_4K, true), "PVALIDATE of 4 KiB fails");
+	TEST_ASSERT(!snp_pvalidate(&snp, page_of(nr, page), PVAL_4K, false) &&
+		    !snp_pvalidate(&snp, page_of(nr, page), PVAL_4K, true),
+		    "PVALIDATE of 4 KiB fails");
 }
 
 static void test_whole(void)
 {
 	check(!pre_fault(chunk(0), SZ_2M), "pre-faulted before the guest takes it");
-	check(pvalidate(chunk(0), SIZE_2M, true) == 0, "then validated at once");
+	check(snp_pvalidate(&snp, chunk(0), PVAL_2M, true) == 0, "then validated at once");
 	check(write_all(0), "and filled");
 	split(0, 17);
 	check(is_small(0), "4 KiB that were validated alone split it");
@@ -121,17 +110,17 @@ static void test_parts(void)
 {
 	uint64_t at = page_of(1, 40);
 
-	check(!pvalidate(chunk(1), SIZE_2M, true) && write_all(1), "another 2 MiB");
-	pvalidate(at, SIZE_4K, false);
+	check(!snp_pvalidate(&snp, chunk(1), PVAL_2M, true) && write_all(1), "another 2 MiB");
+	snp_pvalidate(&snp, at, PVAL_4K, false);
 	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is not validated");
-	pvalidate(at, SIZE_4K, true);
+	snp_pvalidate(&snp, at, PVAL_4K, true);
 
 	set_private(snp.vm->fd, at, SZ_4K, false);
 	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is shared");
 	gmem_punch(snp.gmem_fd, at - SNP_DATA_GPA, SZ_4K);
 	set_private(snp.vm->fd, at, SZ_4K, true);
 	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: a page is a new one");
-	check(!pvalidate(at, SIZE_4K, true), "that is validated");
+	check(!snp_pvalidate(&snp, at, PVAL_4K, true), "that is validated");
 	check(!rmpadjust(at, VMPL1_READ), "and open to VMPL 1");
 	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "not whole: the firmware says so");
 	check(holds_all(1, 40), "which changes nothing");
@@ -160,7 +149,7 @@ static void test_busy(void)
 	int i;
 
 	for (i = 2; i < 4; i++)
-		TEST_ASSERT(!pvalidate(chunk(i), SIZE_2M, true), "PVALIDATE fails");
+		TEST_ASSERT(!snp_pvalidate(&snp, chunk(i), PVAL_2M, true), "PVALIDATE fails");
 	check(write_all(2), "two more");
 	pthread_create(&thread, NULL, copy, &stop);
 	for (i = 0; i < NR_ROUNDS && ok; i++) {

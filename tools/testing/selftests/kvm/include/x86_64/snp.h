@@ -37,6 +37,12 @@
 #define SNP_DATA_SIZE		(8 * SZ_2M)
 #define SNP_DATA_SHARED		(8 * SZ_1G)
 
+/* PVALIDATE: sizes, and what it answers */
+#define PVAL_4K			0ul
+#define PVAL_2M			1ul
+#define PVAL_NO_CHANGE		0x100ul		/* the carry flag */
+#define PVAL_MISMATCH		6ul
+
 enum snp_order_op {
 	SNP_MSR,		/* args: value; result: what the MSR reads then */
 	SNP_EVENT,		/* what the test has put together; no result */
@@ -88,6 +94,9 @@ void snp_vm_free(struct snp_vm *snp);
 int snp_order(struct snp_vm *snp, enum snp_order_op op, uint64_t arg0, uint64_t arg1,
 	      uint64_t arg2);
 int snp_resume(struct snp_vm *snp);
+/* Orders that may not fail: what PVALIDATE says; is it @value that the guest reads? */
+uint64_t snp_pvalidate(struct snp_vm *snp, uint64_t gpa, uint64_t size, bool validate);
+bool snp_reads(struct snp_vm *snp, uint64_t address, uint64_t value);
 uint64_t snp_msr(struct snp_vm *snp, uint64_t value);
 
 /* Put an event together, and have it: a field that is set is valid. */

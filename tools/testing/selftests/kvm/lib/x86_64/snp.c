@@ -355,6 +355,19 @@ int snp_order(struct snp_vm *snp, enum snp_order_op op, uint64_t arg0, uint64_t 
 	return snp_resume(snp);
 }
 
+uint64_t snp_pvalidate(struct snp_vm *snp, uint64_t gpa, uint64_t size, bool validate)
+{
+	int r = snp_order(snp, SNP_PVALIDATE, gpa, size, validate);
+
+	TEST_ASSERT(!r, "PVALIDATE exits: %d", r);
+	return snp->order->result;
+}
+
+bool snp_reads(struct snp_vm *snp, uint64_t address, uint64_t value)
+{
+	return !snp_order(snp, SNP_READ, address, 0, 0) && snp->order->result == value;
+}
+
 uint64_t snp_msr(struct snp_vm *snp, uint64_t value)
 {
 	int r = snp_order(snp, SNP_MSR, value, 0, 0);
