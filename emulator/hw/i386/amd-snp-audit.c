@@ -56,11 +56,6 @@ void amd_rmp_count_update(AmdSnpState *s)
     s->rmpupdates++;
 }
 
-void amd_rmp_count_smash(AmdSnpState *s)
-{
-    s->psmashes++;
-}
-
 AmdRmpAudit *qmp_x_query_amd_rmp(Error **errp)
 {
     AmdSnpState *s = amd_snp();

@@ -255,6 +255,7 @@ void amd_rmp_smash(AmdSnpState *s, hwaddr spa)
     if (rmp_cached(s, spa, SNP_LARGE_PAGES)) {
         snp_flush_tlbs(s);
     }
+    s->psmashes++;
 }
 
 AmdPageState amd_rmp_page_state(const AmdRmpEntry *e)

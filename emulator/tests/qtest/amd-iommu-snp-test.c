@@ -13,6 +13,7 @@
 #include "qemu/units.h"
 #include "qemu/bswap.h"
 #include "libqtest.h"
+#include "edu.h"
 #include "libqos/fw_cfg.h"
 #include "libqos/pci-pc.h"
 #include "qapi/error.h"
@@ -22,13 +23,6 @@
 #include "standard-headers/linux/qemu_fw_cfg.h"
 
 #define EDU_DEVFN       QPCI_DEVFN(5, 0)
-#define EDU_SRC         0x80
-#define EDU_DST         0x88
-#define EDU_COUNT       0x90
-#define EDU_CMD         0x98
-#define EDU_RUN         1
-#define EDU_TO_MEMORY   2
-#define EDU_BUFFER      0x40000
 
 /* Where the test has its things */
 #define MARK            0x7000
@@ -71,8 +65,7 @@
 typedef struct Machine {
     QTestState *qts;
     QPCIBus *bus;
-    QPCIDevice *edu;
-    QPCIBar bar;
+    Edu edu;
     uint64_t rmp;
     uint32_t events;            /* bytes of the log that are read */
     bool unread;                /* leave the log's head where it is */
@@ -127,12 +120,9 @@ static bool completion(Machine *m, uint64_t addr)
 
 static void dma(Machine *m, uint64_t iova, bool to_memory)
 {
-    qpci_io_writeq(m->edu, m->bar, EDU_SRC, to_memory ? EDU_BUFFER : iova);
-    qpci_io_writeq(m->edu, m->bar, EDU_DST, to_memory ? iova : EDU_BUFFER);
-    qpci_io_writeq(m->edu, m->bar, EDU_COUNT, 8);
-    qpci_io_writeq(m->edu, m->bar, EDU_CMD,
-                   EDU_RUN | (to_memory ? EDU_TO_MEMORY : 0));
-    while (qpci_io_readq(m->edu, m->bar, EDU_CMD) & EDU_RUN) {
+    edu_start(&m->edu, to_memory ? EDU_BUFFER : iova,
+              to_memory ? iova : EDU_BUFFER);
+    while (edu_runs(&m->edu)) {
         if (!m->rmp) {
             qtest_clock_step(m->qts, 100 * SCALE_MS);
         } else {
@@ -196,15 +186,12 @@ static void start_iommu(Machine *m)
 static void find_edu(Machine *m)
 {
     m->bus = qpci_new_pc(m->qts, NULL);
-    m->edu = qpci_device_find(m->bus, EDU_DEVFN);
-    g_assert_nonnull(m->edu);
-    qpci_device_enable(m->edu);
-    m->bar = qpci_iomap(m->edu, 0, NULL);
+    edu_find(&m->edu, m->bus, EDU_DEVFN);
 }
 
 static void stop(Machine *m)
 {
-    g_free(m->edu);
+    g_free(m->edu.pci);
     qpci_free_pc(m->bus);
     qtest_quit(m->qts);
 }

@@ -10,16 +10,10 @@
  */
 #include "qemu/osdep.h"
 #include "amd-psp.h"
+#include "edu.h"
 #include "hw/i386/amd_iommu.h"
 
 #define EDU_DEVFN       QPCI_DEVFN(6, 0)
-#define EDU_SRC         0x80
-#define EDU_DST         0x88
-#define EDU_COUNT       0x90
-#define EDU_CMD         0x98
-#define EDU_RUN         1
-#define EDU_TO_MEMORY   2
-#define EDU_BUFFER      0x40000
 
 /* What the IOMMU has, all 2 MiB apart. The entries of the first are 0. */
 #define T_DEVTAB        0xa00000
@@ -33,8 +27,7 @@
 
 typedef struct Machine {
     Psp psp;
-    QPCIDevice *edu;
-    QPCIBar bar;
+    Edu edu;
 } Machine;
 
 static void iommu_write(Machine *m, uint64_t reg, uint64_t value)
@@ -60,10 +53,7 @@ static void start(Machine *m)
     Psp *p = &m->psp;
 
     psp_start_with(p, "-device amd-iommu,x-snp=on -device edu,addr=6.0", "");
-    m->edu = qpci_device_find(p->bus, EDU_DEVFN);
-    g_assert_nonnull(m->edu);
-    qpci_device_enable(m->edu);
-    m->bar = qpci_iomap(m->edu, 0, NULL);
+    edu_find(&m->edu, p->bus, EDU_DEVFN);
     start_iommu(m);
     psp_snp_init(p);
     psp_gctx_create(p, T_GCTX);
@@ -77,7 +67,7 @@ static void start(Machine *m)
 
 static void stop(Machine *m)
 {
-    g_free(m->edu);
+    g_free(m->edu.pci);
     psp_stop(&m->psp);
 }
 
@@ -85,12 +75,8 @@ static void dma(Machine *m, uint64_t src, uint64_t dst)
 {
     int tries = 20000;
 
-    qpci_io_writeq(m->edu, m->bar, EDU_SRC, src);
-    qpci_io_writeq(m->edu, m->bar, EDU_DST, dst);
-    qpci_io_writeq(m->edu, m->bar, EDU_COUNT, 8);
-    qpci_io_writeq(m->edu, m->bar, EDU_CMD,
-                   EDU_RUN | (src == EDU_BUFFER ? EDU_TO_MEMORY : 0));
-    while (qpci_io_readq(m->edu, m->bar, EDU_CMD) & EDU_RUN && --tries) {
+    edu_start(&m->edu, src, dst);
+    while (edu_runs(&m->edu) && --tries) {
         g_usleep(500);
     }
     g_assert_cmpint(tries, >, 0);

@@ -173,9 +173,8 @@ void amd_rmp_lock(AmdSnpState *s);
 void amd_rmp_unlock(AmdSnpState *s);
 bool amd_rmp_store(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e);
 void amd_rmp_release(AmdSnpState *s, hwaddr spa, uint8_t page_size);
-/* RMPUPDATE and PSMASH have succeeded; with the RMP locked. For the audit. */
+/* RMPUPDATE has succeeded; with the RMP locked. For the audit. */
 void amd_rmp_count_update(AmdSnpState *s);
-void amd_rmp_count_smash(AmdSnpState *s);
 
 /* Store an entry of the same size that only grants more than the old one. */
 void amd_rmp_grant(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e);

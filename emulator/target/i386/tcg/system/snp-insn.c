@@ -208,7 +208,6 @@ static uint32_t psmash(AmdSnpState *s, hwaddr spa)
         return SNP_FAIL_PERMISSION;
     }
     amd_rmp_smash(s, spa);
-    amd_rmp_count_smash(s);
     return SNP_SUCCESS;
 }
 
