@@ -5,13 +5,12 @@ CPUS ?= 1
 SNP_HOST_ours = ours
 SNP_HOST_6.12 = deb:linux-image-amd64/trixie
 SNP_HOST_7.x = deb:linux-image-amd64/trixie-backports
-SNP_FILES = $(foreach f,guest userland.cpio vsock sevinfo demo,--file work/build/snp/$(f))
 .PHONY: demo-snp run-snp check-attest
 
 demo-snp: image ## boot an SNP host and an SNP guest, verify its attestation report (H=6.12|7.x|ours, CPUS=1..4)
 	@lab/snp/build
 	$(if $(filter ours,$(H)),@lab/kernel ours lab)
-	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp $(SNP_FILES) --job '/job/demo $(CPUS)'
+	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp --guests --job '/job/demo $(CPUS)'
 	lab/snp/verify work/runs/demo-snp/out/demo
 
 # After 'demo', with which it's 'run'.

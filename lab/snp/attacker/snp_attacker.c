@@ -217,7 +217,8 @@ static void hold(struct kvm *kvm, int count)
 	kvm->gfn_invalidate_end = -1ULL;
 }
 
-static int attack_hold(struct kvm *kvm, struct snp_attack_args *args)
+/* Have the guest's page tables in @changed, with mmu_lock taken if that works; change_end() releases it. */
+static int change_begin(struct kvm *kvm)
 {
 	int r;
 
@@ -227,8 +228,23 @@ static int attack_hold(struct kvm *kvm, struct snp_attack_args *args)
 		return r;
 	write_lock(&kvm->mmu_lock);
 	hold(kvm, 1);
+	return 0;
+}
+
+static void change_end(struct kvm *kvm)
+{
 	write_unlock(&kvm->mmu_lock);
+	kvm_flush_remote_tlbs(kvm);
+}
+
+static int attack_hold(struct kvm *kvm, struct snp_attack_args *args)
+{
+	int r = change_begin(kvm);
+
+	if (r)
+		return r;
 	args->tried = changed.count;
+	change_end(kvm);
 	return 0;
 }
 
@@ -238,12 +254,9 @@ static int attack_remap(struct kvm *kvm, struct snp_attack_args *args)
 	unsigned int i;
 	int r;
 
-	drop(&changed);
-	r = collect(kvm, &changed);
+	r = change_begin(kvm);
 	if (r)
 		return r;
-	write_lock(&kvm->mmu_lock);
-	hold(kvm, 1);
 	for (i = 0; i + 1 < changed.count; i += 2) {
 		a = &changed.leaf[i];
 		b = &changed.leaf[i + 1];
@@ -253,8 +266,7 @@ static int attack_remap(struct kvm *kvm, struct snp_attack_args *args)
 		forge(b, pfn_of(a->value));
 		args->tried += 2;
 	}
-	write_unlock(&kvm->mmu_lock);
-	kvm_flush_remote_tlbs(kvm);
+	change_end(kvm);
 	return 0;
 }
 
@@ -264,15 +276,12 @@ static int attack_alias(struct kvm *kvm, struct kvm *other, struct snp_attack_ar
 	unsigned int i, at;
 	int r;
 
-	drop(&changed);
 	r = collect(kvm, &victim);
 	if (r)
 		return r;
-	r = collect(other, &changed);
+	r = change_begin(other);
 	if (r)
 		goto out;
-	write_lock(&other->mmu_lock);
-	hold(other, 1);
 	for (i = 0, at = 0; i < changed.count; i++) {
 		while (at < victim.count && victim.leaf[at].level != changed.leaf[i].level)
 			at++;
@@ -283,8 +292,7 @@ static int attack_alias(struct kvm *kvm, struct kvm *other, struct snp_attack_ar
 		forge(&changed.leaf[i], pfn_of(victim.leaf[at++].value));
 		args->tried++;
 	}
-	write_unlock(&other->mmu_lock);
-	kvm_flush_remote_tlbs(other);
+	change_end(other);
 out:
 	drop(&victim);
 	return r;
@@ -305,8 +313,7 @@ static int attack_undo(struct kvm *kvm, struct snp_attack_args *args)
 			WRITE_ONCE(*leaf->entry, leaf->value);
 		args->done++;
 	}
-	write_unlock(&kvm->mmu_lock);
-	kvm_flush_remote_tlbs(kvm);
+	change_end(kvm);
 	drop(&changed);
 	return 0;
 }
