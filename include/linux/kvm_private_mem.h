@@ -62,6 +62,12 @@ struct kvm_private_mem_ops {
 	void (*unmapped)(struct kvm *kvm, gfn_t start, gfn_t end);
 
 	/*
+	 * Are private pages of the guest of @owner those of the guest of @kvm, too?
+	 * If there is no such operation, guests have nothing in common.
+	 */
+	bool (*may_link)(struct kvm *kvm, struct kvm *owner);
+
+	/*
 	 * The guest reads what is in a page that it is given as noise: by a key
 	 * that no one else has, and that it does not know.  Nothing is cleared
 	 * for it then, unless the host can map the file.

@@ -5,7 +5,8 @@
  * An inode is the storage, think of DIMMs.  An open file is what one VM sees of
  * it: memslots of that VM are bound to ranges of the file, and SPTEs of that VM
  * map its pages.  The file pins the VM, a memslot does not pin the file: when
- * the file is closed, its slots have nothing private to offer any more.
+ * the file is closed, its slots have nothing private to offer any more.  VMs of
+ * one guest can have a file each: what is the guest's is so for all of them.
  *
  * Locks, from outer to inner: kvm->slots_lock; the invalidate lock of the
  * mapping, which serialises the punching of holes; the folio lock;
@@ -15,6 +16,7 @@
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
+#include <linux/file.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
@@ -24,6 +26,12 @@
 #include <trace/events/kvm_private_mem.h>
 
 static struct file_operations kvm_gmem_fops;
+
+/* What @file is a view of, NULL if it's no guest_memfd. */
+struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
+{
+	return file->f_op == &kvm_gmem_fops ? file->private_data : NULL;
+}
 
 static int kvm_gmem_init_fs_context(struct fs_context *fc)
 {
@@ -340,7 +348,7 @@ static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 fla
 	return inode;
 }
 
-/* Open a file of @inode for @kvm; consumes the inode, whatever happens. */
+/* Open a file of @inode for @kvm.  If that works, the inode's reference is the file's. */
 static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 {
 	struct kvm_gmem_view *view;
@@ -348,7 +356,7 @@ static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 
 	view = kzalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
 	if (!view)
-		goto err;
+		return ERR_PTR(-ENOMEM);
 
 	/* The VM has pinned it, too; dropped by __fput(), after the release. */
 	__module_get(kvm_gmem_fops.owner);
@@ -356,7 +364,8 @@ static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 	file = alloc_file_pseudo(inode, kvm_gmem_mnt, "[kvm-gmem]", O_RDWR, &kvm_gmem_fops);
 	if (IS_ERR(file)) {
 		module_put(kvm_gmem_fops.owner);
-		goto err;
+		kfree(view);
+		return file;
 	}
 
 	kvm_get_kvm(kvm);
@@ -364,33 +373,81 @@ static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 	view->inode = inode;
 	mt_init_flags(&view->bindings, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&view->bindings, &to_gmem_inode(inode)->views_lock);
-	list_add(&view->entry, &to_gmem_inode(inode)->views);
 	file->private_data = view;
 	file->f_flags |= O_LARGEFILE;
-	return file;
 
-err:
-	kfree(view);
-	kvm_gmem_inode_free(inode);
-	iput(inode);
-	return ERR_PTR(-ENOMEM);
+	mutex_lock(&to_gmem_inode(inode)->views_lock);
+	list_add(&view->entry, &to_gmem_inode(inode)->views);
+	mutex_unlock(&to_gmem_inode(inode)->views_lock);
+	return file;
 }
 
 static struct file *kvm_gmem_create_file(struct kvm *kvm, loff_t size, u64 flags)
 {
-	struct inode *inode;
+	struct inode *inode = kvm_gmem_inode_create(kvm, size, flags);
 	struct file *file;
+
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+
+	file = kvm_gmem_view_create(kvm, inode);
+	if (IS_ERR(file)) {
+		kvm_gmem_inode_free(inode);
+		iput(inode);
+	}
+	return file;
+}
+
+/* Could @kvm have a file of @inode?  The inode is locked, against others that ask. */
+static int kvm_gmem_may_view(struct kvm *kvm, struct inode *inode, struct kvm *owner)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	struct kvm_gmem_view *view;
+	int r = 0;
+
+	if (!gi->ops || !gi->ops->may_link || !gi->ops->may_link(kvm, owner))
+		return -EINVAL;
+
+	/* With two of them a page could be bound twice. */
+	mutex_lock(&gi->views_lock);
+	list_for_each_entry(view, &gi->views, entry)
+		if (view->kvm == kvm)
+			r = -EEXIST;
+	mutex_unlock(&gi->views_lock);
+	return r;
+}
+
+/*
+ * One more file of an inode, for another VM of the guest.  @fd has @size bytes: user
+ * space knows what it links.
+ */
+static struct file *kvm_gmem_link_file(struct kvm *kvm, loff_t size, u64 fd)
+{
+	struct file *file = fd <= INT_MAX ? fget(fd) : NULL, *link;
+	struct kvm_gmem_view *view;
+	struct inode *inode;
 	int r;
 
-	r = simple_pin_fs(&kvm_gmem_fs, &kvm_gmem_mnt, &kvm_gmem_mnt_count);
-	if (r)
-		return ERR_PTR(r);
+	if (!file)
+		return ERR_PTR(-EBADF);
 
-	inode = kvm_gmem_inode_create(kvm, size, flags);
-	file = IS_ERR(inode) ? ERR_CAST(inode) : kvm_gmem_view_create(kvm, inode);
-	if (IS_ERR(file))
-		simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
-	return file;
+	view = kvm_gmem_file_view(file);
+	if (!view || size != i_size_read(view->inode)) {
+		link = ERR_PTR(-EINVAL);
+		goto out;
+	}
+
+	inode = view->inode;
+	inode_lock(inode);
+	r = kvm_gmem_may_view(kvm, inode, view->kvm);
+	ihold(inode);
+	link = r ? ERR_PTR(r) : kvm_gmem_view_create(kvm, inode);
+	if (IS_ERR(link))
+		iput(inode);
+	inode_unlock(inode);
+out:
+	fput(file);
+	return link;
 }
 
 /* The GUEST_MEMFD_FLAG_* that @kvm supports; those of any VM if it is NULL. */
@@ -409,15 +466,19 @@ u64 kvm_gmem_supported_flags(struct kvm *kvm)
  * @args:	a copy of user space's arguments
  *
  * Returns a file descriptor, -EINVAL for unknown flags or a size that is not a
- * positive multiple of a page, or what prevented the file from being opened.
+ * positive multiple of a page, or what prevented the file from being opened.  With
+ * %GUEST_MEMFD_FLAG_LINK: -EBADF if the file to link is not open, -EINVAL if it is no
+ * guest_memfd, has another size, or is one of another guest, -EEXIST if the VM has a
+ * file of it.
  */
 int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
 {
+	bool link = args->flags == GUEST_MEMFD_FLAG_LINK;
 	loff_t size = args->size;
 	struct file *file;
-	int fd;
+	int fd, r;
 
-	if (args->flags & ~kvm_gmem_supported_flags(kvm))
+	if (!link && args->flags & ~kvm_gmem_supported_flags(kvm))
 		return -EINVAL;
 	if (size <= 0 || !PAGE_ALIGNED(size))
 		return -EINVAL;
@@ -426,20 +487,25 @@ int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
 	if (fd < 0)
 		return fd;
 
-	file = kvm_gmem_create_file(kvm, size, args->flags);
+	r = simple_pin_fs(&kvm_gmem_fs, &kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	if (r)
+		goto no_mount;
+
+	file = link ? kvm_gmem_link_file(kvm, size, args->reserved[0]) :
+		      kvm_gmem_create_file(kvm, size, args->flags);
 	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
+		r = PTR_ERR(file);
+		goto no_file;
 	}
 
 	fd_install(fd, file);
 	return fd;
-}
 
-/* What @file is a view of, NULL if it's no guest_memfd. */
-struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
-{
-	return file->f_op == &kvm_gmem_fops ? file->private_data : NULL;
+no_file:
+	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
+no_mount:
+	put_unused_fd(fd);
+	return r;
 }
 
 /* Files pin @module, the vendor's part of KVM, as VMs do. */

@@ -111,7 +111,8 @@ bool sev_lacks_init(struct kvm *kvm)
 {
 	unsigned int type = kvm->arch.vm_type->type;
 
-	return type >= KVM_X86_SEV_VM && type <= KVM_X86_SNP_VM && !sev_guest(kvm);
+	return type >= KVM_X86_SEV_VM && type <= KVM_X86_SNP_VM &&
+	       (!sev_guest(kvm) || snp_mirror_waits(kvm));
 }
 
 /**

@@ -85,6 +85,11 @@ static int snp_gmem_fit(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int 
 	if (WARN_ON_ONCE(!rmp.assigned) || rmp.immutable)
 		return -EIO;
 
+	/* Bound at another place than the page is the guest's at: it could never access it. */
+	if (rmp.asid != to_kvm_svm(kvm)->sev_info.asid ||
+	    gpa_to_gfn(rmp.gpa) != (rmp.level == PG_LEVEL_2M ? round_down(gfn, PTRS_PER_PMD) : gfn))
+		return -EFAULT;
+
 	if (rmp.level == PG_LEVEL_4K) {
 		*order = 0;
 		return 0;
@@ -104,5 +109,6 @@ const struct kvm_private_mem_ops snp_gmem_ops = {
 	.fit = snp_gmem_fit,
 	.merge = snp_gmem_merge,
 	.unmapped = snp_gmem_unmapped,
+	.may_link = snp_gmem_may_link,
 	.encrypts = true,
 };

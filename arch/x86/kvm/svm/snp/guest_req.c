@@ -36,10 +36,9 @@ static int snp_ask_firmware(struct kvm *kvm, gpa_t req, gpa_t resp, int *fw_erro
 	if (r)
 		goto unlock;
 
-	cmd.gctx_paddr = __psp_pa(snp->context);
 	cmd.req_paddr = __psp_pa(snp->request);
 	cmd.res_paddr = __psp_pa(snp->response);
-	r = sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, &cmd, fw_error);
+	r = snp_firmware_request(kvm, &cmd, fw_error);
 
 	/* There is an answer even if it's an error, for some errors. */
 	if (!r || *fw_error)
@@ -57,6 +56,8 @@ static int snp_request_do(struct vcpu_svm *svm)
 	int fw_error = 0, r;
 
 	r = snp_ask_firmware(svm->vcpu.kvm, req, resp, &fw_error);
+	if (r == -EAGAIN)
+		return snp_request_finish(svm, SNP_REQ_BUSY, 0);
 	return snp_request_finish(svm, r ? SNP_REQ_GENERIC : 0, fw_error);
 }
 

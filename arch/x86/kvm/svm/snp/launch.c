@@ -210,9 +210,9 @@ static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 }
 
 /* Measure and encrypt the registers of a vCPU; once, whatever comes after it. */
-static int snp_launch_vmsa(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_sev_cmd *cmd)
+static int snp_launch_vmsa(struct kvm_vcpu *vcpu, void *context, struct kvm_sev_cmd *cmd)
 {
-	struct kvm_sev_info *sev = &to_kvm_svm(kvm)->sev_info;
+	u32 asid = to_kvm_svm(vcpu->kvm)->sev_info.asid;
 	struct sev_data_snp_launch_update update = {};
 	struct vcpu_svm *svm = to_svm(vcpu);
 	kvm_pfn_t pfn = __pa(svm->sev_es.vmsa) >> PAGE_SHIFT;
@@ -225,11 +225,11 @@ static int snp_launch_vmsa(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_se
 	if (r)
 		return r;
 
-	r = rmp_make_private(pfn, SNP_LAUNCH_VMSA_GPA, PG_LEVEL_4K, sev->asid, true);
+	r = rmp_make_private(pfn, SNP_LAUNCH_VMSA_GPA, PG_LEVEL_4K, asid, true);
 	if (r)
 		return r;
 
-	update.gctx_paddr = __psp_pa(sev->snp.context);
+	update.gctx_paddr = __psp_pa(context);
 	update.address = __sme_pa(svm->sev_es.vmsa);
 	update.page_type = SNP_PAGE_TYPE_VMSA;
 	r = __sev_issue_cmd(cmd->sev_fd, SEV_CMD_SNP_LAUNCH_UPDATE, &update, &cmd->error);
@@ -243,27 +243,25 @@ static int snp_launch_vmsa(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_se
 	return 0;
 }
 
-static int snp_launch_vmsas(struct kvm *kvm, struct kvm_sev_cmd *cmd)
+/**
+ * snp_launch_vmsas - have the firmware measure and encrypt all vCPUs of a VM
+ * @kvm:	the VM, with kvm->lock and the mutexes of all vCPUs held
+ * @context:	the guest context, in the launch
+ * @cmd:	its error is set if the firmware failed
+ *
+ * Returns 0 or an errno; whoever was encrypted by then stays so.
+ */
+int snp_launch_vmsas(struct kvm *kvm, void *context, struct kvm_sev_cmd *cmd)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
-	int r;
-
-	/* A vCPU that is being created is not in the array yet. */
-	if (kvm->created_vcpus != atomic_read(&kvm->online_vcpus))
-		return -EBUSY;
-
-	r = sev_lock_all_vcpus(kvm);
-	if (r)
-		return r;
+	int r = 0;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		r = snp_launch_vmsa(kvm, vcpu, cmd);
+		r = snp_launch_vmsa(vcpu, context, cmd);
 		if (r)
 			break;
 	}
-
-	sev_unlock_all_vcpus(kvm);
 	return r;
 }
 
@@ -319,19 +317,26 @@ static int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	if (r)
 		goto out;
 
-	r = snp_launch_vmsas(kvm, cmd);
+	r = sev_lock_all_vcpus(kvm);
+	if (r)
+		goto out;
+	r = snp_launch_vmsas(kvm, snp->context, cmd);
+	sev_unlock_all_vcpus(kvm);
 	if (r)
 		goto out;
 
 	finish->gctx_paddr = __psp_pa(snp->context);
 	finish->vcek_disabled = params.vcek_disabled;
 	memcpy(finish->host_data, params.host_data, sizeof(finish->host_data));
+	mutex_lock(&sev_mirror_lock);
 	r = __sev_issue_cmd(cmd->sev_fd, SEV_CMD_SNP_LAUNCH_FINISH, finish, &cmd->error);
-	if (!r) {
-		snp->finished = true;
-		/* Pages that are prepared by now can't be launched any more. */
+	if (!r)
+		snp_mirrors_finish(kvm);
+	mutex_unlock(&sev_mirror_lock);
+
+	/* Pages that are prepared by now can't be launched any more. */
+	if (!r)
 		WRITE_ONCE(kvm->arch.can_pre_fault, true);
-	}
 
 out:
 	kfree(auth);
@@ -362,6 +367,9 @@ static int snp_enable_request_certs(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 int snp_vm_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
 	lockdep_assert_held(&kvm->lock);
+
+	if (to_kvm_svm(kvm)->sev_info.enc_context_owner)
+		return snp_mirror_ioctl(kvm, cmd);
 
 	if (cmd->id < KVM_SEV_SNP_LAUNCH_START)
 		return -EPERM;

@@ -13,6 +13,7 @@
 
 struct kvm_sev_cmd;
 struct kvm_sev_info;
+struct sev_data_snp_guest_request;
 struct vcpu_svm;
 
 /* SEV_FEATURES of a VMSA, APM volume 2, table B-4. */
@@ -36,13 +37,15 @@ struct vcpu_svm;
 /**
  * struct kvm_snp - a guest's part of kvm_sev_info
  * @context:	the guest context, a page of the firmware; NULL before LAUNCH_START
- * @finished:	LAUNCH_FINISH was done, vCPUs may run
+ * @finished:	LAUNCH_FINISH was done, vCPUs may run; of a mirror: that of its owner
  * @request_certs: ask user space for certificates in extended guest requests
  * @request_lock: for @request and @response
  * @request:	copy of what the guest asks the firmware
  * @response:	what the firmware answers, a page in firmware state
  *
- * All but the buffers change under kvm->lock.
+ * All but the buffers change under kvm->lock.  The context is that of the VM that
+ * the guest was launched in or moved to; its mirrors get at it under sev_mirror_lock,
+ * under which it moves, and which is held while the launch is finished.
  */
 struct kvm_snp {
 	void *context;
@@ -113,6 +116,20 @@ int snp_decommission(struct kvm_snp *snp);
 
 /* launch.c */
 int snp_vm_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd);
+
+int snp_launch_vmsas(struct kvm *kvm, void *context, struct kvm_sev_cmd *cmd);
+
+/* context.c */
+bool snp_may_move(struct kvm *source, u64 flags);
+bool snp_may_copy(struct kvm *source, u64 flags);
+void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src);
+void snp_move(struct kvm *dst, struct kvm *src);
+int snp_mirror_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd);
+void snp_mirrors_finish(struct kvm *kvm);
+bool snp_mirror_waits(struct kvm *kvm);
+int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd,
+			 int *fw_error);
+bool snp_gmem_may_link(struct kvm *kvm, struct kvm *owner);
 
 /* gmem.c */
 extern const struct kvm_private_mem_ops snp_gmem_ops;

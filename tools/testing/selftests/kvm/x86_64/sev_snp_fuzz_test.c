@@ -395,8 +395,48 @@ static int fuzz_vcpu(void)
 	}
 }
 
+/* Another VM gets the guest, or a part of it, and is gone. */
+static int fuzz_other_vm(void)
+{
+	static const uint32_t caps[] = {
+		KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM,
+	};
+	struct kvm_enable_cap cap = {
+		.cap = caps[below(ARRAY_SIZE(caps))],
+		.args = { CHANCE(16) ? any_number() : b.vm_fd,
+			  CHANCE(8) ? any_number() : KVM_ENC_CONTEXT_SNP },
+	};
+	struct kvm_create_guest_memfd link = {
+		.size = CHANCE(8) ? any_size() : BARE_DATA_SIZE,
+		.flags = CHANCE(16) ? any_number() : GUEST_MEMFD_FLAG_LINK,
+		.reserved = { CHANCE(8) ? b.ram_fd : b.data_fd },
+	};
+	int vm, r, i, fds[NR_BARE_VCPUS + 1] = { -1, -1, -1 };
+
+	/* It waits for vCPUs that run, too. */
+	stop_second();
+	vm = ioctl(b.kvm_fd, KVM_CREATE_VM, CHANCE(8) ? KVM_X86_SEV_ES_VM : KVM_X86_SNP_VM);
+	for (i = CHANCE(3) ? 0 : NR_BARE_VCPUS; i; i--)
+		fds[i] = ioctl(vm, KVM_CREATE_VCPU, i);
+	r = ioctl(vm, KVM_ENABLE_CAP, &cap);
+	fds[0] = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &link);
+	if (fds[0] >= 0 && !__set_region2(vm, 2, KVM_MEM_GUEST_MEMFD, BARE_DATA_GPA,
+					  BARE_DATA_SIZE, b.data, fds[0], 0)) {
+		__set_attributes(vm, any_gpa(), any_size(), KVM_MEMORY_ATTRIBUTE_PRIVATE);
+		if (fds[1] >= 0)
+			ioctl(fds[1], KVM_RUN, 0);
+	}
+	for (i = 0; i <= NR_BARE_VCPUS; i++)
+		bare_close(&fds[i]);
+	bare_close(&vm);
+	return r;
+}
+
 static int fuzz_user(void)
 {
+	if (CHANCE(24))
+		return fuzz_other_vm();
+
 	switch (below(8)) {
 	case 0:
 		return fuzz_slot();

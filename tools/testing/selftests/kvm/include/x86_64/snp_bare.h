@@ -93,6 +93,7 @@ void bare_init(struct snp_bare *b);
 int bare_create_vm(struct snp_bare *b);
 int bare_init2(struct snp_bare *b);
 int bare_add_memory(struct snp_bare *b);
+int bare_add_blank_vcpus(struct snp_bare *b);	/* without registers, both would run */
 int bare_add_vcpus(struct snp_bare *b);
 int bare_launch_start(struct snp_bare *b);
 int bare_launch_page(struct snp_bare *b, uint64_t gpa);

@@ -265,8 +265,6 @@ static int bare_set_registers(struct snp_bare *b, int cpu)
 
 static int bare_add_vcpu(struct snp_bare *b, int cpu)
 {
-	struct kvm_mp_state waiting = { .mp_state = KVM_MP_STATE_UNINITIALIZED };
-
 	b->run_size = ioctl(b->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	b->vcpu_fd[cpu] = ioctl(b->vm_fd, KVM_CREATE_VCPU, cpu);
 	if (b->vcpu_fd[cpu] < 0)
@@ -279,13 +277,10 @@ static int bare_add_vcpu(struct snp_bare *b, int cpu)
 		return -1;
 	}
 
-	if (ioctl(b->vcpu_fd[cpu], KVM_SET_CPUID2, kvm_get_supported_cpuid()) ||
-	    bare_set_registers(b, cpu))
-		return -1;
-	return cpu ? ioctl(b->vcpu_fd[cpu], KVM_SET_MP_STATE, &waiting) : 0;
+	return ioctl(b->vcpu_fd[cpu], KVM_SET_CPUID2, kvm_get_supported_cpuid());
 }
 
-int bare_add_vcpus(struct snp_bare *b)
+int bare_add_blank_vcpus(struct snp_bare *b)
 {
 	int cpu, r;
 
@@ -293,6 +288,17 @@ int bare_add_vcpus(struct snp_bare *b)
 	for (cpu = 0; !r && cpu < NR_BARE_VCPUS; cpu++)
 		r = bare_add_vcpu(b, cpu);
 	return r;
+}
+
+int bare_add_vcpus(struct snp_bare *b)
+{
+	struct kvm_mp_state waiting = { .mp_state = KVM_MP_STATE_UNINITIALIZED };
+	int cpu, r;
+
+	r = bare_add_blank_vcpus(b);
+	for (cpu = 0; !r && cpu < NR_BARE_VCPUS; cpu++)
+		r = bare_set_registers(b, cpu);
+	return r ?: ioctl(b->vcpu_fd[1], KVM_SET_MP_STATE, &waiting);
 }
 
 int bare_launch_start(struct snp_bare *b)

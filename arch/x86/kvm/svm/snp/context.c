@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SNP guests in more than one VM: moved within the host, or with a mirror.
+ *
+ * A guest is an ASID and a context of the firmware, which belong to one VM, the owner.
+ * Pages belong to the inodes of guest_memfd, and are assigned to the ASID: whichever VM
+ * of the guest maps them, they are prepared, and validated.  The ASID has to last as
+ * long as any of these inodes.  A file pins the VM it is of, thus whoever may have a
+ * file keeps the owner: a mirror does, and so does the VM that a guest has been moved
+ * from, which is a mirror without vCPUs from then on, and dead.
+ *
+ * User space has to say that it knows of the memory: to whom nothing but the context
+ * is given, mainline says no.
+ */
+#include <linux/kvm_host.h>
+#include <linux/psp-sev.h>
+
+#include "svm/svm.h"
+#include "snp.h"
+
+#include "vm_type.h"
+
+static struct kvm_sev_info *snp_sev_info(struct kvm *kvm)
+{
+	return &to_kvm_svm(kvm)->sev_info;
+}
+
+/* Is there something to be moved?  Mirrors stay where they are. */
+bool snp_may_move(struct kvm *source, u64 flags)
+{
+	struct kvm_sev_info *sev = snp_sev_info(source);
+
+	return flags == KVM_ENC_CONTEXT_SNP && sev->snp.finished && !sev->enc_context_owner;
+}
+
+/* VMSAs of the host's making come with the launch: for a mirror later is too late. */
+bool snp_may_copy(struct kvm *source, u64 flags)
+{
+	struct kvm_snp *snp = &snp_sev_info(source)->snp;
+
+	return flags == KVM_ENC_CONTEXT_SNP && snp->context && !snp->finished;
+}
+
+/**
+ * snp_move_vcpu - the rest of what a vCPU has, after its vcpu_sev_es_state has moved
+ * @dst:	the vCPU that has it now
+ * @src:	the vCPU that had it
+ *
+ * The mutexes of all vCPUs of both VMs are held.
+ */
+void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src)
+{
+	mutex_init(&dst->sev_es.snp.ap_lock);
+	snp_vcpu_create(src);
+
+	/* The vCPU got its CPUID before it was that of an SNP guest. */
+	sev_vcpu_after_set_cpuid(dst);
+
+	/* A VMSA of the guest's is found again by the memslots of the other VM. */
+	if (dst->sev_es.snp.vmsa_gpa != INVALID_PAGE)
+		dst->vmcb->control.vmsa_pa = INVALID_PAGE;
+	kvm_make_request(KVM_REQ_RELOAD_STATE, &dst->vcpu);
+}
+
+/**
+ * snp_move - make a VM the owner of a guest
+ * @dst:	the VM
+ * @src:	the VM that was; has neither vCPUs nor mirrors of the guest any more
+ *
+ * Both kvm->lock and the mutexes of all vCPUs are held.
+ */
+void snp_move(struct kvm *dst, struct kvm *src)
+{
+	struct kvm_sev_info *to = snp_sev_info(dst), *from = snp_sev_info(src);
+
+	mutex_init(&to->snp.request_lock);
+	kvm_set_apicv_inhibit(dst, APICV_INHIBIT_REASON_SEV);
+
+	mutex_lock(&sev_mirror_lock);
+	to->snp.context = from->snp.context;
+	to->snp.finished = true;
+	to->snp.request_certs = from->snp.request_certs;
+	to->snp.request = from->snp.request;
+	to->snp.response = from->snp.response;
+	from->snp.context = NULL;
+	from->snp.request = NULL;
+	from->snp.response = NULL;
+
+	kvm_get_kvm(dst);
+	from->active = true;
+	from->enc_context_owner = dst;
+	list_add_tail(&from->mirror_entry, &to->mirror_vms);
+	mutex_unlock(&sev_mirror_lock);
+
+	WRITE_ONCE(dst->arch.can_pre_fault, true);
+}
+
+/* The VMSAs of a mirror are part of the launch of its owner's guest. */
+static int snp_mirror_launch(struct kvm *kvm, struct kvm_sev_cmd *cmd)
+{
+	struct kvm_snp *owner;
+	int r;
+
+	r = sev_lock_all_vcpus(kvm);
+	if (r)
+		return r;
+
+	mutex_lock(&sev_mirror_lock);
+	owner = &snp_sev_info(snp_sev_info(kvm)->enc_context_owner)->snp;
+	r = owner->finished ? -EINVAL : snp_launch_vmsas(kvm, owner->context, cmd);
+	mutex_unlock(&sev_mirror_lock);
+
+	sev_unlock_all_vcpus(kvm);
+	return r;
+}
+
+/**
+ * snp_mirror_ioctl - KVM_MEMORY_ENCRYPT_OP of a mirror
+ * @kvm:	the mirror, with kvm->lock held
+ * @cmd:	the command
+ *
+ * The memory of the guest is its owner's to launch.  Returns 0, -EINVAL for another
+ * command than KVM_SEV_LAUNCH_UPDATE_VMSA or after the launch, -EBUSY if a vCPU is being
+ * created, or the error of the firmware.
+ */
+int snp_mirror_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd)
+{
+	return cmd->id == KVM_SEV_LAUNCH_UPDATE_VMSA ? snp_mirror_launch(kvm, cmd) : -EINVAL;
+}
+
+/* The guest of @kvm is launched: its mirrors may run, too. */
+void snp_mirrors_finish(struct kvm *kvm)
+{
+	struct kvm_sev_info *sev = snp_sev_info(kvm), *mirror;
+
+	lockdep_assert_held(&sev_mirror_lock);
+
+	sev->snp.finished = true;
+	list_for_each_entry(mirror, &sev->mirror_vms, mirror_entry)
+		WRITE_ONCE(mirror->snp.finished, true);
+}
+
+/* Has @kvm to wait for the launch of another VM? */
+bool snp_mirror_waits(struct kvm *kvm)
+{
+	struct kvm_sev_info *sev = snp_sev_info(kvm);
+
+	return kvm_vm_type_is(kvm, KVM_X86_SNP_VM) && sev->enc_context_owner &&
+	       !READ_ONCE(sev->snp.finished);
+}
+
+/**
+ * snp_firmware_request - SNP_GUEST_REQUEST with the context of a VM's guest
+ * @kvm:	the VM, with request_lock held
+ * @cmd:	the command, without the context
+ * @fw_error:	set to the status of the firmware
+ *
+ * Returns 0 or an errno: -EAGAIN for a mirror whose owner is being moved.
+ */
+int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd, int *fw_error)
+{
+	struct kvm_sev_info *sev = snp_sev_info(kvm);
+	void *context;
+	int r;
+
+	if (!sev->enc_context_owner) {
+		cmd->gctx_paddr = __psp_pa(sev->snp.context);
+		return sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error);
+	}
+
+	mutex_lock(&sev_mirror_lock);
+	context = snp_sev_info(sev->enc_context_owner)->snp.context;
+	cmd->gctx_paddr = __psp_pa(context);
+	r = context ? sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error) : -EAGAIN;
+	mutex_unlock(&sev_mirror_lock);
+	return r;
+}
+
+/* Do two VMs have the same owner, or is one of them the other's? */
+bool snp_gmem_may_link(struct kvm *kvm, struct kvm *owner)
+{
+	struct kvm_sev_info *a = snp_sev_info(kvm), *b;
+	bool same;
+
+	if (!kvm_vm_type_is(kvm, KVM_X86_SNP_VM) || !kvm_vm_type_is(owner, KVM_X86_SNP_VM))
+		return false;
+
+	b = snp_sev_info(owner);
+	mutex_lock(&sev_mirror_lock);
+	same = a->active && b->active &&
+	       (a->enc_context_owner ?: kvm) == (b->enc_context_owner ?: owner);
+	mutex_unlock(&sev_mirror_lock);
+	return same;
+}

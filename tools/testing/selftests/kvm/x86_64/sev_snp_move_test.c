@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SNP guests in more than one VM: moved to another VM of the host, as often as one likes,
+ * and with a mirror that has vCPUs of the same guest.  The memory goes along by linked
+ * guest_memfd files, and what is in it needs no new validation.
+ */
+#define _GNU_SOURCE /* for mremap() */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "processor.h"
+#include "snp_bare.h"
+
+#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define VALUE		0x5eed0000ul
+#define NR_ROUNDS	30
+/* 2 MiB that the guest has as one page, and 2 MiB of small pages. */
+#define HUGE_GPA	BARE_DATA_GPA
+#define SMALL_GPA	(BARE_DATA_GPA + SZ_2M)
+
+static int context_from(struct snp_bare *to, uint32_t cap, int source_fd, uint64_t flags)
+{
+	struct kvm_enable_cap args = { .cap = cap, .args = { source_fd, flags } };
+
+	return ioctl(to->vm_fd, KVM_ENABLE_CAP, &args);
+}
+
+static int move(struct snp_bare *to, struct snp_bare *from)
+{
+	return context_from(to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, from->vm_fd,
+			    KVM_ENC_CONTEXT_SNP);
+}
+
+static int copy(struct snp_bare *to, struct snp_bare *from)
+{
+	return context_from(to, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, from->vm_fd,
+			    KVM_ENC_CONTEXT_SNP);
+}
+
+static int __link_file(int vm_fd, int fd, uint64_t size, uint64_t flags)
+{
+	struct kvm_create_guest_memfd args = {
+		.size = size,
+		.flags = flags | GUEST_MEMFD_FLAG_LINK,
+		.reserved = { fd },
+	};
+
+	return ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &args);
+}
+
+static void *same_memory(void *own, void *other, size_t size)
+{
+	munmap(own, size);
+	other = mremap(other, 0, size, MREMAP_MAYMOVE);
+	TEST_ASSERT(other != MAP_FAILED, "No second mapping of shared memory");
+	return other;
+}
+
+/* A VM that can be given the guest of @from: with its shared memory, and vCPUs if wanted. */
+static void create(struct snp_bare *to, struct snp_bare *from)
+{
+	unsigned int i;
+
+	bare_init(to);
+	to->shared = same_memory(to->shared, from->shared, BARE_SHARED_SIZE);
+	to->data = same_memory(to->data, from->data, BARE_DATA_SIZE);
+	to->image = same_memory(to->image, from->image, BARE_RAM_SIZE);
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		to->ctl[i] = (void *)(to->shared + BARE_CTL(i) - BARE_SHARED_GPA);
+	TEST_ASSERT(!bare_create_vm(to), "No VM");
+}
+
+/* vCPUs that both run, when they have registers. */
+static void add_vcpus(struct snp_bare *b)
+{
+	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	TEST_ASSERT(!bare_add_blank_vcpus(b) && !ioctl(b->vcpu_fd[1], KVM_SET_MP_STATE, &runs),
+		    "No vCPUs");
+}
+
+static bool bind_data(struct snp_bare *b, uint64_t size, uint64_t offset)
+{
+	__set_region2(b->vm_fd, 2, 0, BARE_DATA_GPA, 0, b->data, -1, 0);
+	return !__set_region2(b->vm_fd, 2, KVM_MEM_GUEST_MEMFD, BARE_DATA_GPA, size, b->data,
+			      b->data_fd, offset);
+}
+
+static bool take_memory(struct snp_bare *to, struct snp_bare *from)
+{
+	to->ram_fd = __link_file(to->vm_fd, from->ram_fd, BARE_RAM_SIZE, 0);
+	to->data_fd = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, 0);
+	if (to->ram_fd < 0 || to->data_fd < 0 ||
+	    __set_region2(to->vm_fd, 0, KVM_MEM_GUEST_MEMFD, 0, BARE_RAM_SIZE, to->image,
+			  to->ram_fd, 0) ||
+	    __set_region2(to->vm_fd, 1, 0, BARE_SHARED_GPA, BARE_SHARED_SIZE, to->shared, 0, 0) ||
+	    !bind_data(to, BARE_DATA_SIZE, 0))
+		return false;
+
+	set_private(to->vm_fd, 0, BARE_RAM_SIZE, true);
+	set_private(to->vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
+	return true;
+}
+
+static bool reads(struct snp_bare *b, int cpu, uint64_t gpa, uint64_t value)
+{
+	return !bare_order(b, cpu, BARE_READ, gpa, 0, 0) && b->ctl[cpu]->result == value;
+}
+
+static uint64_t pvalidate(struct snp_bare *b, uint64_t gpa, uint64_t size, bool validate)
+{
+	int r = bare_order(b, 0, BARE_PVALIDATE, gpa, size, validate);
+
+	TEST_ASSERT(!r, "PVALIDATE exits: %d", r);
+	return b->ctl[0]->result;
+}
+
+/* Something to find again, in each kind of page. */
+static void fill(struct snp_bare *b)
+{
+	unsigned int i;
+
+	set_private(b->vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
+	TEST_ASSERT(!pvalidate(b, HUGE_GPA, PVAL_2M, true), "No page of 2 MiB");
+	for (i = 0; i < 512; i++)
+		TEST_ASSERT(!pvalidate(b, SMALL_GPA + i * SZ_4K, PVAL_4K, true), "No page");
+	bare_order(b, 0, BARE_WRITE, HUGE_GPA + 8, VALUE, 0);
+	bare_order(b, 0, BARE_WRITE, SMALL_GPA + 3 * SZ_4K, VALUE + 1, 0);
+}
+
+static bool holds(struct snp_bare *b, int cpu)
+{
+	return reads(b, cpu, HUGE_GPA + 8, VALUE) &&
+	       reads(b, cpu, SMALL_GPA + 3 * SZ_4K, VALUE + 1);
+}
+
+static bool is_validated(struct snp_bare *b)
+{
+	return pvalidate(b, HUGE_GPA, PVAL_2M, true) == PVAL_NO_CHANGE &&
+	       pvalidate(b, SMALL_GPA, PVAL_4K, true) == PVAL_NO_CHANGE;
+}
+
+static void check_asids(unsigned int used, const char *why)
+{
+	unsigned int max = bare_max_guests(), nr = bare_count_asids(max);
+
+	check(nr == max - used, "%s: %u of %u ASIDs are free", why, nr, max);
+}
+
+static void test_refused_moves(struct snp_bare *guest)
+{
+	struct snp_bare to, other;
+	int r;
+
+	create(&to, guest);
+	r = context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->vm_fd, 0);
+	check_errno(r, EINVAL, "moved without a word of its memory");
+	r = context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->vm_fd, 3);
+	check_errno(r, EINVAL, "moved with flags that don't exist");
+	r = context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->kvm_fd, 1);
+	check_errno(r, EBADF, "moved from what is no VM");
+	check_errno(move(&to, guest), EINVAL, "moved to a VM without vCPUs");
+	check_errno(move(guest, &to), EINVAL, "moved to a VM with a guest, from one without");
+	check_errno(copy(&to, guest), EINVAL, "mirrored after the launch");
+	r = __link_file(to.vm_fd, guest->data_fd, BARE_DATA_SIZE, 0);
+	check_errno(r, EINVAL, "linked by a VM that isn't the guest's");
+
+	bare_init(&other);
+	TEST_ASSERT(!bare_create_vm(&other) && !bare_init2(&other) && !bare_launch_start(&other),
+		    "No other guest");
+	r = __link_file(other.vm_fd, guest->data_fd, BARE_DATA_SIZE, 0);
+	check_errno(r, EINVAL, "linked by another guest's");
+	check_errno(move(&to, &other), EINVAL, "moved before it's launched");
+	bare_free(&other);
+	bare_free(&to);
+}
+
+static void test_links(struct snp_bare *to, struct snp_bare *from)
+{
+	int r, own = __gmem_create(to->vm_fd, SZ_4K, 0);
+
+	r = __link_file(to->vm_fd, 9999, BARE_DATA_SIZE, 0);
+	check_errno(r, EBADF, "linked what is not open");
+	r = __link_file(to->vm_fd, to->vm_fd, BARE_DATA_SIZE, 0);
+	check_errno(r, EINVAL, "linked what is no guest_memfd");
+	r = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE / 2, 0);
+	check_errno(r, EINVAL, "linked a half");
+	r = __link_file(to->vm_fd, from->data_fd, 0, 0);
+	check_errno(r, EINVAL, "linked nothing");
+	r = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, GUEST_MEMFD_FLAG_MMAP);
+	check_errno(r, EINVAL, "linked, and something else");
+	check_errno(__link_file(to->vm_fd, own, SZ_4K, 0), EEXIST, "linked its own file");
+	close(own);
+
+	check(take_memory(to, from), "the memory is linked and bound");
+	r = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, 0);
+	check_errno(r, EEXIST, "linked once more");
+	r = __link_file(from->vm_fd, to->data_fd, BARE_DATA_SIZE, 0);
+	check_errno(r, EIO, "linked by a VM that is gone");
+}
+
+static void test_wrong_place(struct snp_bare *b)
+{
+	int r;
+
+	check(bind_data(b, SZ_2M, SZ_2M), "data is bound to other gfns");
+	r = bare_order(b, 0, BARE_READ, HUGE_GPA + 8, 0, 0);
+	check(r == -1 && errno == EFAULT && b->run[0]->exit_reason == KVM_EXIT_MEMORY_FAULT &&
+	      b->run[0]->memory_fault.gpa == HUGE_GPA, "user space hears of it");
+	check(bind_data(b, BARE_DATA_SIZE, 0), "bound as it was");
+	check(!bare_run(b, 0) && b->ctl[0]->result == VALUE, "the access goes on");
+}
+
+static void test_move(void)
+{
+	struct snp_bare a, b, c;
+	int r;
+
+	bare_init(&a);
+	TEST_ASSERT(!bare_launch(&a), "No guest");
+	fill(&a);
+	TEST_ASSERT(!bare_start_ap(&a, BARE_VMSA_GPA) && !bare_run(&a, 1), "No second vCPU");
+	check(holds(&a, 0) && holds(&a, 1), "a guest of two vCPUs, one with its own VMSA");
+	test_refused_moves(&a);
+	check(holds(&a, 0), "which nothing of that has changed");
+
+	create(&b, &a);
+	add_vcpus(&b);
+	check(!move(&b, &a), "it is moved");
+	check_errno(ioctl(a.vcpu_fd[0], KVM_RUN, 0), EIO, "its vCPUs run where they were");
+	check_errno(move(&a, &b), EIO, "moved back");
+	r = bare_run(&b, 1);
+	check(r == -1 && errno == EFAULT && b.run[1]->memory_fault.gpa == BARE_VMSA_GPA,
+	      "without memory there is no VMSA");
+	test_links(&b, &a);
+	check(holds(&b, 0) && holds(&b, 1), "both vCPUs have their memory");
+	check(is_validated(&b), "as it was validated");
+	test_wrong_place(&b);
+
+	create(&c, &b);
+	add_vcpus(&c);
+	check(!move(&c, &b) && take_memory(&c, &a), "moved on, with links of the first files");
+	bare_free(&b);
+	check(holds(&c, 0) && holds(&c, 1), "the VM between is gone, the guest is there");
+	check(!bare_order(&c, 0, BARE_WRITE, SMALL_GPA, VALUE, 0), "and writes");
+	gmem_punch(a.data_fd, SZ_2M, SZ_4K);
+	check(pvalidate(&c, SMALL_GPA, PVAL_4K, true) == 0, "a hole is one for all files");
+	bare_free(&c);
+	check_asids(1, "the pages are still there");
+	bare_free(&a);
+	check_asids(0, "nothing is");
+}
+
+/* --- Mirrors -------------------------------------------------------------------------- */
+
+static uint64_t firmware_says(struct snp_bare *b, int cpu)
+{
+	bare_event_clear(b, cpu);
+	TEST_ASSERT(!bare_event(b, cpu, EVENT_GUEST_REQUEST, BARE_BUFFER(cpu),
+				BARE_BUFFER(cpu) + SZ_4K), "No answer to a request");
+	return bare_answer(b, cpu, GHCB_EXIT_INFO_2);
+}
+
+static void test_refused_copies(struct snp_bare *owner, struct snp_bare *mirror)
+{
+	struct snp_bare to;
+	int r;
+
+	create(&to, owner);
+	r = context_from(&to, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, owner->vm_fd, 0);
+	check_errno(r, EINVAL, "mirrored without a word of its memory");
+	check_errno(copy(&to, mirror), EINVAL, "a mirror of a mirror");
+	check_errno(move(&to, mirror), EINVAL, "a mirror that is moved");
+	add_vcpus(&to);
+	check_errno(copy(&to, owner), EINVAL, "mirrored to a VM that has vCPUs");
+	bare_free(&to);
+}
+
+static void mirror_launch(struct snp_bare *owner, struct snp_bare *mirror)
+{
+	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	uint64_t gpa;
+
+	bare_init(owner);
+	TEST_ASSERT(!bare_create_vm(owner) && !bare_init2(owner) && !bare_add_memory(owner) &&
+		    !bare_add_vcpus(owner), "No VM");
+	create(mirror, owner);
+	check_errno(copy(mirror, owner), EINVAL, "mirrored before the launch");
+	TEST_ASSERT(!bare_launch_start(owner), "No launch");
+	check(!copy(mirror, owner), "mirrored in the launch");
+	test_refused_copies(owner, mirror);
+
+	TEST_ASSERT(!bare_add_vcpus(mirror) &&
+		    !ioctl(mirror->vcpu_fd[1], KVM_SET_MP_STATE, &runs), "No vCPUs");
+	check(take_memory(mirror, owner), "the memory is linked and bound");
+	check_errno(bare_launch_page(mirror, BARE_LAUNCH_GPA), EINVAL, "the mirror fills a page");
+	check_errno(bare_launch_finish(mirror), EINVAL, "the mirror ends the launch");
+	for (gpa = 0; gpa < BARE_LAUNCH_SIZE; gpa += SZ_4K)
+		TEST_ASSERT(!bare_launch_page(owner, BARE_LAUNCH_GPA + gpa), "No page");
+	check(!bare_command(mirror, KVM_SEV_LAUNCH_UPDATE_VMSA, NULL, NULL),
+	      "its vCPUs are part of the launch");
+	check_errno(bare_run(mirror, 1), EINVAL, "they run before it's done");
+	TEST_ASSERT(!bare_launch_finish(owner) && !bare_run(owner, 0), "The guest doesn't start");
+	check_errno(bare_command(mirror, KVM_SEV_LAUNCH_UPDATE_VMSA, NULL, NULL), EINVAL,
+		    "vCPUs come too late");
+}
+
+static void nothing(int sig)
+{
+}
+
+static void *run_mirror(void *mirror)
+{
+	bare_order(mirror, 1, BARE_SPIN, HUGE_GPA + SZ_4K, HUGE_GPA + 17 * SZ_4K, 0);
+	return NULL;
+}
+
+/* The pages of a vCPU of one VM are split and made whole by the other. */
+static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
+{
+	uint64_t page = HUGE_GPA + 100 * SZ_4K;
+	bool ok = true;
+	pthread_t thread;
+	unsigned int i;
+
+	pthread_create(&thread, NULL, run_mirror, mirror);
+	for (i = 0; i < NR_ROUNDS && ok; i++) {
+		struct kvm_pre_fault_memory range = { .gpa = HUGE_GPA, .size = SZ_2M };
+
+		ok = pvalidate(owner, page, PVAL_4K, false) == 0 &&
+		     pvalidate(owner, page, PVAL_4K, true) == 0 &&
+		     pvalidate(owner, HUGE_GPA, PVAL_2M, true) == PVAL_MISMATCH;
+		ok &= !__pre_fault(owner->vcpu_fd[0], &range);
+		ok &= pvalidate(owner, HUGE_GPA, PVAL_2M, true) == PVAL_NO_CHANGE;
+	}
+	mirror->run[1]->immediate_exit = 1;
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	mirror->run[1]->immediate_exit = 0;
+	check(ok, "%u times split and whole again, under a vCPU of the mirror", i);
+	check(reads(owner, 0, HUGE_GPA + SZ_4K, HUGE_GPA + SZ_4K), "which has written there");
+	check(holds(owner, 0), "with the content that it had");
+}
+
+static void test_mirror(void)
+{
+	struct snp_bare owner, mirror, to;
+	uint64_t says;
+
+	mirror_launch(&owner, &mirror);
+	fill(&owner);
+	check(!bare_run(&mirror, 1) && holds(&mirror, 1), "a vCPU of the mirror sees the same");
+	check(!bare_order(&mirror, 1, BARE_WRITE, SMALL_GPA, VALUE, 0) &&
+	      reads(&owner, 0, SMALL_GPA, VALUE), "and what it writes is seen");
+	says = firmware_says(&owner, 0);
+	check(says && firmware_says(&mirror, 1) == says, "the firmware knows it (%#lx)", says);
+
+	create(&to, &owner);
+	add_vcpus(&to);
+	check(!move(&to, &owner) && take_memory(&to, &owner), "the guest is moved");
+	check(holds(&to, 0) && holds(&mirror, 1), "and has its mirror still");
+	check(firmware_says(&mirror, 1) == says, "which the firmware knows");
+	bare_free(&owner);
+	test_sizes(&to, &mirror);
+	bare_free(&to);
+	check_asids(1, "the mirror is still there");
+	bare_free(&mirror);
+	check_asids(0, "nothing is");
+}
+
+int main(int argc, char *argv[])
+{
+	long leaked;
+
+	require_snp();
+	setbuf(stdout, NULL);
+	signal(SIGUSR1, nothing);
+	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+
+	test_move();
+	test_mirror();
+
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	return check_finish();
+}
