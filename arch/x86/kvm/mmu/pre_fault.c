@@ -5,7 +5,7 @@
 #include "mmu.h"
 #include "mmu_internal.h"
 
-/* Map the page at @gpa as a read would.  Returns 0 and the level, or an errno. */
+/* Map the page at @gpa as the fault would.  Returns 0 and the level, or an errno. */
 static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u8 *level)
 {
 	int r;
@@ -42,21 +42,60 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u
 	}
 }
 
+/*
+ * Has the VMM anonymous memory for the gfn, and nothing in it yet?  A read would map
+ * zeroes, of 2 MiB at once with transparent huge pages, and the first write in there
+ * would take all of that away again, and be a fault for each page.
+ */
+static bool kvm_pre_fault_allocates(struct kvm *kvm, gfn_t gfn)
+{
+	struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gfn);
+	struct vm_area_struct *vma;
+	unsigned long hva;
+	struct page *page;
+	bool ret;
+
+	if (!slot || kvm_slot_is_gmem_only(slot) ||
+	    slot->flags & (KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES))
+		return false;
+
+	hva = gfn_to_hva_memslot(slot, gfn);
+	if (get_user_page_fast_only(hva, 0, &page)) {
+		put_page(page);
+		return false;
+	}
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, hva);
+	ret = vma && vma_is_anonymous(vma) && vma->vm_flags & VM_WRITE;
+	mmap_read_unlock(current->mm);
+	return ret;
+}
+
+/* The fault that the guest would have, given what the gfn is. */
+static u64 kvm_pre_fault_error_code(struct kvm *kvm, gfn_t gfn)
+{
+	u64 error_code = PFERR_GUEST_FINAL_MASK;
+
+	if (kvm_mem_is_private(kvm, gfn))
+		error_code |= kvm->arch.private_fault_mask;
+	else if (kvm_arch_has_private_mem(kvm) && kvm_pre_fault_allocates(kvm, gfn))
+		error_code |= PFERR_WRITE_MASK;
+
+	return error_code;
+}
+
 long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 				    const struct kvm_pre_fault_memory *range)
 {
-	u64 private_mask = vcpu->kvm->arch.private_fault_mask;
-	u64 error_code = PFERR_GUEST_FINAL_MASK;
 	u8 level = PG_LEVEL_4K;
-	u64 end;
+	u64 error_code, end;
 	int r;
 
 	if (!READ_ONCE(vcpu->kvm->arch.can_pre_fault))
 		return -EOPNOTSUPP;
 
-	/* The fault that the guest would have, given what the gfn is. */
-	if (private_mask && kvm_mem_is_private(vcpu->kvm, gpa_to_gfn(range->gpa)))
-		error_code |= private_mask;
+	error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(range->gpa));
 
 	/* Once, and not for each fault, since it may take long and still fail. */
 	if (IS_ALIGNED(range->gpa, PMD_SIZE) && range->size >= PMD_SIZE)

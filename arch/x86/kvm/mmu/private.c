@@ -9,6 +9,7 @@
  */
 #include "mmu.h"
 #include "private.h"
+#include "tdp_mmu.h"
 #include "vm_type.h"
 
 #include <trace/events/kvm_private_mem.h>
@@ -146,3 +147,30 @@ void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t g
 	write_unlock(&kvm->mmu_lock);
 }
 EXPORT_SYMBOL_GPL(kvm_mmu_zap_huge_gfn);
+
+/**
+ * kvm_mmu_split_huge_gfn - have the huge page around a gfn mapped in small pages
+ * @kvm:	the VM
+ * @slot:	has the gfn
+ * @gfn:	the gfn
+ *
+ * What is mapped stays so, but if there is no memory for a page table.  Only what is
+ * mapped already is split: the caller sees to it that faults map small pages.
+ */
+void kvm_mmu_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	gfn_t start = round_down(gfn, KVM_PAGES_PER_HPAGE(PG_LEVEL_2M));
+	int r;
+
+	read_lock(&kvm->mmu_lock);
+	r = kvm_tdp_mmu_try_split_huge_pages(kvm, slot, start,
+					     start + KVM_PAGES_PER_HPAGE(PG_LEVEL_2M),
+					     PG_LEVEL_4K, true);
+	read_unlock(&kvm->mmu_lock);
+
+	if (r)
+		kvm_mmu_zap_huge_gfn(kvm, slot, gfn);
+	else
+		kvm_flush_remote_tlbs(kvm);
+}
+EXPORT_SYMBOL_GPL(kvm_mmu_split_huge_gfn);

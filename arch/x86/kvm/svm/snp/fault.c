@@ -15,7 +15,7 @@
 /*
  * Look at the page again.  With @split the guest has validated a page of 4 KiB in
  * one of 2 MiB, or the page was split since it was mapped: get the entry in the RMP
- * split, if it's not, and drop the mapping, as the next fault maps what the RMP has.
+ * split, if it's not, and the mapping as well.
  */
 static int snp_look_again(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
 			  bool split)
@@ -34,7 +34,7 @@ static int snp_look_again(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, g
 
 	kvm_release_pfn_clean(pfn);
 	if (split)
-		kvm_mmu_zap_huge_gfn(vcpu->kvm, slot, gfn);
+		kvm_mmu_split_huge_gfn(vcpu->kvm, slot, gfn);
 	return 1;
 }
 

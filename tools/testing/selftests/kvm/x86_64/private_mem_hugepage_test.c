@@ -11,6 +11,7 @@
 #include "private_mem.h"
 #include "processor.h"
 
+#define PF_TAKEN	"/sys/kernel/debug/kvm/pf_taken"
 #define NR_BLOCKS	4
 #define VALUE		0x4321000000000000ul
 #define SHARED_VALUE	0x7654000000000000ul
@@ -122,6 +123,27 @@ static void test_mapping(void)
 	touch(0, SZ_2M);
 	touch(SZ_1G - SZ_2M, SZ_2M);
 	check_maps(2, 0, "1 GiB");
+	teardown();
+}
+
+/* Anonymous memory that nobody has touched: the guest is going to write there. */
+static void test_shared(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = NR_BLOCKS * SZ_2M };
+	long faults;
+	void *hva;
+
+	setup(PRIVATE_GPA, NR_BLOCKS * SZ_2M, 0);
+	set_private(vm->fd, slot.gpa, slot.size, false);
+	hva = mmap(slot.hva, slot.size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	TEST_ASSERT(hva == slot.hva, "No anonymous memory");
+	check_errno(__pre_fault(vcpu->fd, &range), 0, "KVM_PRE_FAULT_MEMORY of shared memory");
+	faults = read_number(PF_TAKEN);
+	fill(0, slot.size);
+	faults = read_number(PF_TAKEN) - faults;
+	/* The guest's code and stack have been zapped with the last slot. */
+	check(faults < 64, "writes to it are no faults (%ld)", faults);
 	teardown();
 }
 
@@ -294,6 +316,7 @@ int main(int argc, char *argv[])
 
 	vm = private_vm_create(1, &vcpu);
 	test_mapping();
+	test_shared();
 	test_misaligned();
 	test_conversion();
 	test_hole();
