@@ -69,6 +69,9 @@ typedef struct SnpGuest {
     uint64_t msg_count[4];
     uint8_t vmrk[32];
     bool vmrk_set;
+    uint8_t oek[32];            /* protects pages that are swapped out */
+    uint64_t oek_iv;            /* of the next one */
+    SnpMdata root_mdata;
     uint8_t gosvw[16];
     uint32_t desired_tsc_khz;
     uint8_t report_id[32];
@@ -201,6 +204,9 @@ bool psp_page_entry(AmdPspState *s, uint64_t address, AmdRmpEntry *e);
 PspStatus psp_check_page(AmdPspState *s, uint64_t address, AmdPageState state,
                          AmdRmpEntry *e);
 bool psp_all_zero(const void *buf, size_t len);
+/* Change the entry of the page at @spa, which was in state @from. */
+void psp_set_entry(AmdPspState *s, hwaddr spa, AmdPageState from,
+                   const AmdRmpEntry *e);
 
 /* psp-cpu.c */
 typedef struct PspCpuid {

@@ -4,7 +4,7 @@
  * The host hands over addresses with or without the C-bit. Firmware is not
  * subject to RMP checks in hardware: it checks the state of pages itself. Once
  * SNP is initialized, whatever it writes must be in pages in the Firmware
- * state.
+ * state, or in memory that the RMP does not cover (the Default state).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,6 +12,7 @@
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
 #include "psp-internal.h"
+#include "trace.h"
 
 hwaddr psp_spa(AmdPspState *s, uint64_t address)
 {
@@ -52,7 +53,7 @@ PspStatus psp_check_writable(AmdPspState *s, uint64_t address, size_t len)
         if (!amd_mem_read(s->snp, page, &probe, 1, AMD_MEM_KEY_NONE)) {
             return SEV_STATUS_INVALID_ADDRESS;
         }
-        if (!s->snp_init) {
+        if (!s->snp_init || !amd_rmp_covered(s->snp, page)) {
             continue;
         }
         PSP_REQUIRE(s, BUFFER_STATE, psp_page_entry(s, page, &e) &&
@@ -105,6 +106,14 @@ PspStatus psp_check_page(AmdPspState *s, uint64_t address, AmdPageState state,
     PSP_REQUIRE(s, PAGE_STATE, amd_rmp_page_state(e) == state,
                 INVALID_PAGE_STATE);
     return SEV_STATUS_SUCCESS;
+}
+
+void psp_set_entry(AmdPspState *s, hwaddr spa, AmdPageState from,
+                   const AmdRmpEntry *e)
+{
+    trace_amd_psp_page(spa, amd_page_state_name(from),
+                       amd_page_state_name(amd_rmp_page_state(e)));
+    amd_rmp_set(s->snp, spa, e);
 }
 
 bool psp_all_zero(const void *buf, size_t len)

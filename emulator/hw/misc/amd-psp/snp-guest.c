@@ -104,6 +104,7 @@ PspStatus psp_cmd_SNP_GCTX_CREATE(AmdPspState *s, PspCmd *cmd)
     g->key = amd_mem_new_key(s->snp);
     psp_random(g->vmpck, sizeof(g->vmpck));
     psp_random(g->report_id, sizeof(g->report_id));
+    psp_random(g->oek, sizeof(g->oek));
     QTAILQ_INSERT_TAIL(&s->snp_guests, g, next);
 
     e.vmsa = true;

@@ -5,17 +5,8 @@
  */
 #include "qemu/osdep.h"
 #include "psp-internal.h"
-#include "trace.h"
 
 #define PAGE_2M_FLAG    1ull
-
-static void set_entry(AmdPspState *s, hwaddr spa, AmdPageState from,
-                      const AmdRmpEntry *e)
-{
-    trace_amd_psp_page(spa, amd_page_state_name(from),
-                       amd_page_state_name(amd_rmp_page_state(e)));
-    amd_rmp_set(s->snp, spa, e);
-}
 
 /* The page that bit 0 of an address says the size of */
 static PspStatus get_sized_page(AmdPspState *s, uint64_t paddr, hwaddr *spa,
@@ -56,7 +47,7 @@ PspStatus psp_cmd_SNP_PAGE_RECLAIM(AmdPspState *s, PspCmd *cmd)
     if (state == AMD_PAGE_METADATA) {
         e.gpa = 0;
     }
-    set_entry(s, spa, state, &e);
+    psp_set_entry(s, spa, state, &e);
     return SEV_STATUS_SUCCESS;
 }
 
@@ -95,7 +86,7 @@ PspStatus psp_cmd_SNP_PAGE_UNSMASH(AmdPspState *s, PspCmd *cmd)
                     continues(&first, &e, offset), INVALID_PAGE_STATE);
     }
     first.page_size = RMP_PG_SIZE_2M;
-    set_entry(s, spa, state, &first);
+    psp_set_entry(s, spa, state, &first);
     return SEV_STATUS_SUCCESS;
 }
 
@@ -123,7 +114,7 @@ static PspStatus fix_range(AmdPspState *s, const SnpRange *range, bool commit)
         PSP_REQUIRE(s, PAGE_SIZE, e.page_size == RMP_PG_SIZE_4K,
                     INVALID_PAGE_SIZE);
         if (commit) {
-            set_entry(s, spa, state, &hv_fixed);
+            psp_set_entry(s, spa, state, &hv_fixed);
         }
     }
     return SEV_STATUS_SUCCESS;
@@ -168,12 +159,14 @@ PspStatus psp_cmd_SNP_PAGE_MD_INIT(AmdPspState *s, PspCmd *cmd)
     SnpGuest *g;
 
     PSP_TRY(snp_guest_get(s, buf->gctx_paddr, &g));
+    PSP_REQUIRE(s, GUEST_STATE, g->state != SNP_GSTATE_INIT,
+                INVALID_GUEST_STATE);
     PSP_TRY(psp_check_page(s, spa, AMD_PAGE_FIRMWARE, &e));
     PSP_REQUIRE(s, PAGE_SIZE, e.page_size == RMP_PG_SIZE_4K,
                 INVALID_PAGE_SIZE);
-    amd_mem_write(s->snp, spa, zero, PSP_PAGE_SIZE, s->fw_key);
+    amd_mem_write(s->snp, spa, zero, PSP_PAGE_SIZE, AMD_MEM_KEY_NONE);
     e.gpa = g->gctx;
-    set_entry(s, spa, AMD_PAGE_FIRMWARE, &e);
+    psp_set_entry(s, spa, AMD_PAGE_FIRMWARE, &e);
     return SEV_STATUS_SUCCESS;
 }
 
@@ -186,39 +179,66 @@ static void copy_page(AmdPspState *s, hwaddr dst, hwaddr src, size_t len,
     amd_mem_write(s->snp, dst, data, len, key);
 }
 
-/*
- * SNP_PAGE_MOVE: the destination takes over contents and entry, and the source
- * is an invalid page of the guest.
- */
+/* A guest's page: the source is an invalid page of the guest then. */
+static PspStatus move_guest_page(AmdPspState *s, const SnpGuest *g, bool huge,
+                                 hwaddr dst, AmdRmpEntry *to,
+                                 hwaddr src, AmdRmpEntry *from)
+{
+    AmdPageState state = amd_rmp_page_state(from);
+
+    PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_PRE_GUEST ||
+                state == AMD_PAGE_PRE_SWAP, INVALID_PAGE_STATE);
+    PSP_REQUIRE(s, PAGE_STATE, amd_rmp_page_state(to) == AMD_PAGE_PRE_GUEST,
+                INVALID_PAGE_STATE);
+    PSP_REQUIRE(s, PAGE_OWNER, from->asid == g->asid && to->asid == g->asid,
+                INVALID_PAGE_OWNER);
+
+    copy_page(s, dst, src, huge ? PSP_PAGE_2M : PSP_PAGE_SIZE, g->key);
+    *to = *from;
+    to->immutable = false;
+    psp_set_entry(s, dst, AMD_PAGE_PRE_GUEST, to);
+    from->immutable = false;
+    from->validated = false;
+    psp_set_entry(s, src, state, from);
+    return SEV_STATUS_SUCCESS;
+}
+
+/* A page of metadata: the source is a Firmware page then. */
+static PspStatus move_metadata_page(AmdPspState *s, const SnpGuest *g,
+                                    hwaddr dst, AmdRmpEntry *to,
+                                    hwaddr src, AmdRmpEntry *from)
+{
+    PSP_REQUIRE(s, PAGE_STATE, amd_rmp_page_state(to) == AMD_PAGE_FIRMWARE,
+                INVALID_PAGE_STATE);
+    PSP_REQUIRE(s, PAGE_OWNER, from->gpa == g->gctx, INVALID_PAGE_OWNER);
+
+    copy_page(s, dst, src, PSP_PAGE_SIZE, AMD_MEM_KEY_NONE);
+    to->gpa = g->gctx;
+    psp_set_entry(s, dst, AMD_PAGE_FIRMWARE, to);
+    from->gpa = 0;
+    psp_set_entry(s, src, AMD_PAGE_METADATA, from);
+    return SEV_STATUS_SUCCESS;
+}
+
+/* SNP_PAGE_MOVE: the destination takes over contents and entry. */
 PspStatus psp_cmd_SNP_PAGE_MOVE(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufPageMove *buf = cmd->buf;
     uint64_t huge = buf->flags & 1;
     AmdRmpEntry from, to;
-    AmdPageState state;
     hwaddr src, dst;
     SnpGuest *g;
 
     PSP_REQUIRE(s, RESERVED, !(buf->flags & ~1u) && !buf->reserved,
                 INVALID_PARAM);
     PSP_TRY(snp_guest_get(s, buf->gctx_paddr, &g));
+    PSP_REQUIRE(s, GUEST_STATE, g->state != SNP_GSTATE_INIT,
+                INVALID_GUEST_STATE);
     PSP_REQUIRE(s, ACTIVE, g->asid, INACTIVE);
     PSP_TRY(get_sized_page(s, buf->src_paddr | huge, &src, &from));
     PSP_TRY(get_sized_page(s, buf->dst_paddr | huge, &dst, &to));
-    state = amd_rmp_page_state(&from);
-    PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_PRE_GUEST ||
-                state == AMD_PAGE_PRE_SWAP, INVALID_PAGE_STATE);
-    PSP_REQUIRE(s, PAGE_STATE, amd_rmp_page_state(&to) == AMD_PAGE_PRE_GUEST,
-                INVALID_PAGE_STATE);
-    PSP_REQUIRE(s, PAGE_OWNER, from.asid == g->asid && to.asid == g->asid,
-                INVALID_PAGE_OWNER);
-
-    copy_page(s, dst, src, huge ? PSP_PAGE_2M : PSP_PAGE_SIZE, g->key);
-    to = from;
-    to.immutable = false;
-    set_entry(s, dst, AMD_PAGE_PRE_GUEST, &to);
-    from.immutable = false;
-    from.validated = false;
-    set_entry(s, src, state, &from);
-    return SEV_STATUS_SUCCESS;
+    if (amd_rmp_page_state(&from) == AMD_PAGE_METADATA) {
+        return move_metadata_page(s, g, dst, &to, src, &from);
+    }
+    return move_guest_page(s, g, huge, dst, &to, src, &from);
 }

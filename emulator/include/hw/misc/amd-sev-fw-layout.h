@@ -484,6 +484,45 @@ typedef struct QEMU_PACKED SnpBufPageMove {
 } SnpBufPageMove;
 SEV_LAYOUT(SnpBufPageMove, 0x20);
 
+/* SNP_PAGE_SWAP_OUT and SNP_PAGE_SWAP_IN */
+typedef struct QEMU_PACKED SnpBufSwap {
+    uint64_t gctx_paddr;
+    uint64_t src_paddr;
+    uint64_t dst_paddr;
+    uint64_t mdata_paddr;
+    uint64_t software_data;     /* reserved in SNP_PAGE_SWAP_IN */
+    uint64_t flags;
+} SnpBufSwap;
+SEV_LAYOUT(SnpBufSwap, 0x30);
+
+#define SNP_SWAP_PAGE_2M        (1ull << 0)
+#define SNP_SWAP_TYPE(f)        (((f) >> 1) & 3)
+#define SNP_SWAP_TYPE_DATA      0
+#define SNP_SWAP_TYPE_METADATA  1
+#define SNP_SWAP_TYPE_VMSA      2
+#define SNP_SWAP_IN_PLACE       (1ull << 3)
+#define SNP_SWAP_ROOT_MDATA     (1ull << 4)
+#define SNP_SWAP_OUT_FLAGS      0x17ull
+#define SNP_SWAP_IN_FLAGS       0x1full
+
+/* A metadata entry (MDATA) */
+typedef struct QEMU_PACKED SnpMdata {
+    uint64_t software_data;
+    uint64_t iv;
+    uint8_t auth_tag[16];
+    uint64_t flags;
+    uint8_t perms[8];           /* one for each VMPL */
+    uint8_t reserved[0x10];
+} SnpMdata;
+SEV_LAYOUT(SnpMdata, 0x40);
+
+#define SNP_MDATA_VALID         (1ull << 0)
+#define SNP_MDATA_PAGE_VALIDATED (1ull << 1)
+#define SNP_MDATA_VMSA          (1ull << 2)
+#define SNP_MDATA_METADATA      (1ull << 3)
+#define SNP_MDATA_PAGE_2M       (1ull << 4)
+#define SNP_MDATA_GPA           (~0xfffull)
+
 /* Guest messages */
 
 typedef struct QEMU_PACKED SnpMsgHeader {
