@@ -28,7 +28,7 @@ lint: ## check both queues: files, claims, changelogs, checkpatch
 series: ## the mailable series in work/series, proven with git am
 	@$(QUEUE) series
 
-bisect: ## build every patch on its own; a second call builds what is new (QUICK=1: compile only)
+bisect: ## build and boot every patch on its own; a second call does what is new (QUICK=1: compile only)
 	@lab/deps build
 	@$(QUEUE) bisect $(if $(QUICK),--quick)
 

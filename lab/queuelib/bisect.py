@@ -43,13 +43,20 @@ class Builder:
     def log_of(self, name, commit):
         return self.dir / f"{name}-{commit[:12]}.log"
 
-    def build(self, log):
+    def _script(self, log, mode):
         """The log grows: what a stopped attempt built is not built, nor warned of, again."""
         with open(log, "ab") as out:
             done = subprocess.run([str(self.script), self.layout.tree, str(self.source), str(self.dir / "obj"),
-                                   str(self.jobs), self.mode], stdout=out, stderr=subprocess.STDOUT,
+                                   str(self.jobs), mode], stdout=out, stderr=subprocess.STDOUT,
                                   env=clean_env(), check=False)
         return done.returncode
+
+    def build(self, log):
+        return self._script(log, self.mode)
+
+    def boot(self, log):
+        """A kernel that was linked has to boot, too."""
+        return self._script(log, "boot") if self.mode == "full" and self.layout.tree == "linux" else 0
 
     def warnings(self, log):
         """The set of (file, text) in a log, with paths relative to the source."""
@@ -99,7 +106,7 @@ def _chosen(queue, commits, first):
 
 
 def bisect(layout, steps, first=None, jobs=3, quick=False):
-    """Build what has no stamp yet. The exit code is 1 if anything failed.
+    """Build, and boot, what has no stamp yet. The exit code is 1 if anything failed.
 
     'quick' compiles the touched directories only and links nothing.
     """
@@ -119,7 +126,10 @@ def bisect(layout, steps, first=None, jobs=3, quick=False):
         log = builder.log_of(patch.slug, commit)
         code = builder.build(log)
         fresh = sorted(builder.warnings(log) - known)
-        verdict = "does not build" if code else f"{len(fresh)} new warnings" if fresh else "ok"
+        verdict = "does not build" if code else f"{len(fresh)} new warnings" if fresh else ""
+        if not verdict:
+            code = builder.boot(log)
+            verdict = "does not boot" if code else "ok"
         steps.say(f"  {number}/{len(todo)} {patch.slug}: {verdict}, {time.monotonic() - start:.0f} s")
         for name, text in fresh[:10]:
             print(f"{patch.slug}: {name}: {text}")
@@ -128,5 +138,5 @@ def bisect(layout, steps, first=None, jobs=3, quick=False):
             print(f"{patch.slug}: see {log.relative_to(layout.root)}")
         else:
             (builder.stamps / f"{commit}-{key}.ok").touch()
-    steps.say(f"bisect {layout.tree}: {len(pairs) - failed} of {len(pairs)} patches build without a new warning")
+    steps.say(f"bisect {layout.tree}: {len(pairs) - failed} of {len(pairs)} patches build without a new warning{', and boot' if builder.mode == 'full' else ''}")
     return 1 if failed else 0

@@ -470,6 +470,8 @@ static void test_default_pages(void)
     fill(&p, T_PAGE, 0x5a);
     buf.dst_paddr = T_HUGE_OUT;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), SUCCESS);
+    buf.src_paddr = T_HUGE_OUT + 0x1000;
+    psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), INVALID_PAGE_STATE);
     buf = in_buf(&p);
     buf.src_paddr = T_HUGE_OUT;
     buf.dst_paddr = T_HUGE_OUT + 0x1000;

@@ -45,11 +45,6 @@ static PspStatus get_page(AmdPspState *s, const Swap *w, uint64_t address,
     return SEV_STATUS_SUCCESS;
 }
 
-static AmdPageState page_state(const SwapPage *p)
-{
-    return p->covered ? amd_rmp_page_state(&p->e) : AMD_PAGE_HYPERVISOR;
-}
-
 /* The entry is 64 bytes in a Metadata page of the guest. */
 static PspStatus get_entry_page(AmdPspState *s, Swap *w, uint64_t address)
 {
@@ -125,8 +120,11 @@ static void make_iv(uint8_t iv[12], uint64_t counter)
 /* A page that may leave: immutable, the guest's, and of the type it is said. */
 static PspStatus check_leaving(AmdPspState *s, const Swap *w)
 {
-    AmdPageState state = page_state(&w->src);
+    AmdPageState state = amd_rmp_page_state(&w->src.e);
 
+    if (!w->src.covered) {
+        return SEV_STATUS_INVALID_PAGE_STATE;
+    }
     if (w->type == SNP_SWAP_TYPE_METADATA) {
         PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_METADATA,
                     INVALID_PAGE_STATE);
@@ -218,8 +216,11 @@ static PspStatus check_entry(AmdPspState *s, const Swap *w, const SnpMdata *md)
 
 static PspStatus check_arriving(AmdPspState *s, const Swap *w, bool in_place)
 {
-    AmdPageState state = page_state(&w->dst);
+    AmdPageState state = amd_rmp_page_state(&w->dst.e);
 
+    if (!w->dst.covered) {
+        return SEV_STATUS_INVALID_PAGE_STATE;
+    }
     if (in_place) {
         if (w->type != SNP_SWAP_TYPE_DATA) {
             return SEV_STATUS_INVALID_PARAM;
@@ -229,8 +230,8 @@ static PspStatus check_arriving(AmdPspState *s, const Swap *w, bool in_place)
         }
     }
     if (w->type == SNP_SWAP_TYPE_METADATA) {
-        PSP_REQUIRE(s, PAGE_STATE, w->dst.covered &&
-                    state == AMD_PAGE_FIRMWARE, INVALID_PAGE_STATE);
+        PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_FIRMWARE,
+                    INVALID_PAGE_STATE);
         return SEV_STATUS_SUCCESS;
     }
     PSP_REQUIRE(s, PAGE_STATE, state == AMD_PAGE_PRE_GUEST,
