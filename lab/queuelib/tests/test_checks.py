@@ -14,7 +14,10 @@ while (<STDIN>) { print "-:$.: WARNING:BAD_WORD: do not say frob\\n" if /^\\+.*f
 """
 BUILD = """#!/bin/sh
 [ "$2" = --key ] && exec cat "$(dirname "$0")/key"
-echo "$(git -C "$2" log -1 --format=%s)" >> "$(dirname "$0")/built"
+what=built
+[ "$5" = boot ] && what=booted
+echo "$(git -C "$2" log -1 --format=%s)" >> "$(dirname "$0")/$what"
+[ "$5" = boot ] && { grep -q oops "$2/README" && exit 125; exit 0; }
 grep -q broken "$2/README" && exit 1
 echo "$2/virt/kvm/main.c:3:1: warning: an old one"
 grep -q noisy "$2/README" && echo "$2/virt/kvm/main.c:9:1: warning: a new one"
@@ -110,8 +113,8 @@ class Checks(QueueCase):
             series.series(self.lay, self.steps)
 
     # ---- bisect
-    def built(self):
-        path = self.root / "lab/built"
+    def built(self, what="built"):
+        path = self.root / "lab" / what
         names = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
         return names
@@ -123,8 +126,9 @@ class Checks(QueueCase):
         self.assertEqual(self.text_of(bisect.bisect), (0, ""))
         everything = ["KVM: Add gmem", "KVM: Grow gmem", "KVM: x86: Add type"]
         self.assertEqual(self.built()[1:], everything)
+        self.assertEqual(self.built("booted"), everything)
         self.assertEqual(self.text_of(bisect.bisect)[0], 0)
-        self.assertEqual(self.built(), [])
+        self.assertEqual(self.built() + self.built("booted"), [])
         self.edit()
         self.commit("KVM: Noisy", {"README": "noisy\n"})
         self.commit("KVM: Broken", {"README": "broken\n"})
@@ -135,6 +139,7 @@ class Checks(QueueCase):
         self.assertNotIn("an old one", text)
         self.assertIn("kvm-broken: see work/build/bisect-linux/kvm-broken-", text)
         self.assertEqual(self.built(), ["KVM: Noisy", "KVM: Broken"])
+        self.assertEqual(self.built("booted"), [])
         path = self.root / "lab/bisect-build"
         path.write_text(BUILD.replace("grep -q noisy", "false"))
         self.assertIn("kvm-noisy: virt/kvm/main.c: warning: a new one", self.text_of(bisect.bisect)[1])
@@ -146,6 +151,21 @@ class Checks(QueueCase):
         self.assertEqual(len(self.built()), 6)
         with self.assertRaisesRegex(QueueError, "no patch 'none'"):
             bisect.bisect(self.lay, self.steps, "none")
+
+    def test_bisect_boots(self):
+        put(self.root, {"lab/bisect-build": BUILD, "lab/key": "1"})
+        (self.root / "lab/bisect-build").chmod(0o755)
+        self.edit()
+        self.commit("KVM: Oops", {"README": "oops\n"})
+        self.save()
+        self.assertEqual(self.text_of(bisect.bisect, quick=True)[0], 0)
+        self.assertEqual(self.built("booted"), [])
+        code, text = self.text_of(bisect.bisect)
+        self.assertEqual(code, 1)
+        self.assertIn("kvm-oops: see work/build/bisect-linux/kvm-oops-", text)
+        self.assertEqual(self.built("booted"), ["KVM: Oops"])
+        self.text_of(bisect.bisect)
+        self.assertEqual(self.built("booted"), ["KVM: Oops"])
 
     def test_series_ends_in_the_composed_tree(self):
         self.three_patches()
