@@ -11,7 +11,6 @@
 
 #define BIOS_SIZE       (64 * KiB)
 #define BIOS_CODE       0xff00
-#define RMP_ENTRIES     0x4000
 
 /* The mailbox of the code below */
 #define CPU_DO          0x600
@@ -165,15 +164,30 @@ void psp_wbinvd(Psp *p)
     wait_for(p, CPU_DO, 0);
 }
 
+static uint64_t rmp_entry(Psp *p, uint64_t spa)
+{
+    return p->rmp + RMP_ENTRIES + (spa >> 12) * 16;
+}
+
 uint64_t psp_rmp(Psp *p, uint64_t spa)
 {
-    return qtest_readq(p->qts, p->rmp + RMP_ENTRIES + (spa >> 12) * 16);
+    return qtest_readq(p->qts, rmp_entry(p, spa));
 }
 
 void psp_set_rmp(Psp *p, uint64_t spa, uint64_t entry)
 {
-    qtest_writeq(p->qts, p->rmp + RMP_ENTRIES + (spa >> 12) * 16, entry);
-    qtest_writeq(p->qts, p->rmp + RMP_ENTRIES + (spa >> 12) * 16 + 8, 0);
+    qtest_writeq(p->qts, rmp_entry(p, spa), entry);
+    psp_set_rmp_perms(p, spa, 0);
+}
+
+uint64_t psp_rmp_perms(Psp *p, uint64_t spa)
+{
+    return qtest_readq(p->qts, rmp_entry(p, spa) + 8);
+}
+
+void psp_set_rmp_perms(Psp *p, uint64_t spa, uint64_t perms)
+{
+    qtest_writeq(p->qts, rmp_entry(p, spa) + 8, perms);
 }
 
 uint16_t psp_cmd(Psp *p, uint32_t id, void *buf, size_t len)
@@ -235,6 +249,13 @@ uint16_t psp_activate(Psp *p, uint64_t gctx, uint32_t asid)
     SnpBufActivate buf = { .gctx_paddr = gctx, .asid = asid };
 
     return PSP_CMD(p, SNP_ACTIVATE, &buf);
+}
+
+void psp_new_guest(Psp *p, uint64_t gctx, uint64_t policy, uint32_t asid)
+{
+    psp_gctx_create(p, gctx);
+    psp_assert(psp_launch_start(p, gctx, policy), SUCCESS);
+    psp_assert(psp_activate(p, gctx, asid), SUCCESS);
 }
 
 uint16_t psp_launch_update(Psp *p, uint64_t gctx, uint64_t spa, int type,

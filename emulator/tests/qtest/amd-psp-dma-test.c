@@ -56,9 +56,7 @@ static void start(Machine *m)
     edu_find(&m->edu, p->bus, EDU_DEVFN);
     start_iommu(m);
     psp_snp_init(p);
-    psp_gctx_create(p, T_GCTX);
-    psp_assert(psp_launch_start(p, T_GCTX, T_POLICY), SUCCESS);
-    psp_assert(psp_activate(p, T_GCTX, T_ASID), SUCCESS);
+    psp_new_guest(p, T_GCTX, T_POLICY, T_ASID);
     psp_set_rmp(p, T_PAGE, RMP_PRE_GUEST(T_ASID, 0x5000));
     qtest_memset(p->qts, T_PAGE, 0x5a, 0x1000);
     psp_assert(psp_launch_update(p, T_GCTX, T_PAGE, SNP_PAGE_TYPE_NORMAL, 0),

@@ -46,9 +46,7 @@ void msg_start_guest(Psp *p, const char *options, uint64_t policy,
 
     psp_start(p, options);
     psp_snp_init(p);
-    psp_gctx_create(p, T_GCTX);
-    psp_assert(psp_launch_start(p, T_GCTX, policy), SUCCESS);
-    psp_assert(psp_activate(p, T_GCTX, T_ASID), SUCCESS);
+    psp_new_guest(p, T_GCTX, policy, T_ASID);
 
     memset(ld, 0, 48);
     memset(page, 0x42, sizeof(page));

@@ -7,6 +7,7 @@
 #define TESTS_QTEST_AMD_PSP_MSG_H
 
 #include "amd-psp.h"
+#include "hw/misc/amd-sev-fw-msg.h"
 
 /* Options of the device where no other are wanted */
 #define MSG_OPTIONS ",x-ignore=iommu"

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "amd-psp.h"
+#include "hw/misc/amd-sev-fw-msg.h"
 
 #define DEFAULT ",x-ignore=iommu"
 
@@ -18,9 +19,7 @@ static void start(Psp *p)
 static void start_launch(Psp *p)
 {
     start(p);
-    psp_gctx_create(p, T_GCTX);
-    psp_assert(psp_launch_start(p, T_GCTX, T_POLICY), SUCCESS);
-    psp_assert(psp_activate(p, T_GCTX, T_ASID), SUCCESS);
+    psp_new_guest(p, T_GCTX, T_POLICY, T_ASID);
 }
 
 static void test_gctx_create(void)

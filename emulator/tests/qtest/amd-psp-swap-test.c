@@ -21,23 +21,9 @@
 #define METADATA(gctx)  (RMP_FIRMWARE | RMP_GPA(gctx))
 #define PERMS           0x0000000001070f0full
 
-static void set_perms(Psp *p, uint64_t spa, uint64_t perms)
-{
-    /* The second half of the entry */
-    qtest_writeq(p->qts, p->rmp + 0x4008 + (spa >> 12) * 16, perms);
-}
-
-static uint64_t get_perms(Psp *p, uint64_t spa)
-{
-    return qtest_readq(p->qts, p->rmp + 0x4008 + (spa >> 12) * 16);
-}
-
 static void new_guest(Psp *p, uint64_t gctx, uint32_t asid)
 {
-    psp_gctx_create(p, gctx);
-    psp_assert(psp_launch_start(p, gctx, T_POLICY | SNP_POLICY_DEBUG),
-               SUCCESS);
-    psp_assert(psp_activate(p, gctx, asid), SUCCESS);
+    psp_new_guest(p, gctx, T_POLICY | SNP_POLICY_DEBUG, asid);
 }
 
 static uint16_t md_init(Psp *p, uint64_t gctx, uint64_t spa)
@@ -76,7 +62,7 @@ static void start(Psp *p)
     new_guest(p, T_GCTX, T_ASID);
     psp_assert(md_init(p, T_GCTX, T_MDATA), SUCCESS);
     psp_set_rmp(p, T_PAGE, PRE_SWAP(T_GPA));
-    set_perms(p, T_PAGE, PERMS);
+    psp_set_rmp_perms(p, T_PAGE, PERMS);
     fill(p, T_PAGE, 0x5a);
 }
 
@@ -129,7 +115,7 @@ static void test_data(void)
     buf = in_buf(&p);
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &buf), SUCCESS);
     g_assert_cmphex(psp_rmp(&p, T_BACK), ==, RMP_PRE_GUEST(T_ASID, T_GPA));
-    g_assert_cmphex(get_perms(&p, T_BACK), ==, PERMS);
+    g_assert_cmphex(psp_rmp_perms(&p, T_BACK), ==, PERMS);
     g_assert_cmphex(holds(&p, T_BACK), ==, 0x5a);
     read_entry(&p, &md);
     g_assert_cmphex(md.flags, ==, T_GPA);
@@ -462,7 +448,7 @@ static void test_default_pages(void)
 
     psp_start(&p, ",x-ignore=iommu");
     /* Entries for 8 MiB */
-    psp_wrmsr(&p, MSR_RMP_END, p.rmp + 0x4000 + 0x800 * 16 - 1);
+    psp_wrmsr(&p, MSR_RMP_END, p.rmp + RMP_ENTRIES + 0x800 * 16 - 1);
     psp_snp_init(&p);
     new_guest(&p, T_GCTX, T_ASID);
     psp_assert(md_init(&p, T_GCTX, T_MDATA), SUCCESS);

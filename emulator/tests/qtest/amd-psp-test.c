@@ -165,9 +165,7 @@ static void test_snp_shutdown(void)
     buf.flags = SNP_SHUTDOWN_IOMMU;
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), INVALID_PLATFORM_STATE);
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
-    psp_gctx_create(&p, T_GCTX);
-    psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
-    psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
+    psp_new_guest(&p, T_GCTX, T_POLICY, T_ASID);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_DECOMMISSION, T_GCTX), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), DFFLUSH_REQUIRED);
     psp_wbinvd(&p);
@@ -261,9 +259,7 @@ static void test_reset(void)
 
     psp_start(&p, DEFAULT);
     psp_snp_init(&p);
-    psp_gctx_create(&p, T_GCTX);
-    psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
-    psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
+    psp_new_guest(&p, T_GCTX, T_POLICY, T_ASID);
     psp_reset(&p);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_HV), SUCCESS);
     qtest_memread(p.qts, T_HV, &st, sizeof(st));
@@ -273,9 +269,7 @@ static void test_reset(void)
     psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP);
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), RMP_INIT_REQUIRED);
     psp_snp_init(&p);
-    psp_gctx_create(&p, T_GCTX);
-    psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
-    psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
+    psp_new_guest(&p, T_GCTX, T_POLICY, T_ASID);
     psp_stop(&p);
 }
 

@@ -37,6 +37,7 @@ typedef struct Psp {
 #define T_TMR           0x800000
 
 /* RMP entries, as they are stored on Milan and Genoa */
+#define RMP_ENTRIES     0x4000          /* from RMP_BASE */
 #define RMP_ASSIGNED    (1ull << 0)
 #define RMP_2M          (1ull << 1)
 #define RMP_IMMUTABLE   (1ull << 2)
@@ -76,6 +77,9 @@ void psp_wbinvd(Psp *p);
 
 uint64_t psp_rmp(Psp *p, uint64_t spa);
 void psp_set_rmp(Psp *p, uint64_t spa, uint64_t entry);
+/* The second half of an entry: permissions, a byte for each VMPL */
+uint64_t psp_rmp_perms(Psp *p, uint64_t spa);
+void psp_set_rmp_perms(Psp *p, uint64_t spa, uint64_t perms);
 
 /* Execute a command; its buffer is at T_CMDBUF, and read back into @buf. */
 uint16_t psp_cmd(Psp *p, uint32_t id, void *buf, size_t len);
@@ -95,5 +99,7 @@ uint16_t psp_launch_update(Psp *p, uint64_t gctx, uint64_t spa, int type,
                            uint32_t flags);
 uint16_t psp_launch_finish(Psp *p, uint64_t gctx);
 uint16_t psp_addr_cmd(Psp *p, uint32_t id, uint64_t address);
+/* A guest in the LAUNCH state, active */
+void psp_new_guest(Psp *p, uint64_t gctx, uint64_t policy, uint32_t asid);
 
 #endif

@@ -102,6 +102,12 @@ void psp_aes128_ctr(const uint8_t key[16], const uint8_t iv[16], void *data,
               counter, len, data, data);
 }
 
+void psp_gcm_iv(uint8_t iv[12], uint64_t counter)
+{
+    memset(iv, 0, 12);
+    stq_le_p(iv, counter);
+}
+
 void psp_gcm_encrypt(const uint8_t key[32], const uint8_t iv[12],
                      const void *aad, size_t aad_len, void *data, size_t len,
                      uint8_t tag[16])

@@ -31,6 +31,8 @@ void psp_kdf(const void *key, size_t key_len, const char *label,
 void psp_aes128_ctr(const uint8_t key[16], const uint8_t iv[16], void *data,
                     size_t len);
 
+/* The IV that a counter makes */
+void psp_gcm_iv(uint8_t iv[12], uint64_t counter);
 /* In place. Decryption returns whether the tag was right. */
 void psp_gcm_encrypt(const uint8_t key[32], const uint8_t iv[12],
                      const void *aad, size_t aad_len, void *data, size_t len,

@@ -17,6 +17,7 @@
 #include "hw/i386/amd-snp.h"
 #include "hw/misc/amd-sev-fw.h"
 #include "hw/misc/amd-sev-fw-layout.h"
+#include "hw/misc/amd-sev-fw-msg.h"
 #include "psp-crypto.h"
 
 #define TYPE_AMD_PSP "amd-psp"

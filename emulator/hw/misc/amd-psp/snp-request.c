@@ -159,12 +159,6 @@ static PspStatus check_header(AmdPspState *s, const SnpGuest *g,
     return SEV_STATUS_SUCCESS;
 }
 
-static void make_iv(uint8_t iv[12], uint64_t seqno)
-{
-    memset(iv, 0, 12);
-    stq_le_p(iv, seqno);
-}
-
 static PspStatus decrypt(AmdPspState *s, Message *m, SnpMsgHeader *hdr,
                          const uint8_t *payload)
 {
@@ -173,7 +167,7 @@ static PspStatus decrypt(AmdPspState *s, Message *m, SnpMsgHeader *hdr,
     memcpy(m->request, payload, hdr->msg_size);
     m->request_len = hdr->msg_size;
     m->vmpck = hdr->vmpck;
-    make_iv(iv, hdr->seqno);
+    psp_gcm_iv(iv, hdr->seqno);
     PSP_REQUIRE(s, MSG_AUTH,
                 psp_gcm_decrypt(m->g->vmpck[hdr->vmpck], iv,
                                 (uint8_t *)hdr + SNP_MSG_AAD_OFFSET,
@@ -200,7 +194,7 @@ static void encrypt(Message *m, SnpMsgHeader *hdr, uint8_t *page)
     rsp->msg_size = m->response_len;
     rsp->vmpck = m->vmpck;
     memcpy(payload, m->response, m->response_len);
-    make_iv(iv, rsp->seqno);
+    psp_gcm_iv(iv, rsp->seqno);
     psp_gcm_encrypt(m->g->vmpck[m->vmpck], iv, page + SNP_MSG_AAD_OFFSET,
                     SNP_MSG_AAD_LEN, payload, m->response_len, rsp->authtag);
 }

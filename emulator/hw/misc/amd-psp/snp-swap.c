@@ -111,12 +111,6 @@ static void store_entry(AmdPspState *s, const Swap *w, const SnpMdata *md)
     }
 }
 
-static void make_iv(uint8_t iv[12], uint64_t counter)
-{
-    memset(iv, 0, 12);
-    stq_le_p(iv, counter);
-}
-
 /* A page that may leave: immutable, the guest's, and of the type it is said. */
 static PspStatus check_leaving(AmdPspState *s, const Swap *w)
 {
@@ -181,7 +175,7 @@ PspStatus psp_cmd_SNP_PAGE_SWAP_OUT(AmdPspState *s, PspCmd *cmd)
     }
     describe(&w, &md);
     md.iv = w.g->oek_iv;
-    make_iv(iv, md.iv);
+    psp_gcm_iv(iv, md.iv);
     psp_gcm_encrypt(w.g->oek, iv, NULL, 0, data, w.size, md.auth_tag);
     PSP_TRY(psp_write(s, buf->dst_paddr, data, w.size));
 
@@ -260,7 +254,7 @@ PspStatus psp_cmd_SNP_PAGE_SWAP_IN(AmdPspState *s, PspCmd *cmd)
 
     data = g_malloc(w.size);
     PSP_TRY(psp_read(s, buf->src_paddr, data, w.size));
-    make_iv(iv, md.iv);
+    psp_gcm_iv(iv, md.iv);
     PSP_REQUIRE(s, SWAP_AUTH,
                 psp_gcm_decrypt(w.g->oek, iv, NULL, 0, data, w.size,
                                 md.auth_tag), BAD_MEASUREMENT);

@@ -3,7 +3,8 @@
  *
  * Names are those of the "Secure Encrypted Virtualization API" (SEV and SEV-ES)
  * and of the "SEV Secure Nested Paging Firmware ABI Specification" (SNP).
- * Layouts of command buffers are in amd-sev-fw-layout.h.
+ * Layouts of command buffers are in amd-sev-fw-layout.h, those of messages in
+ * amd-sev-fw-msg.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
