@@ -305,6 +305,18 @@ static void test_guest_requests(void)
 	check(r == KVM_EXIT_SNP_REQ_CERTS && snp_resume(&snp) == -1 && errno == EINVAL,
 	      "an answer that there isn't fails KVM_RUN");
 	check(!snp_resume(&snp), "the guest goes on");
+	r = ask_certs(req, resp);
+	run->snp_req_certs.ret = EIO;
+	check(r == KVM_EXIT_SNP_REQ_CERTS && !snp_resume(&snp) && psc_result() == 1ul << 63,
+	      "no certificates");
+	r = ask_certs(req, resp);
+	check(r == KVM_EXIT_SNP_REQ_CERTS && !snp_resume(&snp) && psc_result() &&
+	      psc_result() >> 32 == 0, "with certificates the firmware has the request");
+	ghcb_clear(&snp);
+	ghcb_set(&snp, GHCB_RAX, SNP_BUFFER_GPA + 8);
+	ghcb_set(&snp, GHCB_RBX, 1);
+	check(!snp_event(&snp, EVENT_EXT_REQUEST, req, resp) && psc_result() == 1ul << 63,
+	      "certificates are not aligned");
 }
 
 static void test_termination(void)
