@@ -8,7 +8,7 @@ PAYLOADS = --payload work/build/selftests-7.3
 # Debian 12's QEMU 7.2 will not do as the emulator: with several processors it may run a
 # translation older than the code (stray int3 in the host), and up to 11.1 QEMU aborts when
 # a nested guest writes CR8 with an interrupt pending. Ours has both fixed.
-.PHONY: deps-lab image demo shell gdb peer test test-debug compare bench
+.PHONY: deps-lab image demo shell gdb peer test test-debug coverage compare bench
 
 deps-lab:
 	@lab/deps build image qemu-run qemu-build
@@ -40,6 +40,10 @@ test: deps-lab ## run the tests (GROUP=quick|long, T='name or pattern'); ends wi
 
 test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kmemleak, ...)
 	@lab/test --config debug $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,long,snp-host)
+
+coverage: deps-lab ## which lines of ours the tests run, and which they don't: work/logs/coverage/lines
+	-@lab/test --config gcov --name coverage $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,snp-host)
+	lab/coverage work/logs/coverage
 
 compare: deps-lab ## run every KVM selftest on base, ours and mainline 7.3; writes docs/compare.md
 	lab/compare
