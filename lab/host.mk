@@ -42,7 +42,7 @@ test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kme
 	@lab/test --config debug $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,long,snp-host)
 
 coverage: deps-lab ## which lines of ours the tests run, and which they don't: work/logs/coverage/lines
-	-@lab/test --config gcov --name coverage $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,snp-host)
+	-@lab/test --config gcov --name coverage $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,snp-host,snp)
 	lab/coverage work/logs/coverage
 
 compare: deps-lab ## run every KVM selftest on base, ours and mainline 7.3; writes docs/compare.md

@@ -231,6 +231,19 @@ static void test_psc_nonsense(void)
 	      "a list in the registers of the GHCB");
 }
 
+static void test_psc_without_exits(void)
+{
+	uint64_t gpa = SNP_DATA_GPA + 3 * SZ_2M;
+	uint64_t entry = psc_entry(gpa, PSC_PRIVATE, false, 0);
+
+	vm_enable_cap(snp.vm, KVM_CAP_EXIT_HYPERCALL, 0);
+	check(!psc(1, &entry) && psc_result() == PSC_FAILED,
+	      "user space without exits for it converts nothing");
+	check(snp_msr(&snp, PSC_PRIVATE << 52 | gpa | 0x14) == (1ul << 63 | 0x15),
+	      "MSR: nor a single page");
+	vm_enable_cap(snp.vm, KVM_CAP_EXIT_HYPERCALL, 1ul << KVM_HC_MAP_GPA_RANGE);
+}
+
 static int ap_create(uint64_t request, uint64_t apic_id, uint64_t vmsa, uint64_t features)
 {
 	ghcb_clear(&snp);
@@ -343,6 +356,7 @@ int main(int argc, char *argv[])
 	test_psc_msr();
 	test_psc_lists();
 	test_psc_nonsense();
+	test_psc_without_exits();
 	test_ap_creation();
 	test_guest_requests();
 	test_termination();
