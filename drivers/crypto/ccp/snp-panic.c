@@ -70,7 +70,7 @@ static int snp_panic(struct notifier_block *nb, unsigned long action, void *data
 	poll_command(sev, SEV_CMD_SHUTDOWN, NULL, 0);
 	status = poll_command(sev, SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, sizeof(shutdown));
 	if (status == SEV_RET_DFFLUSH_REQUIRED) {
-		/* Stopped processors can't write back; if that matters this fails. */
+		/* All others have done so when they were stopped. */
 		wbinvd();
 		poll_command(sev, SEV_CMD_SNP_DF_FLUSH, NULL, 0);
 		status = poll_command(sev, SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, sizeof(shutdown));

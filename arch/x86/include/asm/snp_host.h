@@ -166,6 +166,7 @@ void snp_host_detect(struct cpuinfo_x86 *c);
 void snp_reserve_rmp_edges(void);
 bool snp_host_fault(unsigned long address, bool user_table);
 void snp_dump_address(unsigned long address);
+void snp_host_crash_stop(void);
 
 #else /* !CONFIG_KVM_AMD_SEV */
 
@@ -195,6 +196,7 @@ static inline void snp_host_detect(struct cpuinfo_x86 *c)
 static inline void snp_reserve_rmp_edges(void) { }
 static inline bool snp_host_fault(unsigned long address, bool user_table) { return false; }
 static inline void snp_dump_address(unsigned long address) { }
+static inline void snp_host_crash_stop(void) { }
 
 #endif /* CONFIG_KVM_AMD_SEV */
 

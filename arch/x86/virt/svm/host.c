@@ -33,6 +33,7 @@
 #include <linux/suspend.h>
 
 #include <asm/msr.h>
+#include <asm/special_insns.h>
 #include <asm/svm.h>
 
 #include "rmp.h"
@@ -229,3 +230,13 @@ int snp_prepare_cpus(void)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(snp_prepare_cpus);
+
+/*
+ * Called by each processor that a crash stops, in an NMI. Once guests have gone, the
+ * firmware shuts SNP down only when all processors have written back their caches.
+ */
+void snp_host_crash_stop(void)
+{
+	if (boot_cpu_has(X86_FEATURE_SEV_SNP))
+		wbinvd();
+}
