@@ -8,7 +8,9 @@
  * is the test if none is left.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
+#include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 
 #include "private_mem.h"
@@ -176,6 +178,69 @@ static bool test_memory_failure(void)
 	return true;
 }
 
+static sigjmp_buf before_access;
+
+static void leave_access(int sig)
+{
+	siglongjmp(before_access, 1);
+}
+
+static bool is_bus_error(const volatile uint64_t *word)
+{
+	bool failed = true;
+
+	signal(SIGBUS, leave_access);
+	if (!sigsetjmp(before_access, 1)) {
+		(void)*word;
+		failed = false;
+	}
+	signal(SIGBUS, SIG_DFL);
+	return failed;
+}
+
+static uint64_t *map_file(int fd)
+{
+	uint64_t *words = mmap(NULL, SZ_2M, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	TEST_ASSERT(words != MAP_FAILED, "The file can't be mapped, errno %d", errno);
+	return words;
+}
+
+/* Memory that is the host's as well: the page is nobody's until it's punched out. */
+static bool test_mapped_failure(void)
+{
+	const unsigned int page = SZ_4K / sizeof(uint64_t);
+	uint64_t *words;
+	int fd, r;
+
+	vm = vm_create_barebones();
+	fd = __gmem_create(vm->fd, SZ_2M, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+	TEST_ASSERT(fd >= 0, "No guest_memfd, errno %d", errno);
+	words = map_file(fd);
+	words[0] = words[page] = words[2 * page] = VALUE;
+
+	r = madvise(words + page, SZ_4K, MADV_HWPOISON);
+	if (r && errno != EBUSY) {
+		printf("# mapped memory: skipped, no MADV_HWPOISON (errno %d)\n", errno);
+		goto out;
+	}
+	check(is_bus_error(words + page), "mapped memory: a page that has failed is SIGBUS");
+	munmap(words, SZ_2M);
+	words = map_file(fd);
+	check(is_bus_error(words + page), "mapped memory: in another mapping, too");
+	check(words[0] == VALUE && words[2 * page] == VALUE,
+	      "mapped memory: its neighbours are intact");
+	gmem_punch(fd, SZ_4K, SZ_4K);
+	check(!is_bus_error(words + page) && !words[page],
+	      "mapped memory: a fresh page when it's punched out");
+	r = 0;
+out:
+	munmap(words, SZ_2M);
+	close(fd);
+	kvm_vm_free(vm);
+	return !r;
+}
+
 /* Have the next calls fail, or all of them if it's -1. */
 static void fail_prepare(int times, int err)
 {
@@ -303,6 +368,7 @@ int main(int argc, char *argv[])
 	mount("tracefs", TRACING, "tracefs", 0, NULL);
 
 	tested = test_memory_failure();
+	tested |= test_mapped_failure();
 	tested |= test_injection();
 	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor parameters of kvm");
 	return check_finish();
