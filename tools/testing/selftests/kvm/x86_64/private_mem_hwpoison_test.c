@@ -185,13 +185,13 @@ static void leave_access(int sig)
 	siglongjmp(before_access, 1);
 }
 
-static bool is_bus_error(const volatile uint64_t *word)
+static bool is_bus_error(const uint64_t *word)
 {
 	bool failed = true;
 
 	signal(SIGBUS, leave_access);
 	if (!sigsetjmp(before_access, 1)) {
-		(void)*word;
+		READ_ONCE(*word);
 		failed = false;
 	}
 	signal(SIGBUS, SIG_DFL);
@@ -217,7 +217,9 @@ static bool test_mapped_failure(void)
 	fd = __gmem_create(vm->fd, SZ_2M, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
 	TEST_ASSERT(fd >= 0, "No guest_memfd, errno %d", errno);
 	words = map_file(fd);
-	words[0] = words[page] = words[2 * page] = VALUE;
+	words[0] = VALUE;
+	words[page] = VALUE;
+	words[2 * page] = VALUE;
 
 	r = madvise(words + page, SZ_4K, MADV_HWPOISON);
 	if (r && errno != EBUSY) {
