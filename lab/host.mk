@@ -4,6 +4,8 @@ K ?= ours
 CONFIG ?= lab
 GROUP ?= quick
 PAYLOADS = --payload work/build/selftests-7.3
+# What T=... says of rows
+NAMED = --test $(foreach t,$(T),'$(t)')
 
 # Debian 12's QEMU 7.2 will not do as the emulator: with several processors it may run a
 # translation older than the code (stray int3 in the host), and up to 11.1 QEMU aborts when
@@ -36,13 +38,13 @@ peer: deps-lab ## build mainline 7.3, boot it as the host and run its own privat
 	lab/test --kernel 7.3 --test 'mainline/*'
 
 test: deps-lab ## run the tests (GROUP=quick|long, T='name or pattern'); ends with N passed, N failed, N skipped
-	@lab/test --config $(CONFIG) $(if $(T),--test $(foreach t,$(T),'$(t)'),--group $(GROUP))
+	@lab/test --config $(CONFIG) $(if $(T),$(NAMED),--group $(GROUP))
 
 test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kmemleak, ...)
-	@lab/test --config debug $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,long,snp-host)
+	@lab/test --config debug $(if $(T),$(NAMED),--group quick,long,snp-host)
 
 coverage: deps-lab ## which lines of ours the tests run, and which they don't: work/logs/coverage/lines
-	-@lab/test --config gcov --name coverage $(if $(T),--test $(foreach t,$(T),'$(t)'),--group quick,snp-host,snp)
+	-@lab/test --config gcov --name coverage $(if $(T),$(NAMED),--group quick,snp-host,snp)
 	lab/coverage work/logs/coverage
 
 compare: deps-lab ## run every KVM selftest on base, ours and mainline 7.3; writes docs/compare.md

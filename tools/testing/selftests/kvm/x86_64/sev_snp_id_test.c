@@ -40,30 +40,30 @@ struct numbers {
 
 static const struct numbers id_key = {
 	.a = { 0x4044c28da5999211, 0x14f4a1c3179d17c4, 0xe963f1f25852e2cd,
-		  0xf2437b88cbcb483c, 0x4fd8c602a60c1c50, 0x9f33bda43b99a3b8 },
+	       0xf2437b88cbcb483c, 0x4fd8c602a60c1c50, 0x9f33bda43b99a3b8 },
 	.b = { 0x05bf7af1d4a74eae, 0x551e2b98837e610e, 0xf42efa2465918bf5,
-		  0x80f838dcfafb19c2, 0xdd0f583360b8b2a8, 0x1c7ef0a449a5c9ca },
+	       0x80f838dcfafb19c2, 0xdd0f583360b8b2a8, 0x1c7ef0a449a5c9ca },
 };
 
 static const struct numbers author_key = {
 	.a = { 0x5b748d2a3487c0e3, 0xe93dd2195a714877, 0x2e2c34d105400dea,
-		  0x1add04f4eaf02942, 0x0f9090efb0e8fcca, 0xe16577321f5f305a },
+	       0x1add04f4eaf02942, 0x0f9090efb0e8fcca, 0xe16577321f5f305a },
 	.b = { 0x8a3e91dd14880871, 0x7cdf819c40940ee4, 0x554218b802da2d82,
-		  0x5d4ca30f9a7e4dee, 0xae19c82924826d98, 0x39fc127e64f7c467 },
+	       0x5d4ca30f9a7e4dee, 0xae19c82924826d98, 0x39fc127e64f7c467 },
 };
 
 static const struct numbers id_block_sig = {
 	.a = { 0xb15d6574781d0ada, 0xe951ea9ba691c15c, 0x47fccdb79a411401,
-		  0x99768c776f659029, 0x46998ac3143fa955, 0xe011d856e92db2d5 },
+	       0x99768c776f659029, 0x46998ac3143fa955, 0xe011d856e92db2d5 },
 	.b = { 0xefb4a1c5212baf54, 0x8d0201f33fa7cbc8, 0x36a307ad2bbd9852,
-		  0xabf9a00cca835912, 0x8d24072343824b10, 0xb8a3f532a56d22f1 },
+	       0xabf9a00cca835912, 0x8d24072343824b10, 0xb8a3f532a56d22f1 },
 };
 
 static const struct numbers id_key_sig = {
 	.a = { 0xe415322b6433eb65, 0x6d4bdca162ac419f, 0xd97bd6b049d0350f,
-		  0x684b8c56f1980610, 0xe190736cac968e54, 0x3fcf586134fe9fa4 },
+	       0x684b8c56f1980610, 0xe190736cac968e54, 0x3fcf586134fe9fa4 },
 	.b = { 0x9c1e4ec02f8cdd13, 0xc601e1064ac1a73a, 0x84905ca98f920f54,
-		  0x3b6fcaef540cc79e, 0x95be67c81dbf767e, 0xf221ab0ab810566d },
+	       0x3b6fcaef540cc79e, 0x95be67c81dbf767e, 0xf221ab0ab810566d },
 };
 
 static uint8_t block[KVM_SEV_SNP_ID_BLOCK_SIZE];
@@ -104,14 +104,18 @@ static void make_id(void)
 	put_key(auth + AUTH_AUTHOR_KEY, &author_key);
 }
 
-static void start(struct snp_bare *b, uint64_t policy)
+static int launch_start(struct snp_bare *b, uint64_t policy)
 {
 	struct kvm_sev_snp_launch_start start = { .policy = policy };
 
+	return bare_command(b, KVM_SEV_SNP_LAUNCH_START, &start, NULL);
+}
+
+static void start(struct snp_bare *b, uint64_t policy)
+{
 	bare_init(b);
 	TEST_ASSERT(!bare_create_vm(b) && !bare_init2(b) && !bare_add_memory(b) &&
-		    !bare_command(b, KVM_SEV_SNP_LAUNCH_START, &start, NULL),
-		    "No launch, errno %d", errno);
+		    !launch_start(b, policy), "No launch, errno %d", errno);
 }
 
 static int finish(struct snp_bare *b, const void *id_block, const void *id_auth, bool author,
@@ -186,13 +190,7 @@ static void test_author(void)
 
 static int get_attr(int fd, uint64_t attr, uint64_t *value)
 {
-	struct kvm_device_attr a = {
-		.group = KVM_X86_GRP_SEV,
-		.attr = attr,
-		.addr = (uintptr_t)value,
-	};
-
-	return ioctl(fd, KVM_GET_DEVICE_ATTR, &a);
+	return __kvm_device_attr_get(fd, KVM_X86_GRP_SEV, attr, value);
 }
 
 /* What isn't a bit of the policy can't be launched. */
@@ -212,14 +210,13 @@ static void test_attributes(void)
 	close(fd);
 
 	for (bit = 0; bit < 64; bit++) {
-		struct kvm_sev_snp_launch_start start = { .policy = POLICY | 1ul << bit };
 		struct snp_bare b;
 
 		if (policies >> bit & 1)
 			continue;
 		bare_init(&b);
 		TEST_ASSERT(!bare_create_vm(&b) && !bare_init2(&b), "No VM, errno %d", errno);
-		if (bare_command(&b, KVM_SEV_SNP_LAUNCH_START, &start, NULL) && errno == EINVAL)
+		if (launch_start(&b, POLICY | 1ul << bit) && errno == EINVAL)
 			refused++;
 		else
 			other++;
