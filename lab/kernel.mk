@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Kernels and QEMU. K, CONFIG: see host.mk.
-.PHONY: kernel deb qemu deps clean
+.PHONY: kernel configs deb deb-host qemu deps clean
 
 deps: ## install every package that the lab needs
 	@lab/deps all
@@ -9,9 +9,18 @@ kernel: ## build a kernel (K=ours|base|edit|7.3|6.12, CONFIG=lab|debug|gdb)
 	@lab/deps build
 	@lab/kernel $(K) $(CONFIG)
 
-deb: ## installable packages: Debian's own configuration, our series (takes hours)
+configs: ## build the series in other configurations: without SEV, built in, 32 bits, ... (C='names', K=edit)
+	@lab/deps build
+	@lab/configs $(if $(filter edit,$(K)),--kernel edit) $(C)
+
+deb: ## installable packages of Debian's configuration with our series (takes an hour; FULL=1: a desktop's drivers, too)
 	@lab/deps build deb
 	@lab/deb
+
+deb-host: deb ## install the packages in a bare Debian 12, and boot that as an SNP host
+	@lab/deps build qemu-run qemu-build deb-host
+	@lab/qemu
+	@lab/deb-host
 
 qemu: ## build the emulator with our series: work/build/qemu/qemu-system-x86_64
 	@lab/deps build qemu-build

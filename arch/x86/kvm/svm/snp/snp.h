@@ -103,15 +103,34 @@ struct vcpu_snp {
 	bool stopped;
 };
 
+/* What svm.c calls for guests of all kinds. */
+#ifdef CONFIG_KVM_AMD_SEV
+struct page *snp_alloc_control_page(gfp_t gfp);
+void snp_vcpu_create(struct vcpu_svm *svm);
+void snp_init_event(struct kvm_vcpu *vcpu);
+int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code);
+#else
+static inline struct page *snp_alloc_control_page(gfp_t gfp)
+{
+	return alloc_page(gfp | __GFP_ZERO);
+}
+
+static inline int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
+{
+	return 1;
+}
+
+static inline void snp_vcpu_create(struct vcpu_svm *svm) { }
+static inline void snp_init_event(struct kvm_vcpu *vcpu) { }
+#endif
+
 /* vm.c */
 bool snp_hardware_setup(void);
 u64 snp_policy_mask(void);
 int snp_vm_init(struct kvm *kvm);
 void snp_vm_destroy(struct kvm *kvm);
-void snp_vcpu_create(struct vcpu_svm *svm);
 void snp_vcpu_free(struct vcpu_svm *svm);
 void snp_init_vmcb(struct vcpu_svm *svm);
-struct page *snp_alloc_control_page(gfp_t gfp);
 int snp_decommission(struct kvm_snp *snp);
 
 /* launch.c */
@@ -139,9 +158,6 @@ bool snp_take_back(kvm_pfn_t pfn, enum pg_level level);
 void snp_thaw(kvm_pfn_t pfn, enum pg_level level);
 int snp_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn);
 
-/* fault.c */
-int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code);
-
 /* psc.c */
 int snp_psc(struct vcpu_svm *svm);
 int snp_psc_msr(struct vcpu_svm *svm);
@@ -149,7 +165,6 @@ int snp_psc_msr(struct vcpu_svm *svm);
 /* ap_create.c */
 int snp_ap_creation(struct vcpu_svm *svm);
 int snp_reload_state(struct kvm_vcpu *vcpu);
-void snp_init_event(struct kvm_vcpu *vcpu);
 void snp_sipi(struct kvm_vcpu *vcpu);
 void snp_gmem_unmapped(struct kvm *kvm, gfn_t start, gfn_t end);
 
