@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# A stock Debian kernel as host. Source lib/debs.sh first.
+# A packaged kernel as host, Debian's or one of lab/deb. Source lib/debs.sh first.
 
-# kernel_deb PACKAGE[/SUITE]: unpack it, print the directory with bzImage and mods/
+# kernel_deb PACKAGE[/SUITE] or FILE.deb: unpack it, print the directory with bzImage and mods/
 kernel_deb()
 {
 	local pkg=${1%%/*} suite=${1#*/} dep ver dir
+	case $1 in *.deb) kernel_deb_file "$1"; return ;; esac
 	[ "$suite" != "$1" ] || suite=
 	debs_setup
 	dep=$(debs_depends "$pkg${suite:+/$suite}")
@@ -17,23 +18,47 @@ kernel_deb()
 	echo "$dir"
 }
 
+# kernel_deb_file FILE: the same for a package that is here; unpacked again when it is a newer one
+kernel_deb_file()
+{
+	local pkg dir
+	[ -f "$1" ] || die "no file '$1'"
+	pkg=$(dpkg-deb -f "$1" Package) || die "'$1' is no Debian package"
+	case $pkg in linux-image-*) ;; *) die "$pkg has no kernel: linux-image-... has one" ;; esac
+	dir=$WORK/kernels/$(basename "$1" .deb)
+	if [ "$dir/release" -ot "$1" ]; then
+		step "kernel $pkg of $(basename "$1")"
+		rm -rf "$dir"; mkdir -p "$dir/x"
+		dpkg-deb -x "$1" "$dir/x"
+		kernel_deb_take "$dir" "${pkg#linux-image-}"
+	fi
+	echo "$dir"
+}
+
 # kernel_deb_unpack PACKAGE VERSION DIR; since 7.x Debian has image and modules in packages of their own
 kernel_deb_unpack()
 {
 	local pkg=$1 ver=$2 dir=$3 rel=${1#linux-image-} part file
 	step "stock kernel $pkg $ver"
-	rm -rf "$dir"; mkdir -p "$dir/x" "$dir/mods/lib"
+	rm -rf "$dir"; mkdir -p "$dir/x"
 	for part in "$pkg" "linux-base-$rel" "linux-binary-$rel" "linux-modules-$rel"; do
 		[ "$part" = "$pkg" ] || [ -n "$(debs_suite_version "$part" '')" ] || continue
 		file=$(debs_file "$part" "$ver")
 		[ -f "$file" ] || debs_download "$part=$ver" || die "cannot download $part $ver"
 		dpkg-deb -x "$file" "$dir/x"
 	done
-	mv "$(find "$dir/x" -type f -name 'vmlinuz*' | head -n1)" "$dir/bzImage"
-	mv "$(find "$dir/x" -type d -path '*lib/modules' | head -n1)" "$dir/mods/lib/"
-	rm -rf "$dir/x"
-	depmod -b "$dir/mods" "$rel"
-	echo "$rel" >"$dir/release"
+	kernel_deb_take "$dir" "$rel"
+}
+
+# kernel_deb_take DIR RELEASE: kernel and modules out of what was unpacked into DIR/x
+kernel_deb_take()
+{
+	mkdir -p "$1/mods/lib"
+	mv "$(find "$1/x" -type f -name 'vmlinuz*' | head -n1)" "$1/bzImage"
+	mv "$(find "$1/x" -type d -path '*lib/modules' | head -n1)" "$1/mods/lib/"
+	rm -rf "$1/x"
+	depmod -b "$1/mods" "$2"
+	echo "$2" >"$1/release"
 }
 
 # kernel_initrd_modules MODS REL DEST NAME...: copy the named modules and what they need, uncompressed
