@@ -19,15 +19,19 @@ STEP_NAME='' STEP_START=0
 step() { STEP_NAME=$*; STEP_START=$SECONDS; say "$*"; }
 step_done() { say "$STEP_NAME: ${1:+$1, }done in $((SECONDS - STEP_START)) s"; }
 
-# run_logged LOG what command...: output goes to work/logs/LOG.log. On a terminal the
-# last line of it is shown as it goes; on failure its end is printed.
+# run_logged LOG what command...: output goes to work/logs/LOG.log. The last line of it is shown
+# as it goes; on failure its end is printed. Whoever interrupts the script ends all of the command,
+# which is a process group of its own for that.
 run_logged() {
 	local log=$LOGS/$1.log what=$2 pid lines last=$SECONDS
 	shift 2
 	mkdir -p "$LOGS"
 	step "$what (log: work/logs/$(basename "$log"))"
-	"$@" >"$log" 2>&1 &
+	set -m
+	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	set +m
+	trap 'kill -- "-$pid"; exit 130' INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		[ $((SECONDS - last)) -ge 20 ] || continue
@@ -40,6 +44,7 @@ run_logged() {
 		tail -n 15 "$log" >&2
 		die "$what failed, see $log"
 	fi
+	trap - INT TERM HUP
 	step_done
 }
 

@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
+#include <asm/smp.h>
 #include <asm/snp_host.h>
 
 #include "psp-dev.h"

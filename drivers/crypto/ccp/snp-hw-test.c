@@ -9,6 +9,7 @@
 #include <linux/psp-sev.h>
 #include <linux/smp.h>
 
+#include <asm/smp.h>
 #include <asm/snp_host.h>
 
 #define ORDER_2M	(PMD_SHIFT - PAGE_SHIFT)

@@ -33,6 +33,7 @@
 #include <linux/suspend.h>
 
 #include <asm/msr.h>
+#include <asm/smp.h>
 #include <asm/special_insns.h>
 #include <asm/svm.h>
 
