@@ -13,7 +13,7 @@ configs: ## build the series in other configurations: without SEV, built in, 32 
 	@lab/deps build
 	@lab/configs $(if $(filter edit,$(K)),--kernel edit) $(C)
 
-deb: ## installable packages of Debian's configuration with our series (takes an hour; FULL=1: a desktop's drivers, too)
+deb: ## installable packages of Debian's configuration with our series (takes hours; FULL=1: a desktop's drivers, too)
 	@lab/deps build deb
 	@lab/deb
 

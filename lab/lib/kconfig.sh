@@ -5,6 +5,7 @@
 KMAKE=(make ARCH=x86_64 "CC=ccache gcc" "HOSTCC=ccache gcc"
 	KBUILD_BUILD_USER=kvm-coco KBUILD_BUILD_HOST=lab KBUILD_BUILD_VERSION=1
 	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970")
+export CCACHE_DIR=$WORK/ccache CCACHE_MAXSIZE=8G CCACHE_BASEDIR=$WORK CCACHE_NOHASHDIR=1
 
 # The fragments of a configuration, in the order they are laid on each other.
 config_fragments() {

@@ -18,19 +18,26 @@ kernel_deb()
 	echo "$dir"
 }
 
-# kernel_deb_file FILE: the same for a package that is here; unpacked again when it is a newer one
-kernel_deb_file()
+# kernel_deb_release FILE: print the release of the kernel in a package
+kernel_deb_release()
 {
-	local pkg dir
+	local pkg
 	[ -f "$1" ] || die "no file '$1'"
 	pkg=$(dpkg-deb -f "$1" Package) || die "'$1' is no Debian package"
-	case $pkg in linux-image-*) ;; *) die "$pkg has no kernel: linux-image-... has one" ;; esac
+	case $pkg in linux-image-*) echo "${pkg#linux-image-}" ;; *) die "$pkg has no kernel: linux-image-... has one" ;; esac
+}
+
+# kernel_deb_file FILE: the same as kernel_deb for a package that is here; unpacked again when it is a newer one
+kernel_deb_file()
+{
+	local rel dir
+	rel=$(kernel_deb_release "$1")
 	dir=$WORK/kernels/$(basename "$1" .deb)
 	if [ "$dir/release" -ot "$1" ]; then
-		step "kernel $pkg of $(basename "$1")"
+		step "kernel $rel of $(basename "$1")"
 		rm -rf "$dir"; mkdir -p "$dir/x"
 		dpkg-deb -x "$1" "$dir/x"
-		kernel_deb_take "$dir" "${pkg#linux-image-}"
+		kernel_deb_take "$dir" "$rel"
 	fi
 	echo "$dir"
 }
