@@ -3,6 +3,9 @@
 # What lab/boot --platform NAME means. The emulator's options for an SNP machine stand here only.
 
 PLATFORM_DEVICES=() PLATFORM_CMDLINE='' VIRTIO='' NUMA=1
+# What QEMU is told for every host, before anything else.
+MACHINE=(-nodefaults -no-user-config -no-reboot -display none -machine "q35,pit=off")
+CONSOLE='console=ttyS0 panic=-1 loglevel=5 tsc=reliable'
 # Where the firmware leaves the certificates of its own root.
 PSP_CERTS=$WORK/image/psp
 SNP_FIRMWARE=OVMF.amdsev.fd
@@ -34,3 +37,8 @@ platform_snp()
 	CPU=EPYC-Milan,x-snp=on MEM=6G NUMA=0
 	PLATFORM_DEVICES+=(-device "amd-psp,id=psp,cert-dir=$PSP_CERTS")
 }
+
+# Both append to ARGS, and want platform() to have been called. add_disk NAME FILE [OPTIONS OF -drive]
+add_disk() { ARGS+=(-drive "file=$2,format=raw,if=none,id=$1,cache=unsafe${3:-}" -device "virtio-blk-pci,drive=$1,serial=$1$VIRTIO"); }
+
+add_rng() { ARGS+=(-object rng-random,id=rng,filename=/dev/urandom -device "virtio-rng-pci,rng=rng$VIRTIO"); }
