@@ -136,7 +136,7 @@ int kvm_gmem_bind(struct kvm_memory_slot *slot)
 void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 {
 	struct kvm_gmem_view *view = slot->gmem.view;
-	MA_STATE(mas, NULL, slot->gmem.pgoff, slot->gmem.pgoff);
+	MA_STATE(mas, NULL, slot->gmem.pgoff, slot->gmem.pgoff + slot->npages - 1);
 	struct kvm_gmem_inode *gi;
 
 	if (!view)
@@ -147,7 +147,8 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 	gi = to_gmem_inode(view->inode);
 	mas.tree = &view->bindings;
 	mutex_lock(&gi->views_lock);
-	mas_erase(&mas);
+	/* The slot is going to be freed, whatever memory there is. */
+	mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
 	mutex_unlock(&gi->views_lock);
 	if (gi->ops && gi->ops->unmapped)
 		gi->ops->unmapped(view->kvm, slot->base_gfn, slot->base_gfn + slot->npages);

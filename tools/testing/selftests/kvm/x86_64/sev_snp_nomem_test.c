@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SNP guests when there is no memory: each allocation of each step of a guest's life
+ * fails, and either the step is done without, or it fails and can be done again.
+ * At the end nothing is lost, neither memory nor ASIDs.
+ */
+#include <errno.h>
+
+#include "nomem.h"
+#include "snp_bare.h"
+
+#define DEBUGFS		"/sys/kernel/debug/"
+
+static struct snp_bare b;
+
+/* How far a guest has come before the step that is tested. */
+enum stage {
+	STAGE_VM,
+	STAGE_INIT,
+	STAGE_START,
+	STAGE_PAGES,
+	STAGE_FINISHED,
+	STAGE_RUNNING,
+};
+
+static int launch_pages(uint64_t size)
+{
+	uint64_t gpa;
+	int r = 0;
+
+	for (gpa = 0; !r && gpa < size; gpa += SZ_4K)
+		r = bare_launch_page(&b, BARE_LAUNCH_GPA + gpa);
+	return r;
+}
+
+static void build(enum stage stage)
+{
+	int r;
+
+	bare_init(&b);
+	r = bare_create_vm(&b);
+	if (!r && stage >= STAGE_INIT)
+		r = bare_init2(&b) ?: bare_add_memory(&b);
+	if (!r && stage >= STAGE_START)
+		r = bare_launch_start(&b);
+	if (!r && stage >= STAGE_PAGES)
+		r = bare_add_vcpus(&b) ?: launch_pages(BARE_LAUNCH_SIZE);
+	if (!r && stage >= STAGE_FINISHED)
+		r = bare_launch_finish(&b);
+	if (!r && stage >= STAGE_RUNNING)
+		r = bare_run(&b, 0) ?:
+		    __set_attributes(b.vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE,
+				     KVM_MEMORY_ATTRIBUTE_PRIVATE);
+	TEST_ASSERT(!r, "A guest does not come to stage %d: %d, errno %d", stage, r, errno);
+}
+
+static int init2(void)
+{
+	return bare_init2(&b);
+}
+
+static void again_from_vm(void)
+{
+	bare_free(&b);
+	build(STAGE_VM);
+}
+
+static int launch_start(void)
+{
+	return bare_launch_start(&b);
+}
+
+static void again_from_init(void)
+{
+	bare_free(&b);
+	build(STAGE_INIT);
+}
+
+static int launch_page(void)
+{
+	return bare_launch_page(&b, BARE_LAUNCH_GPA);
+}
+
+static void again_from_start(void)
+{
+	bare_free(&b);
+	build(STAGE_START);
+}
+
+static int launch_finish(void)
+{
+	return bare_launch_finish(&b);
+}
+
+static void again_from_pages(void)
+{
+	bare_free(&b);
+	build(STAGE_PAGES);
+}
+
+static int first_run(void)
+{
+	return bare_run(&b, 0);
+}
+
+static void again_from_finished(void)
+{
+	bare_free(&b);
+	build(STAGE_FINISHED);
+}
+
+/* The guest's first access to 2 MiB of its own. */
+static int validate(void)
+{
+	return bare_order(&b, 0, BARE_PVALIDATE, BARE_DATA_GPA, PVAL_2M, 1);
+}
+
+static int pre_fault(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = BARE_DATA_GPA, .size = SZ_2M };
+
+	return __pre_fault(b.vcpu_fd[0], &range);
+}
+
+static void punch(void)
+{
+	gmem_punch(b.data_fd, 0, BARE_DATA_SIZE);
+}
+
+static int punch_page(void)
+{
+	return __gmem_punch(b.data_fd, SZ_4K, SZ_4K);
+}
+
+static void punch_and_pre_fault(void)
+{
+	punch();
+	TEST_ASSERT(!pre_fault(), "2 MiB can't be pre-faulted, errno %d", errno);
+}
+
+/* A message that the firmware does not take. */
+static int guest_request(void)
+{
+	bare_event_clear(&b, 0);
+	return bare_event(&b, 0, EVENT_GUEST_REQUEST, BARE_BUFFER(0), BARE_BUFFER(0) + SZ_4K);
+}
+
+static void nothing(void)
+{
+}
+
+static int end(void)
+{
+	bare_free(&b);
+	return 0;
+}
+
+static void from_running(void)
+{
+	build(STAGE_RUNNING);
+}
+
+static const struct {
+	enum stage stage;
+	struct nomem_op op;
+} steps[] = {
+	{ STAGE_VM, { "KVM_SEV_INIT2", init2, NULL, again_from_vm } },
+	{ STAGE_INIT, { "KVM_SEV_SNP_LAUNCH_START", launch_start, NULL, again_from_init } },
+	{ STAGE_START, { "KVM_SEV_SNP_LAUNCH_UPDATE", launch_page, NULL, again_from_start } },
+	{ STAGE_PAGES, { "KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, NULL, again_from_pages } },
+	{ STAGE_FINISHED, { "the first KVM_RUN", first_run, NULL, again_from_finished } },
+	{ STAGE_RUNNING, { "a fault", validate, NULL, punch } },
+	{ STAGE_RUNNING, { "KVM_PRE_FAULT_MEMORY", pre_fault, NULL, punch } },
+	{ STAGE_RUNNING, { "a guest request", guest_request, NULL, nothing } },
+	{ STAGE_RUNNING, { "punching", punch_page, NULL, punch_and_pre_fault, true } },
+	{ STAGE_RUNNING, { "the end", end, NULL, from_running, true } },
+};
+
+int main(int argc, char *argv[])
+{
+	unsigned int i, max = bare_max_guests();
+
+	require_snp();
+	require_nomem();
+
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		build(steps[i].stage);
+		test_nomem(&steps[i].op);
+		bare_free(&b);
+	}
+
+	check(!read_number("/sys/module/kvm/parameters/gmem_leaked_pages") &&
+	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is lost");
+	check(bare_count_asids(max + 1) == max, "no ASID is lost");
+	return check_finish();
+}
