@@ -149,31 +149,60 @@ static void nothing(void)
 {
 }
 
+/* munmap() is not KVM's, and may fail. */
+static void unmap_vcpus(void)
+{
+	int cpu;
+
+	for (cpu = 0; cpu < NR_BARE_VCPUS; cpu++)
+		bare_unmap_vcpu(&b, cpu);
+}
+
 static int end(void)
 {
-	bare_free(&b);
+	int cpu;
+
+	for (cpu = 0; cpu < NR_BARE_VCPUS; cpu++)
+		bare_close(&b.vcpu_fd[cpu]);
+	bare_close(&b.data_fd);
+	bare_close(&b.ram_fd);
+	bare_close(&b.vm_fd);
 	return 0;
 }
 
-static void from_running(void)
+static void again_from_running(void)
 {
+	bare_free(&b);
 	build(STAGE_RUNNING);
+	unmap_vcpus();
 }
 
 static const struct {
 	enum stage stage;
 	struct nomem_op op;
 } steps[] = {
-	{ STAGE_VM, { "KVM_SEV_INIT2", init2, NULL, again_from_vm } },
-	{ STAGE_INIT, { "KVM_SEV_SNP_LAUNCH_START", launch_start, NULL, again_from_init } },
-	{ STAGE_START, { "KVM_SEV_SNP_LAUNCH_UPDATE", launch_page, NULL, again_from_start } },
-	{ STAGE_PAGES, { "KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, NULL, again_from_pages } },
-	{ STAGE_FINISHED, { "the first KVM_RUN", first_run, NULL, again_from_finished } },
-	{ STAGE_RUNNING, { "a fault", validate, NULL, punch } },
-	{ STAGE_RUNNING, { "KVM_PRE_FAULT_MEMORY", pre_fault, NULL, punch } },
-	{ STAGE_RUNNING, { "a guest request", guest_request, NULL, nothing } },
-	{ STAGE_RUNNING, { "punching", punch_page, NULL, punch_and_pre_fault, true } },
-	{ STAGE_RUNNING, { "the end", end, NULL, from_running, true } },
+	{ STAGE_VM, {
+		"KVM_SEV_INIT2", init2, .undo = again_from_vm, .answers = true } },
+	{ STAGE_INIT, {
+		"KVM_SEV_SNP_LAUNCH_START", launch_start, .undo = again_from_init,
+		.answers = true } },
+	{ STAGE_START, {
+		"KVM_SEV_SNP_LAUNCH_UPDATE", launch_page, .undo = again_from_start,
+		.answers = true } },
+	{ STAGE_PAGES, {
+		"KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, .undo = again_from_pages,
+		.answers = true } },
+	{ STAGE_FINISHED, { "the first KVM_RUN", first_run, .undo = again_from_finished } },
+	{ STAGE_RUNNING, { "a fault", validate, .undo = punch } },
+	{ STAGE_RUNNING, { "KVM_PRE_FAULT_MEMORY", pre_fault, .undo = punch } },
+	{ STAGE_RUNNING, {
+		"a guest request", guest_request, .undo = nothing, .infallible = true } },
+	{ STAGE_RUNNING, {
+		"punching", punch_page, .undo = punch_and_pre_fault, .infallible = true } },
+};
+
+static const struct nomem_op the_end = {
+	"the end", end, .undo = again_from_running, .infallible = true
 };
 
 int main(int argc, char *argv[])
@@ -188,6 +217,11 @@ int main(int argc, char *argv[])
 		test_nomem(&steps[i].op);
 		bare_free(&b);
 	}
+
+	build(STAGE_RUNNING);
+	unmap_vcpus();
+	test_nomem(&the_end);
+	bare_free(&b);
 
 	check(!read_number("/sys/module/kvm/parameters/gmem_leaked_pages") &&
 	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is lost");

@@ -15,6 +15,7 @@
  *		failure may leave something, which the next attempt goes on with
  * @undo:	everything as before again
  * @infallible:	does without the memory, or has no way to tell
+ * @answers:	writes to user space at its end, thus with EFAULT it may be done
  */
 struct nomem_op {
 	const char *name;
@@ -22,6 +23,7 @@ struct nomem_op {
 	bool (*done)(void);
 	void (*undo)(void);
 	bool infallible;
+	bool answers;
 };
 
 /* Exits with a reason if the kernel has no fault injection. */
