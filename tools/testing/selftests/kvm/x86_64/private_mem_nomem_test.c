@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What private memory does when there is no memory for it: each allocation fails
- * once, and either it is done without, or the ioctl fails and nothing has changed.
+ * What private memory does when there is no memory for it: each allocation fails,
+ * and either it is done without, or the ioctl fails and nothing has changed.
  */
-#define _GNU_SOURCE /* for fallocate() and program_invocation_short_name */
-#include <dirent.h>
+#define _GNU_SOURCE /* for fallocate() */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <sys/mman.h>
 
 #include "nomem.h"
 #include "private_mem.h"
@@ -27,18 +25,17 @@
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 static struct private_slot slot;
-static long nr_fds, nr_vms;
+static int free_fd;
+static long nr_vms;
 
-static long count_fds(void)
+/* It changes if one is left open. */
+static int lowest_free_fd(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	long nr = 0;
+	int fd = dup(vm->kvm_fd);
 
-	TEST_ASSERT(dir, "/proc/self/fd can't be read");
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
+	TEST_ASSERT(fd >= 0, "dup() fails, errno %d", errno);
+	close(fd);
+	return fd;
 }
 
 static long count_vms(void)
@@ -57,7 +54,7 @@ static int keep_fd(int fd)
 
 static bool fd_is_open(void)
 {
-	return count_fds() != nr_fds || count_vms() != nr_vms;
+	return lowest_free_fd() != free_fd || count_vms() != nr_vms;
 }
 
 static void close_fd(void)
@@ -326,7 +323,7 @@ int main(int argc, char *argv[])
 		test_nomem(&page_ops[i]);
 
 	for (i = 0; i < ARRAY_SIZE(fd_ops); i++) {
-		nr_fds = count_fds();
+		free_fd = lowest_free_fd();
 		nr_vms = count_vms();
 		test_nomem(&fd_ops[i]);
 	}

@@ -23,17 +23,9 @@ enum stage {
 	STAGE_RUNNING,
 };
 
-static int launch_pages(uint64_t size)
-{
-	uint64_t gpa;
-	int r = 0;
+static enum stage stage;
 
-	for (gpa = 0; !r && gpa < size; gpa += SZ_4K)
-		r = bare_launch_page(&b, BARE_LAUNCH_GPA + gpa);
-	return r;
-}
-
-static void build(enum stage stage)
+static void build(void)
 {
 	int r;
 
@@ -44,7 +36,7 @@ static void build(enum stage stage)
 	if (!r && stage >= STAGE_START)
 		r = bare_launch_start(&b);
 	if (!r && stage >= STAGE_PAGES)
-		r = bare_add_vcpus(&b) ?: launch_pages(BARE_LAUNCH_SIZE);
+		r = bare_add_vcpus(&b) ?: bare_launch_pages(&b);
 	if (!r && stage >= STAGE_FINISHED)
 		r = bare_launch_finish(&b);
 	if (!r && stage >= STAGE_RUNNING)
@@ -54,15 +46,15 @@ static void build(enum stage stage)
 	TEST_ASSERT(!r, "A guest does not come to stage %d: %d, errno %d", stage, r, errno);
 }
 
+static void again(void)
+{
+	bare_free(&b);
+	build();
+}
+
 static int init2(void)
 {
 	return bare_init2(&b);
-}
-
-static void again_from_vm(void)
-{
-	bare_free(&b);
-	build(STAGE_VM);
 }
 
 static int launch_start(void)
@@ -70,21 +62,9 @@ static int launch_start(void)
 	return bare_launch_start(&b);
 }
 
-static void again_from_init(void)
-{
-	bare_free(&b);
-	build(STAGE_INIT);
-}
-
 static int launch_page(void)
 {
 	return bare_launch_page(&b, BARE_LAUNCH_GPA);
-}
-
-static void again_from_start(void)
-{
-	bare_free(&b);
-	build(STAGE_START);
 }
 
 static int launch_finish(void)
@@ -92,21 +72,9 @@ static int launch_finish(void)
 	return bare_launch_finish(&b);
 }
 
-static void again_from_pages(void)
-{
-	bare_free(&b);
-	build(STAGE_PAGES);
-}
-
 static int first_run(void)
 {
 	return bare_run(&b, 0);
-}
-
-static void again_from_finished(void)
-{
-	bare_free(&b);
-	build(STAGE_FINISHED);
 }
 
 /* The guest's first access to 2 MiB of its own. */
@@ -170,10 +138,9 @@ static int end(void)
 	return 0;
 }
 
-static void again_from_running(void)
+static void again_unmapped(void)
 {
-	bare_free(&b);
-	build(STAGE_RUNNING);
+	again();
 	unmap_vcpus();
 }
 
@@ -181,28 +148,19 @@ static const struct {
 	enum stage stage;
 	struct nomem_op op;
 } steps[] = {
-	{ STAGE_VM, {
-		"KVM_SEV_INIT2", init2, .undo = again_from_vm, .answers = true } },
-	{ STAGE_INIT, {
-		"KVM_SEV_SNP_LAUNCH_START", launch_start, .undo = again_from_init,
-		.answers = true } },
-	{ STAGE_START, {
-		"KVM_SEV_SNP_LAUNCH_UPDATE", launch_page, .undo = again_from_start,
-		.answers = true } },
-	{ STAGE_PAGES, {
-		"KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, .undo = again_from_pages,
-		.answers = true } },
-	{ STAGE_FINISHED, { "the first KVM_RUN", first_run, .undo = again_from_finished } },
-	{ STAGE_RUNNING, { "a fault", validate, .undo = punch } },
-	{ STAGE_RUNNING, { "KVM_PRE_FAULT_MEMORY", pre_fault, .undo = punch } },
-	{ STAGE_RUNNING, {
-		"a guest request", guest_request, .undo = nothing, .infallible = true } },
-	{ STAGE_RUNNING, {
-		"punching", punch_page, .undo = punch_and_pre_fault, .infallible = true } },
+	{ STAGE_VM, { "KVM_SEV_INIT2", init2, NULL, again, .answers = true } },
+	{ STAGE_INIT, { "KVM_SEV_SNP_LAUNCH_START", launch_start, NULL, again, .answers = true } },
+	{ STAGE_START, { "KVM_SEV_SNP_LAUNCH_UPDATE", launch_page, NULL, again, .answers = true } },
+	{ STAGE_PAGES, { "KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, NULL, again, .answers = true } },
+	{ STAGE_FINISHED, { "the first KVM_RUN", first_run, NULL, again } },
+	{ STAGE_RUNNING, { "a fault", validate, NULL, punch } },
+	{ STAGE_RUNNING, { "KVM_PRE_FAULT_MEMORY", pre_fault, NULL, punch } },
+	{ STAGE_RUNNING, { "a guest request", guest_request, NULL, nothing, .infallible = true } },
+	{ STAGE_RUNNING, { "punching", punch_page, NULL, punch_and_pre_fault, .infallible = true } },
 };
 
 static const struct nomem_op the_end = {
-	"the end", end, .undo = again_from_running, .infallible = true
+	"the end", end, NULL, again_unmapped, .infallible = true
 };
 
 int main(int argc, char *argv[])
@@ -213,12 +171,14 @@ int main(int argc, char *argv[])
 	require_nomem();
 
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		build(steps[i].stage);
+		stage = steps[i].stage;
+		build();
 		test_nomem(&steps[i].op);
 		bare_free(&b);
 	}
 
-	build(STAGE_RUNNING);
+	stage = STAGE_RUNNING;
+	build();
 	unmap_vcpus();
 	test_nomem(&the_end);
 	bare_free(&b);

@@ -97,6 +97,7 @@ int bare_add_blank_vcpus(struct snp_bare *b);	/* without registers, both would r
 int bare_add_vcpus(struct snp_bare *b);
 int bare_launch_start(struct snp_bare *b);
 int bare_launch_page(struct snp_bare *b, uint64_t gpa);
+int bare_launch_pages(struct snp_bare *b);	/* all there are */
 int bare_launch_finish(struct snp_bare *b);
 int bare_launch(struct snp_bare *b);	/* all of the above, after bare_init() */
 void bare_close(int *fd);

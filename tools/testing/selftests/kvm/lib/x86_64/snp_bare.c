@@ -320,6 +320,16 @@ int bare_launch_page(struct snp_bare *b, uint64_t gpa)
 	return bare_command(b, KVM_SEV_SNP_LAUNCH_UPDATE, &update, NULL);
 }
 
+int bare_launch_pages(struct snp_bare *b)
+{
+	uint64_t gpa;
+	int r = 0;
+
+	for (gpa = 0; !r && gpa < BARE_LAUNCH_SIZE; gpa += SZ_4K)
+		r = bare_launch_page(b, BARE_LAUNCH_GPA + gpa);
+	return r;
+}
+
 int bare_launch_finish(struct snp_bare *b)
 {
 	struct kvm_sev_snp_launch_finish finish = {};
@@ -329,14 +339,9 @@ int bare_launch_finish(struct snp_bare *b)
 
 int bare_launch(struct snp_bare *b)
 {
-	uint64_t gpa;
-	int r;
-
-	r = bare_create_vm(b) ?: bare_init2(b) ?: bare_add_memory(b) ?: bare_add_vcpus(b) ?:
-	    bare_launch_start(b);
-	for (gpa = 0; !r && gpa < BARE_LAUNCH_SIZE; gpa += SZ_4K)
-		r = bare_launch_page(b, BARE_LAUNCH_GPA + gpa);
-	return r ?: bare_launch_finish(b) ?: bare_run(b, 0);
+	return bare_create_vm(b) ?: bare_init2(b) ?: bare_add_memory(b) ?: bare_add_vcpus(b) ?:
+	       bare_launch_start(b) ?: bare_launch_pages(b) ?: bare_launch_finish(b) ?:
+	       bare_run(b, 0);
 }
 
 void bare_close(int *fd)
