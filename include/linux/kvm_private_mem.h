@@ -27,7 +27,7 @@ struct kvm_gmem_view;
 struct kvm_private_mem_ops {
 	/*
 	 * Give pages to the guest of @kvm, at @gfn.  The content is zero, but
-	 * see @encrypts.  Returns 0, or an errno with the pages still being
+	 * see @skip_zeroing.  Returns 0, or an errno with the pages still being
 	 * the host's.
 	 */
 	int (*prepare)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order);
@@ -40,19 +40,26 @@ struct kvm_private_mem_ops {
 	bool (*reclaim)(kvm_pfn_t pfn, unsigned int order);
 
 	/*
-	 * Make a prepared page fit for being mapped at @gfn as one of *@order.
-	 * It may be lowered to 0, but not without need.  Called for each fault,
-	 * with the folio locked.  Returns 0, or an errno: the fault fails.
+	 * Decide at what level a prepared page can be mapped at @gfn, at most at
+	 * *@order.  It may be lowered to 0, but not without need.  Called for each
+	 * fault, with the folio locked.  Returns 0; 1 if this has made a huge page
+	 * small, so that it must not be mapped as one any more, by no VM; or an
+	 * errno: the fault fails.
 	 */
-	int (*fit)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int *order);
+	int (*adjust_level)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int *order);
 
 	/*
-	 * Make all of %KVM_GMEM_MAX_ORDER at @gfn, which is prepared but may be
-	 * so in small pages, one page.  The folio is locked; what vCPUs have
-	 * mapped of it is up to the operation.  Returns 0 if it's one page now, or
-	 * an errno with the pages being the guest's as they were.
+	 * Check that all of %KVM_GMEM_MAX_ORDER at @gfn, which is prepared, is in
+	 * small pages and can be made one.  The folio is locked.
 	 */
-	int (*merge)(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn);
+	bool (*may_merge)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
+
+	/*
+	 * Do it.  The folio is locked, and nothing of it is mapped by any VM.
+	 * Returns 0 if it's one page now, or an errno with the pages being the
+	 * guest's as they were.
+	 */
+	int (*merge)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
 
 	/*
 	 * [@start, @end) is not mapped any more, and what the guest has there is
@@ -62,21 +69,36 @@ struct kvm_private_mem_ops {
 	void (*unmapped)(struct kvm *kvm, gfn_t start, gfn_t end);
 
 	/*
-	 * Are private pages of the guest of @owner those of the guest of @kvm, too?
-	 * If there is no such operation, guests have nothing in common.
+	 * True if private pages of the guest of @owner are those of the guest of
+	 * @kvm, too.  If there is no such operation, guests have nothing in common.
 	 */
-	bool (*may_link)(struct kvm *kvm, struct kvm *owner);
+	bool (*may_share_inode)(struct kvm *kvm, struct kvm *owner);
 
 	/*
-	 * The guest reads what is in a page that it is given as noise: by a key
-	 * that no one else has, and that it does not know.  Nothing is cleared
-	 * for it then, unless the host can map the file.
+	 * The guest reads what was in a page before as ciphertext: by a key that
+	 * no one else has, and that it does not know.  Nothing is zeroed for it
+	 * then, unless the host can map the file.
 	 */
-	bool encrypts;
+	bool skip_zeroing;
+
+	/*
+	 * For the audit: what is wrong with a page that is mapped at @gfn as one of
+	 * @order, NULL if nothing.  The folio is locked, mmu_lock held for write.
+	 */
+	const char *(*audit)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order);
+
+	/* For the audit: true if the page is not the host's. */
+	bool (*is_owned)(kvm_pfn_t pfn);
 };
 
 /* The operations of the VM's type on private pages, NULL if it has none. */
 const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm);
+
+/*
+ * Have the huge page at @gfn, which lies in @slot, mapped in small pages, or not at
+ * all.  A fault that has looked up its level before is retried.  Takes mmu_lock.
+ */
+void kvm_arch_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
  * struct kvm_mem_attr_range - what is known of the attributes of a gfn
@@ -89,6 +111,14 @@ struct kvm_mem_attr_range {
 	gfn_t first;
 	gfn_t last;
 };
+
+struct kvm_gmem_audit;
+
+/* Call kvm_gmem_audit_mapping() for all that is mapped, with mmu_lock held for write. */
+void kvm_arch_audit_mappings(struct kvm *kvm, struct kvm_gmem_audit *audit);
+void kvm_gmem_audit_mapping(struct kvm_gmem_audit *audit, struct kvm *kvm,
+			    struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn,
+			    unsigned int order);
 
 #ifndef kvm_arch_has_private_mem
 #define kvm_arch_has_private_mem(kvm)	false
@@ -178,9 +208,10 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot);
 int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		     bool private, unsigned int *order, kvm_pfn_t *pfn);
 void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn);
+bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
- * struct kvm_gmem_source - what guest memory is filled with before it runs
+ * struct kvm_gmem_populate_args - what guest memory is filled with before it runs
  * @uaddr:	in user space, aligned to a page; NULL for zeroes
  * @write:	@fill writes to the page of user space; then @order is 0
  * @order:	the most that @fill takes at once, 0 or %KVM_GMEM_MAX_ORDER
@@ -190,7 +221,7 @@ void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn);
  *		fails, reclaim() can cope with.
  * @data:	for @fill
  */
-struct kvm_gmem_source {
+struct kvm_gmem_populate_args {
 	void __user *uaddr;
 	bool write;
 	unsigned int order;
@@ -200,7 +231,7 @@ struct kvm_gmem_source {
 };
 
 long kvm_gmem_populate(struct kvm *kvm, gfn_t gfn, unsigned long npages,
-		       const struct kvm_gmem_source *source);
+		       const struct kvm_gmem_populate_args *args);
 
 static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_region2 *mem)
 {

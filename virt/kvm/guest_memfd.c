@@ -9,10 +9,10 @@
  * one guest can have a file each: what is the guest's is so for all of them.
  *
  * Locks, from outer to inner: kvm->slots_lock; the invalidate lock of the
- * mapping, which serialises the punching of holes; the folio lock;
- * kvm_gmem_inode.views_lock; kvm->mmu_lock.  A fault takes the folio lock
- * alone, and relies on kvm->srcu to keep the view, and on the sequence count of
- * the VM to notice that a page was punched out before it could be mapped.
+ * mapping, for write to punch holes and for read to add folios; the folio lock;
+ * kvm_gmem_inode.views_lock; kvm->mmu_lock.  A fault relies on kvm->srcu to keep
+ * the view, and on the sequence count of the VM to notice that a page was punched
+ * out before it could be mapped: guest_memfd_hole.c has the rule.
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
@@ -35,7 +35,15 @@ struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
 
 static int kvm_gmem_init_fs_context(struct fs_context *fc)
 {
-	return init_pseudo(fc, GUEST_MEMFD_MAGIC) ? 0 : -ENOMEM;
+	if (!init_pseudo(fc, GUEST_MEMFD_MAGIC))
+		return -ENOMEM;
+
+	/*
+	 * Nobody executes it, and khugepaged takes files of executable mappings for
+	 * text that it may replace by copies.
+	 */
+	fc->s_iflags |= SB_I_NOEXEC | SB_I_NODEV;
+	return 0;
 }
 
 static struct file_system_type kvm_gmem_fs = {
@@ -49,35 +57,15 @@ static struct file_system_type kvm_gmem_fs = {
 static struct vfsmount *kvm_gmem_mnt;
 static int kvm_gmem_mnt_count;
 
-static int kvm_gmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
+static void kvm_gmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
 {
-	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	loff_t size = i_size_read(inode);
-	pgoff_t start, end;
+	loff_t end = min(i_size_read(inode), offset + len);
 
-	if (offset >= size)
-		return 0;
-
-	start = offset >> PAGE_SHIFT;
-	end = min(size, offset + len) >> PAGE_SHIFT;
-
-	filemap_invalidate_lock(inode->i_mapping);
-	WRITE_ONCE(gi->punch_start, start);
-	WRITE_ONCE(gi->punch_end, end);
-	/* Pairs with smp_mb() in kvm_gmem_add_folio(). */
-	smp_mb();
-
-	kvm_gmem_unmap(gi, start, end);
-	kvm_gmem_drop_range(inode, start, end);
-
-	WRITE_ONCE(gi->punch_end, 0);
-	filemap_invalidate_unlock(inode->i_mapping);
-
-	trace_kvm_gmem_punch(inode->i_ino, start, end);
-	return 0;
+	if (offset < end)
+		kvm_gmem_punch(inode, offset >> PAGE_SHIFT, end >> PAGE_SHIFT);
 }
 
-/* Like the faults on these pages would do, and against holes as they do. */
+/* Allocate as a fault would, with the same protection against concurrent hole punching. */
 static int kvm_gmem_preallocate(struct inode *inode, loff_t offset, loff_t len)
 {
 	pgoff_t index = offset >> PAGE_SHIFT;
@@ -113,7 +101,7 @@ static int kvm_gmem_preallocate(struct inode *inode, loff_t offset, loff_t len)
 static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
 	struct inode *inode = file_inode(file);
-	int r;
+	int r = 0;
 
 	if (!(mode & FALLOC_FL_KEEP_SIZE) ||
 	    mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
@@ -123,7 +111,7 @@ static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_
 		return -EINVAL;
 
 	if (mode & FALLOC_FL_PUNCH_HOLE)
-		r = kvm_gmem_punch_hole(inode, offset, len);
+		kvm_gmem_punch_hole(inode, offset, len);
 	else
 		r = kvm_gmem_preallocate(inode, offset, len);
 
@@ -134,15 +122,11 @@ static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_
 	return r;
 }
 
-/*
- * The VM of the view gets no more pages, and has none.  Returns true if the
- * view was the last one of the inode.
- */
-static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view *view)
+/* The VM of the view gets no more pages, and has none mapped. */
+static void kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view *view)
 {
 	struct kvm_memory_slot *slot;
 	unsigned long index = 0;
-	bool last;
 
 	mutex_lock(&view->kvm->slots_lock);
 	mutex_lock(&gi->views_lock);
@@ -155,7 +139,6 @@ static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	__mt_destroy(&view->bindings);
 
 	list_del(&view->entry);
-	last = list_empty(&gi->views);
 	mutex_unlock(&gi->views_lock);
 	mutex_unlock(&view->kvm->slots_lock);
 
@@ -166,14 +149,13 @@ static bool kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	 */
 	if (index)
 		synchronize_srcu_expedited(&view->kvm->srcu);
-
-	return last;
 }
 
 static void kvm_gmem_inode_free(struct inode *inode)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 
+	kvm_gmem_audit_del(gi);
 	WARN_ON_ONCE(!xa_empty(&gi->chunks));
 	xa_destroy(&gi->chunks);
 #ifdef CONFIG_NUMA
@@ -193,11 +175,12 @@ static int kvm_gmem_release(struct inode *inode, struct file *file)
 	struct kvm_gmem_view *view = file->private_data;
 	struct kvm *kvm = view->kvm;
 
-	if (kvm_gmem_view_close(gi, view)) {
-		filemap_invalidate_lock(inode->i_mapping);
-		kvm_gmem_drop_range(inode, 0, round_up(i_size_read(inode) >> PAGE_SHIFT,
-						       KVM_GMEM_CHUNK_PAGES));
-		filemap_invalidate_unlock(inode->i_mapping);
+	kvm_gmem_view_close(gi, view);
+
+	/* The last one to drop it is the only one that is left: views_lock is free. */
+	if (refcount_dec_and_test(&gi->users)) {
+		kvm_gmem_punch(inode, 0, round_up(i_size_read(inode) >> PAGE_SHIFT,
+						  KVM_GMEM_CHUNK_PAGES));
 		kvm_gmem_inode_free(inode);
 	}
 
@@ -219,7 +202,9 @@ static vm_fault_t kvm_gmem_fault(struct vm_fault *vmf)
 	if (!(to_gmem_inode(inode)->flags & GUEST_MEMFD_FLAG_INIT_SHARED))
 		return VM_FAULT_SIGBUS;
 
-	folio = kvm_gmem_get_folio(inode, vmf->pgoff, 0);
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	folio = kvm_gmem_find_or_add_folio(inode, vmf->pgoff, 0);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
 	if (IS_ERR(folio))
 		return vmf_error(PTR_ERR(folio));
 
@@ -330,6 +315,7 @@ static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 fla
 
 	gi->flags = flags;
 	gi->ops = kvm_arch_private_mem_ops(kvm);
+	refcount_set(&gi->users, 1);
 	mutex_init(&gi->views_lock);
 	INIT_LIST_HEAD(&gi->views);
 	xa_init(&gi->chunks);
@@ -337,6 +323,7 @@ static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 fla
 	mpol_shared_policy_init(&gi->policy, NULL);
 #endif
 
+	kvm_gmem_audit_add(gi, inode->i_mapping);
 	inode->i_private = gi;
 	inode->i_op = &kvm_gmem_iops;
 	inode->i_mapping->a_ops = &kvm_gmem_aops;
@@ -405,7 +392,7 @@ static int kvm_gmem_may_view(struct kvm *kvm, struct inode *inode, struct kvm *o
 	struct kvm_gmem_view *view;
 	int r = 0;
 
-	if (!gi->ops || !gi->ops->may_link || !gi->ops->may_link(kvm, owner))
+	if (!gi->ops || !gi->ops->may_share_inode || !gi->ops->may_share_inode(kvm, owner))
 		return -EINVAL;
 
 	/* With two of them a page could be bound twice. */
@@ -440,10 +427,11 @@ static struct file *kvm_gmem_link_file(struct kvm *kvm, loff_t size, u64 fd)
 	inode = view->inode;
 	inode_lock(inode);
 	r = kvm_gmem_may_view(kvm, inode, view->kvm);
-	ihold(inode);
 	link = r ? ERR_PTR(r) : kvm_gmem_view_create(kvm, inode);
-	if (IS_ERR(link))
-		iput(inode);
+	if (!IS_ERR(link)) {
+		ihold(inode);
+		refcount_inc(&to_gmem_inode(inode)->users);
+	}
 	inode_unlock(inode);
 out:
 	fput(file);
@@ -512,4 +500,5 @@ no_mount:
 void kvm_gmem_init(struct module *module)
 {
 	kvm_gmem_fops.owner = module;
+	kvm_gmem_audit_init();
 }

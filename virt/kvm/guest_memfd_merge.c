@@ -7,6 +7,29 @@
 
 #include <trace/events/kvm_private_mem.h>
 
+/* True if @folio is a large one, all of it is the guest's, and stays so while it's locked. */
+static bool kvm_gmem_is_prepared(struct inode *inode, struct folio *folio)
+{
+	unsigned int order = KVM_GMEM_MAX_ORDER;
+
+	return !kvm_gmem_may_use(inode, folio, folio->index, &order) && order &&
+	       kvm_gmem_chunk_is(to_gmem_inode(inode), folio->index, KVM_GMEM_PREPARED);
+}
+
+/* A small mapping is not one of a huge page: none may be left, in any VM. */
+static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct folio *folio)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
+	kvm_pfn_t pfn = folio_pfn(folio);
+	int r;
+
+	kvm_gmem_unmap(gi, folio->index, folio_next_index(folio));
+	r = gi->ops->merge(view->kvm, gfn, pfn);
+	if (!r)
+		kvm_gmem_set_prepared_huge(gi, folio);
+	trace_kvm_gmem_merge(view->inode->i_ino, folio->index, gfn, pfn, KVM_GMEM_MAX_ORDER, r);
+}
+
 /**
  * kvm_gmem_merge - make a huge page one again, if it can be
  * @kvm:	the VM
@@ -26,15 +49,13 @@ void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 	const struct kvm_private_mem_ops *ops;
 	struct kvm_gmem_view *view;
 	struct folio *folio;
-	kvm_pfn_t pfn;
-	int r;
 
 	view = kvm_slot_has_gmem(slot) ? READ_ONCE(slot->gmem.view) : NULL;
 	if (!view)
 		return;
 
 	ops = to_gmem_inode(view->inode)->ops;
-	if (!ops || !ops->merge || !kvm_gmem_is_huge_private(kvm, slot, gfn))
+	if (!ops || !ops->may_merge || !kvm_gmem_is_huge_private(kvm, slot, gfn))
 		return;
 
 	folio = filemap_lock_folio(view->inode->i_mapping,
@@ -42,14 +63,9 @@ void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 	if (!folio)
 		return;
 
-	if (kvm_gmem_is_prepared(view->inode, folio)) {
-		pfn = folio_pfn(folio);
-		r = ops->merge(kvm, slot, gfn, pfn);
-		if (!r)
-			kvm_gmem_set_prepared(view->inode, folio);
-		trace_kvm_gmem_merge(view->inode->i_ino, folio->index, gfn, pfn,
-				     KVM_GMEM_MAX_ORDER, r);
-	}
+	if (kvm_gmem_is_prepared(view->inode, folio) &&
+	    ops->may_merge(kvm, gfn, folio_pfn(folio)))
+		kvm_gmem_merge_folio(view, gfn, folio);
 
 	folio_unlock(folio);
 	folio_put(folio);

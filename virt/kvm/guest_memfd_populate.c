@@ -8,12 +8,64 @@
 
 #include "guest_memfd.h"
 
+#include <trace/events/kvm_private_mem.h>
+
+/* What could not be filled is empty, and the host's, or else leaked. */
+static void kvm_gmem_fill_failed(struct inode *inode, struct folio *folio, pgoff_t index,
+				 unsigned int order)
+{
+	bool ok = kvm_gmem_reclaim_pages(inode, folio, index, order);
+	unsigned int i;
+
+	if (!ok)
+		kvm_gmem_set_state(to_gmem_inode(inode), folio, index, index + (1UL << order),
+				   KVM_GMEM_LEAKED);
+
+	for (i = 0; ok && i < 1U << order; i++)
+		clear_highpage(folio_file_page(folio, index + i));
+}
+
+/*
+ * Make pages of a locked folio the guest's own, with content.  Returns 0, or an errno
+ * with nothing but the pages' content changed: -EEXIST if one is the guest's already.
+ * If they are neither the guest's nor the host's then, they are leaked.
+ */
+static int kvm_gmem_fill(struct inode *inode, struct kvm *kvm, gfn_t gfn, struct folio *folio,
+			 pgoff_t index, unsigned int order,
+			 const struct kvm_gmem_populate_args *args, struct page **pages)
+{
+	kvm_pfn_t pfn = page_to_pfn(folio_file_page(folio, index));
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	unsigned int i;
+	int r;
+
+	if (kvm_gmem_state(gi, index) == KVM_GMEM_PREPARED)
+		return -EEXIST;
+
+	r = kvm_gmem_reserve_states(gi, index);
+	if (r)
+		return r;
+
+	for (i = 0; pages && i < 1U << order; i++)
+		copy_highpage(folio_file_page(folio, index + i), pages[i]);
+
+	r = args->fill(kvm, gfn, pfn, order, pages ? pages[0] : NULL, args->data);
+	trace_kvm_gmem_prepare(inode->i_ino, index, gfn, pfn, order, r);
+	if (r)
+		kvm_gmem_fill_failed(inode, folio, index, order);
+	else if (order)
+		kvm_gmem_set_prepared_huge(gi, folio);
+	else
+		kvm_gmem_set_state(gi, folio, index, index + 1, KVM_GMEM_PREPARED);
+	return r;
+}
+
 /*
  * Fill the page at @gfn, or all of the huge page that it begins if @nr pages of
  * user space are that many and nothing is in the way.  Returns how many.
  */
 static long kvm_gmem_populate_pages(struct kvm *kvm, gfn_t gfn, struct page **pages,
-				    unsigned int nr, const struct kvm_gmem_source *source)
+				    unsigned int nr, const struct kvm_gmem_populate_args *args)
 {
 	struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gfn);
 	struct kvm_gmem_view *view;
@@ -36,17 +88,13 @@ static long kvm_gmem_populate_pages(struct kvm *kvm, gfn_t gfn, struct page **pa
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
 
-	if (nr < KVM_GMEM_CHUNK_PAGES || !kvm_gmem_is_huge_private(kvm, slot, gfn) ||
-	    !kvm_gmem_is_untouched(view->inode, folio))
-		order = 0;
+	order = nr >= KVM_GMEM_CHUNK_PAGES && kvm_gmem_is_huge_private(kvm, slot, gfn) &&
+		kvm_gmem_chunk_is(to_gmem_inode(view->inode), index, KVM_GMEM_EMPTY) ?
+		KVM_GMEM_MAX_ORDER : 0;
 
-	if (PageHWPoison(folio_file_page(folio, index)))
-		r = -EHWPOISON;
-	else if (kvm_gmem_is_punched(to_gmem_inode(view->inode), index, order))
-		r = -EAGAIN;
-	else
-		r = kvm_gmem_prepare_with(view->inode, kvm, gfn, folio, index, order, source,
-					  pages);
+	r = kvm_gmem_may_use(view->inode, folio, index, &order);
+	if (!r)
+		r = kvm_gmem_fill(view->inode, kvm, gfn, folio, index, order, args, pages);
 
 	folio_unlock(folio);
 	folio_put(folio);
@@ -59,21 +107,21 @@ static long kvm_gmem_populate_pages(struct kvm *kvm, gfn_t gfn, struct page **pa
  */
 static long kvm_gmem_populate_next(struct kvm *kvm, gfn_t gfn, unsigned long uaddr,
 				   struct page **pages, unsigned int nr,
-				   const struct kvm_gmem_source *source)
+				   const struct kvm_gmem_populate_args *args)
 {
 	int i, got;
 	long r;
 
-	if (!source->uaddr)
-		return kvm_gmem_populate_pages(kvm, gfn, NULL, nr, source);
+	if (!args->uaddr)
+		return kvm_gmem_populate_pages(kvm, gfn, NULL, nr, args);
 
-	got = get_user_pages_fast(uaddr, nr, source->write ? FOLL_WRITE : 0, pages);
+	got = get_user_pages_fast(uaddr, nr, args->write ? FOLL_WRITE : 0, pages);
 	if (got <= 0)
 		return -EFAULT;
 
-	r = kvm_gmem_populate_pages(kvm, gfn, pages, got, source);
+	r = kvm_gmem_populate_pages(kvm, gfn, pages, got, args);
 	for (i = 0; i < got; i++) {
-		if (source->write)
+		if (args->write)
 			set_page_dirty_lock(pages[i]);
 		put_page(pages[i]);
 	}
@@ -85,7 +133,7 @@ static long kvm_gmem_populate_next(struct kvm *kvm, gfn_t gfn, unsigned long uad
  * @kvm:	the VM
  * @gfn:	the first page
  * @npages:	how many
- * @source:	with what, and how
+ * @args:	with what, and how
  *
  * kvm->slots_lock is held, which keeps the slots and the attributes.  The pages of
  * user space are taken before any lock that their fault might need.
@@ -93,13 +141,13 @@ static long kvm_gmem_populate_next(struct kvm *kvm, gfn_t gfn, unsigned long uad
  * Returns how many pages have been filled, or if there is none an errno: -EINVAL
  * for gfns that are not private ones of a guest_memfd, -EEXIST for pages that are
  * the guest's already, -EFAULT for user space's address, -EINTR, -ENOMEM, -EAGAIN
- * if the page is being punched out, or that of @source->fill.
+ * if the page is being punched out, or that of @args->fill.
  */
 long kvm_gmem_populate(struct kvm *kvm, gfn_t gfn, unsigned long npages,
-		       const struct kvm_gmem_source *source)
+		       const struct kvm_gmem_populate_args *args)
 {
-	unsigned long uaddr = (unsigned long)source->uaddr, i = 0;
-	unsigned long huge = 1UL << source->order;
+	unsigned long uaddr = (unsigned long)args->uaddr, i = 0;
+	unsigned long huge = 1UL << args->order;
 	struct page **pages;
 	unsigned int nr;
 	long r = 0;
@@ -120,7 +168,7 @@ long kvm_gmem_populate(struct kvm *kvm, gfn_t gfn, unsigned long npages,
 		}
 
 		nr = IS_ALIGNED(gfn + i, huge) && npages - i >= huge ? huge : 1;
-		r = kvm_gmem_populate_next(kvm, gfn + i, uaddr + i * PAGE_SIZE, pages, nr, source);
+		r = kvm_gmem_populate_next(kvm, gfn + i, uaddr + i * PAGE_SIZE, pages, nr, args);
 		if (r > 0)
 			i += r;
 		cond_resched();

@@ -155,7 +155,7 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 	slot->gmem.view = NULL;
 }
 
-/* Can the huge page around @gfn be mapped, by its place in slot and file? */
+/* True if slot and file allow the huge page around @gfn to be mapped as one. */
 static bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	gfn_t first = round_down(gfn, KVM_GMEM_CHUNK_PAGES);
@@ -165,7 +165,7 @@ static bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gf
 	       first + KVM_GMEM_CHUNK_PAGES <= slot->base_gfn + slot->npages;
 }
 
-/* Is all of the huge page that begins at @gfn private, and can it be one by its place? */
+/* True if the huge page that begins at @gfn is all private, and can be mapped as one. */
 bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	struct kvm_mem_attr_range range;
@@ -176,6 +176,55 @@ bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slo
 	kvm_mem_attributes_lookup(kvm, gfn, &range);
 	return range.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE &&
 	       range.last - gfn >= KVM_GMEM_CHUNK_PAGES - 1;
+}
+EXPORT_SYMBOL_GPL(kvm_gmem_is_huge_private);
+
+/* Only where the chunk that begins at @index is bound as a whole it can be mapped as one. */
+static void kvm_gmem_slot_split(struct kvm *kvm, struct kvm_memory_slot *slot, pgoff_t index)
+{
+	gfn_t gfn = slot->base_gfn + index - slot->gmem.pgoff;
+
+	if (index >= slot->gmem.pgoff && kvm_gmem_slot_maps_huge(slot, gfn))
+		kvm_arch_split_huge_gfn(kvm, slot, gfn);
+}
+
+/* Have the chunk around @index mapped in small pages, by all VMs that map it. */
+static void kvm_gmem_split_mappings(struct kvm_gmem_inode *gi, pgoff_t index)
+{
+	pgoff_t start = round_down(index, KVM_GMEM_CHUNK_PAGES);
+	struct kvm_memory_slot *slot;
+	struct kvm_gmem_view *view;
+	unsigned long at;
+
+	mutex_lock(&gi->views_lock);
+	list_for_each_entry(view, &gi->views, entry) {
+		at = start;
+		mt_for_each(&view->bindings, slot, at, start + KVM_GMEM_CHUNK_PAGES - 1)
+			kvm_gmem_slot_split(view->kvm, slot, start);
+	}
+	mutex_unlock(&gi->views_lock);
+}
+
+/*
+ * Let the VM type decide at what level a prepared page can be mapped.  The folio is
+ * locked until whatever is mapped of it has the size that the page has now.
+ */
+static int kvm_gmem_adjust_level(struct kvm_gmem_view *view, gfn_t gfn, struct folio *folio,
+				 pgoff_t index, unsigned int *order)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
+	int r;
+
+	if (!gi->ops || !gi->ops->adjust_level)
+		return 0;
+
+	r = gi->ops->adjust_level(view->kvm, gfn, page_to_pfn(folio_file_page(folio, index)),
+				  order);
+	if (r <= 0)
+		return r;
+
+	kvm_gmem_split_mappings(gi, index);
+	return 0;
 }
 
 /**
@@ -189,17 +238,17 @@ bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slo
  *
  * kvm->srcu is held for read, and kvm->mmu_invalidate_seq was read before.
  * Returns 0 with a reference to the page.  -EFAULT if the file is closed,
- * -EHWPOISON after a memory failure, -EAGAIN if the page is being punched out,
- * or the error of the allocation or of giving the page to the guest.
+ * -EHWPOISON after a memory failure, -EAGAIN if the page is being punched out, -EINTR
+ * if a signal comes while it waits for a hole, or the error of the allocation or of
+ * the VM type.
  */
 int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		     bool private, unsigned int *order, kvm_pfn_t *pfn)
 {
 	pgoff_t index = gfn - slot->base_gfn + slot->gmem.pgoff;
 	struct kvm_gmem_view *view = READ_ONCE(slot->gmem.view);
-	const struct kvm_private_mem_ops *ops;
 	struct folio *folio;
-	int r = 0;
+	int r;
 
 	if (!view)
 		return -EFAULT;
@@ -212,21 +261,15 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
 
-	if (!folio_test_large(folio) || folio_test_has_hwpoisoned(folio) ||
-	    !kvm_gmem_slot_maps_huge(slot, gfn))
+	if (!kvm_gmem_slot_maps_huge(slot, gfn))
 		*order = 0;
 
-	if (PageHWPoison(folio_file_page(folio, index)))
-		r = -EHWPOISON;
-	else if (kvm_gmem_is_punched(to_gmem_inode(view->inode), index, 0))
-		r = -EAGAIN;
-	else if (private)
-		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);
-
 	*pfn = page_to_pfn(folio_file_page(folio, index));
-	ops = to_gmem_inode(view->inode)->ops;
-	if (!r && private && ops && ops->fit)
-		r = ops->fit(kvm, gfn, *pfn, order);
+	r = kvm_gmem_may_use(view->inode, folio, index, order);
+	if (!r && private)
+		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);
+	if (!r && private)
+		r = kvm_gmem_adjust_level(view, gfn, folio, index, order);
 
 	folio_unlock(folio);
 	if (r)

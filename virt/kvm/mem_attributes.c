@@ -27,6 +27,9 @@
 
 #define KVM_MEM_CHUNK_GFNS	(PMD_SIZE / PAGE_SIZE)
 
+/* How many entries of the tree may go at once, with mmu_lock held. */
+#define KVM_MEM_MAX_ENTRIES	256
+
 /* An entry of the tree that is no range; @next when it's not in the tree any more. */
 struct kvm_mem_chunk {
 	DECLARE_BITMAP(private, KVM_MEM_CHUNK_GFNS);
@@ -48,6 +51,7 @@ struct kvm_mem_part {
  * @start:	first gfn
  * @end:	gfn after the last
  * @entry:	of the ranges that have the new attributes
+ * @gfp:	for what the change needs
  * @head:	what comes before the first whole chunk, or all of it
  * @tail:	what comes after the last whole chunk
  * @has_range:	there are whole chunks
@@ -59,6 +63,7 @@ struct kvm_mem_change {
 	gfn_t start;
 	gfn_t end;
 	void *entry;
+	gfp_t gfp;
 	struct kvm_mem_part head;
 	struct kvm_mem_part tail;
 	bool has_range;
@@ -199,9 +204,9 @@ static bool kvm_mem_unmap(struct kvm *kvm, gfn_t start, gfn_t end)
 }
 
 /*
- * The kernel's own mappings of guest memory end when the memory gets private;
- * a refresh that is under way finds the new attributes or the sequence count
- * changed.
+ * The kernel's own mappings of guest memory end when the memory gets private.
+ * Called after the change: a refresh that is under way finds the sequence count
+ * changed, and one that was done before is found here.
  */
 static void kvm_mem_invalidate_pfncaches(struct kvm *kvm, gfn_t start, gfn_t end)
 {
@@ -264,18 +269,19 @@ static void kvm_mem_chunk_collapse(struct kvm *kvm, gfn_t gfn)
 }
 
 /* Replace a piece of a range, or of a gap, by a chunk that says the same. */
-static struct kvm_mem_chunk *kvm_mem_chunk_create(struct kvm *kvm, gfn_t first, bool private)
+static struct kvm_mem_chunk *kvm_mem_chunk_create(struct kvm *kvm, gfn_t first, bool private,
+						  gfp_t gfp)
 {
 	MA_STATE(mas, &kvm->mem_attributes, first, first + KVM_MEM_CHUNK_GFNS - 1);
 	struct kvm_mem_chunk *chunk;
 
-	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	chunk = kzalloc(sizeof(*chunk), gfp);
 	if (!chunk)
 		return ERR_PTR(-ENOMEM);
 
 	if (private)
 		bitmap_fill(chunk->private, KVM_MEM_CHUNK_GFNS);
-	if (mas_store_gfp(&mas, chunk, GFP_KERNEL_ACCOUNT)) {
+	if (mas_store_gfp(&mas, chunk, gfp)) {
 		kfree(chunk);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -297,7 +303,8 @@ static int kvm_mem_part_reserve(struct kvm *kvm, struct kvm_mem_change *change,
 		return 0;
 
 	if (!kvm_mem_is_chunk(old)) {
-		old = kvm_mem_chunk_create(kvm, round_down(start, KVM_MEM_CHUNK_GFNS), old);
+		old = kvm_mem_chunk_create(kvm, round_down(start, KVM_MEM_CHUNK_GFNS), old,
+					   change->gfp);
 		if (IS_ERR(old))
 			return PTR_ERR(old);
 		change->new_entries = true;
@@ -340,7 +347,7 @@ static int kvm_mem_range_reserve(struct kvm *kvm, struct kvm_mem_change *change,
 		.node = MAS_START,
 		.max = ULONG_MAX,
 	};
-	r = mas_preallocate(&change->mas, change->entry, GFP_KERNEL_ACCOUNT);
+	r = mas_preallocate(&change->mas, change->entry, change->gfp);
 	if (r)
 		return r;
 
@@ -403,29 +410,21 @@ static void kvm_mem_change_finish(struct kvm *kvm, struct kvm_mem_change *change
 }
 
 /* Set the attributes of [@start, @end), all or nothing.  Returns 0 or -ENOMEM. */
-static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 attributes)
+static int kvm_mem_attributes_set_part(struct kvm *kvm, gfn_t start, gfn_t end, u64 attributes,
+				       gfp_t gfp)
 {
 	struct kvm_mem_change change = {
 		.start = start,
 		.end = end,
 		.entry = attributes ? xa_mk_value(attributes) : NULL,
+		.gfp = gfp,
 	};
-	struct kvm_mem_attr_range range;
 	int r;
-
-	lockdep_assert_held(&kvm->slots_lock);
-
-	kvm_mem_attributes_lookup(kvm, start, &range);
-	if (range.attributes == attributes && range.last >= end - 1)
-		return 0;
 
 	/* Nothing may fail once the invalidation began. */
 	r = kvm_mem_change_reserve(kvm, &change);
 	if (r)
 		return r;
-
-	if (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
-		kvm_mem_invalidate_pfncaches(kvm, start, end);
 
 	KVM_MMU_LOCK(kvm);
 	kvm_gfn_invalidate_begin(kvm, start, end);
@@ -435,7 +434,54 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 	kvm_gfn_invalidate_end(kvm);
 	KVM_MMU_UNLOCK(kvm);
 
+	if (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE)
+		kvm_mem_invalidate_pfncaches(kvm, start, end);
+
 	kvm_mem_change_finish(kvm, &change);
+	return 0;
+}
+
+/* How far a change may go at once: where an entry ends, or at @end. */
+static gfn_t kvm_mem_part_end(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	unsigned long index = start;
+	unsigned int nr = 0;
+	void *entry;
+
+	mt_for_each(&kvm->mem_attributes, entry, index, end - 1)
+		if (++nr == KVM_MEM_MAX_ENTRIES && index)
+			return min_t(gfn_t, index, end);
+	return end;
+}
+
+/*
+ * Set the attributes of [@start, @end).  Returns 0, or -ENOMEM with nothing changed.
+ * A long change is done in parts, so that vCPUs don't wait for all of it; once the
+ * first of them is done the others must not fail.
+ */
+static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 attributes)
+{
+	struct kvm_mem_attr_range range;
+	gfp_t gfp = GFP_KERNEL_ACCOUNT;
+	gfn_t gfn, next;
+	int r;
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	kvm_mem_attributes_lookup(kvm, start, &range);
+	if (range.attributes == attributes && range.last >= end - 1)
+		return 0;
+
+	for (gfn = start; gfn < end; gfn = next) {
+		next = kvm_mem_part_end(kvm, gfn, end);
+		r = kvm_mem_attributes_set_part(kvm, gfn, next, attributes, gfp);
+		if (r)
+			return r;
+
+		gfp |= __GFP_NOFAIL;
+		cond_resched();
+	}
+
 	kvm_arch_mem_attributes_changed(kvm);
 	trace_kvm_mem_attributes_set(kvm, start, end, attributes);
 	return 0;

@@ -168,6 +168,8 @@ bool kvm_hides_state(struct kvm_vcpu *vcpu, unsigned int ioctl)
 	case KVM_GET_XSAVE:
 	case KVM_GET_XSAVE2:
 	case KVM_SET_XSAVE:
+	case KVM_GET_XCRS:
+	case KVM_SET_XCRS:
 		return true;
 	default:
 		return false;

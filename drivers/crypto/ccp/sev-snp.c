@@ -100,6 +100,12 @@ static int init_ex_locked(struct sev_device *sev, int *error)
 			wbinvd_on_all_cpus();
 			ret = __sev_do_cmd_locked(SEV_CMD_SNP_INIT_EX, &init, error);
 		}
+		/*
+		 * From here on each DF_FLUSH needs all of them.  What refuses to let one go
+		 * must not want sev_cmd_mutex, which is held around cpus_read_lock().
+		 */
+		if (!ret)
+			snp_pin_cpus();
 		cpus_read_unlock();
 	}
 	free_page((unsigned long)list);
@@ -135,6 +141,7 @@ static int shutdown_locked(struct sev_device *sev, int *error)
 	}
 	snp_panic_unregister();
 	WRITE_ONCE(sev->snp_initialized, false);
+	snp_unpin_cpus();
 	sev->snp_has_feature_info = false;
 	amd_iommu_snp_release();
 	dev_dbg(sev->dev, "SEV-SNP firmware shutdown\n");
@@ -147,10 +154,8 @@ static int init_locked(struct sev_device *sev, int *error)
 
 	if (sev->snp_initialized)
 		return 0;
-	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
-		return -ENODEV;
 	if (!api_is_new_enough(sev)) {
-		dev_info(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
+		dev_info_ratelimited(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
 			 SNP_MIN_API_MAJOR, SNP_MIN_API_MINOR);
 		return -ENODEV;
 	}
@@ -178,16 +183,24 @@ static int init_locked(struct sev_device *sev, int *error)
 
 /*
  * To be called ahead of INIT and INIT_EX: start SNP if the platform has it.
- * Without it the platform goes on for SEV, and sev_is_snp_initialized() is false.
+ *
+ * Once the processors have SNP enabled, which can't be undone before a reset, the
+ * firmware takes INIT only if it has set up the RMP, i.e. after SNP_INIT_EX: there is
+ * no SEV without SNP. Whoever wants SEV tries again, and not to have it is logged for
+ * each of them: ratelimited.
  */
-void sev_snp_prepare_locked(struct sev_device *sev, int *error)
+int sev_snp_prepare_locked(struct sev_device *sev, int *error)
 {
 	int ret;
 
 	lockdep_assert_held(&sev_cmd_mutex);
+	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
+		return 0;
 	ret = init_locked(sev, error);
-	if (ret && ret != -ENODEV)
-		dev_err(sev->dev, "SEV-SNP: failed to INIT error %#x, rc %d\n", *error, ret);
+	if (ret)
+		dev_err_ratelimited(sev->dev, "SEV-SNP: failed to INIT error %#x, rc %d, and SEV depends on it\n",
+				    *error, ret);
+	return ret;
 }
 
 /* Leave @buf, of snp_alloc_buffer(), to the firmware until SNP is shut down. */

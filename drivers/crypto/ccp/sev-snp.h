@@ -53,7 +53,7 @@ void snp_free_buffer_locked(struct sev_device *sev, struct page *page, size_t si
 bool snp_is_given(const void *addr);
 
 /* sev-snp.c */
-void sev_snp_prepare_locked(struct sev_device *sev, int *error);
+int sev_snp_prepare_locked(struct sev_device *sev, int *error);
 int sev_snp_give_fixed_locked(struct sev_device *sev, void *buf, size_t size);
 void sev_snp_free_fixed(struct sev_device *sev, void *buf, size_t size);
 void sev_snp_shutdown(struct sev_device *sev);

@@ -145,6 +145,15 @@ void snp_dump_rmp(u64 pfn, const char *why);
  */
 int snp_prepare_cpus(void);
 
+/**
+ * snp_pin_cpus - refuse to take processors offline
+ *
+ * To be called when SNP_INIT_EX has succeeded, with the cpus_read_lock() that
+ * snp_prepare_cpus() was called under, and undone after SNP_SHUTDOWN_EX.
+ */
+void snp_pin_cpus(void);
+void snp_unpin_cpus(void);
+
 /*
  * Bounds of the RMP in system physical memory, end exclusive, for firmware's
  * list of pages. Both are 0 without SNP.
@@ -164,7 +173,7 @@ void snp_lend_end(void);
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
 void snp_reserve_rmp_edges(void);
-bool snp_host_fault(unsigned long address, bool user_table);
+bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table);
 void snp_dump_address(unsigned long address);
 void snp_host_crash_stop(void);
 
@@ -180,6 +189,8 @@ static inline void snp_leak_pages(u64 pfn, unsigned int npages) { }
 static inline unsigned long snp_leaked_pages(void) { return 0; }
 static inline void snp_dump_rmp(u64 pfn, const char *why) { }
 static inline int snp_prepare_cpus(void) { return -ENODEV; }
+static inline void snp_pin_cpus(void) { }
+static inline void snp_unpin_cpus(void) { }
 static inline void snp_rmp_bounds(u64 *start, u64 *end)
 {
 	*start = 0;
@@ -194,7 +205,11 @@ static inline void snp_host_detect(struct cpuinfo_x86 *c)
 }
 
 static inline void snp_reserve_rmp_edges(void) { }
-static inline bool snp_host_fault(unsigned long address, bool user_table) { return false; }
+static inline bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table)
+{
+	return false;
+}
+
 static inline void snp_dump_address(unsigned long address) { }
 static inline void snp_host_crash_stop(void) { }
 

@@ -4,6 +4,7 @@
  */
 #include "mmu.h"
 #include "mmu_internal.h"
+#include "spte.h"
 
 /* Map the page at @gpa as the fault would.  Returns 0 and the level, or an errno. */
 static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u8 *level)
@@ -26,6 +27,10 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u
 		/* Shadow page tables are not indexed by gpa. */
 		if (vcpu->arch.mmu->page_fault != kvm_tdp_page_fault)
 			return -EOPNOTSUPP;
+
+		/* Beyond what the page tables can map, gpas alias others. */
+		if (gpa_to_gfn(gpa) >> (vcpu->arch.mmu->root_role.level * SPTE_LEVEL_BITS))
+			return -ENOENT;
 
 		cond_resched();
 		r = kvm_mmu_do_page_fault(vcpu, gpa, error_code, true, NULL, level);

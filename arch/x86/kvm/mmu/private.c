@@ -87,9 +87,12 @@ int __kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *faul
 			r = kvm_mmu_faultin_gmem(vcpu, fault);
 	}
 
-	/* The page is on its way out, and with it what is mapped of it. */
-	if (r == -EAGAIN)
-		return fault->prefetch ? -EAGAIN : RET_PF_RETRY;
+	/*
+	 * The page is going, and with it what is mapped of it.  Or there is a signal,
+	 * which KVM_RUN sees before it tries again.
+	 */
+	if (r == -EAGAIN || r == -EINTR)
+		return fault->prefetch ? r : RET_PF_RETRY;
 
 	if (r)
 		kvm_mmu_memory_fault_exit(vcpu, fault);
@@ -121,23 +124,29 @@ int kvm_mmu_finish_private_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *f
 	return r;
 }
 
+static struct kvm_gfn_range kvm_mmu_huge_range(struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	const gfn_t pages = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
+
+	return (struct kvm_gfn_range) {
+		.slot = slot,
+		.start = max(round_down(gfn, pages), slot->base_gfn),
+		.end = min(round_down(gfn, pages) + pages, slot->base_gfn + slot->npages),
+		.may_block = true,
+	};
+}
+
 /**
  * kvm_mmu_zap_huge_gfn - drop what is mapped in the huge page around a gfn
  * @kvm:	the VM
  * @slot:	has the gfn
  * @gfn:	the gfn
  *
- * A fault that has looked up its page before is retried.
+ * A fault that has looked up its page before is retried.  Takes mmu_lock.
  */
 void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
 {
-	const gfn_t pages = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
-	struct kvm_gfn_range range = {
-		.slot = slot,
-		.start = max(round_down(gfn, pages), slot->base_gfn),
-		.end = min(round_down(gfn, pages) + pages, slot->base_gfn + slot->npages),
-		.may_block = true,
-	};
+	struct kvm_gfn_range range = kvm_mmu_huge_range(slot, gfn);
 
 	write_lock(&kvm->mmu_lock);
 	kvm_gfn_invalidate_begin(kvm, range.start, range.end);
@@ -148,29 +157,21 @@ void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t g
 }
 EXPORT_SYMBOL_GPL(kvm_mmu_zap_huge_gfn);
 
-/**
- * kvm_mmu_split_huge_gfn - have the huge page around a gfn mapped in small pages
- * @kvm:	the VM
- * @slot:	has the gfn
- * @gfn:	the gfn
- *
- * What is mapped stays so, but if there is no memory for a page table.  Only what is
- * mapped already is split: the caller sees to it that faults map small pages.
+/*
+ * What is mapped stays so, unless there is no memory for a page table.  The split may
+ * let go of mmu_lock: the gfns are being invalidated meanwhile, so no fault maps one.
  */
-void kvm_mmu_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+void kvm_arch_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
 {
-	gfn_t start = round_down(gfn, KVM_PAGES_PER_HPAGE(PG_LEVEL_2M));
-	int r;
+	struct kvm_gfn_range range = kvm_mmu_huge_range(slot, gfn);
 
-	read_lock(&kvm->mmu_lock);
-	r = kvm_tdp_mmu_try_split_huge_pages(kvm, slot, start,
-					     start + KVM_PAGES_PER_HPAGE(PG_LEVEL_2M),
-					     PG_LEVEL_4K, true);
-	read_unlock(&kvm->mmu_lock);
-
-	if (r)
-		kvm_mmu_zap_huge_gfn(kvm, slot, gfn);
-	else
-		kvm_flush_remote_tlbs(kvm);
+	write_lock(&kvm->mmu_lock);
+	kvm_gfn_invalidate_begin(kvm, range.start, range.end);
+	if (kvm_tdp_mmu_try_split_huge_pages(kvm, slot, range.start, range.end,
+					     PG_LEVEL_4K, false))
+		kvm_unmap_gfn_range(kvm, &range);
+	kvm_flush_remote_tlbs(kvm);
+	kvm_gfn_invalidate_end(kvm);
+	write_unlock(&kvm->mmu_lock);
 }
-EXPORT_SYMBOL_GPL(kvm_mmu_split_huge_gfn);
+EXPORT_SYMBOL_GPL(kvm_arch_split_huge_gfn);

@@ -27,7 +27,6 @@ static inline u8 kvm_gfn_range_level(gfn_t gfn, gfn_t first, gfn_t last, u8 max_
 #ifdef CONFIG_KVM_GUEST_MEMFD
 int __kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
-void kvm_mmu_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
  * kvm_mmu_faultin_private - look up the page if it's guest_memfd's to give

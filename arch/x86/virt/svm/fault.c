@@ -7,6 +7,9 @@
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
+#include <linux/preempt.h>
+#include <linux/ptrace.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "rmp.h"
@@ -64,7 +67,7 @@ static bool find_page(unsigned long address, bool user_table, u64 *pfn, unsigned
  * a command may have them on loan: one that had not ended before the look at
  * the pages, or one that began meanwhile.
  */
-static bool any_assigned(u64 pfn, unsigned int n, bool user_table)
+static bool any_assigned(u64 pfn, unsigned int n, bool may_wait)
 {
 	struct snp_rmp_state state;
 	bool firmware = false;
@@ -79,7 +82,7 @@ static bool any_assigned(u64 pfn, unsigned int n, bool user_table)
 		/* What can't be read does not go away by itself either. */
 		if (snp_read_rmp(pfn + i, &state))
 			return true;
-		if (state.assigned && (state.asid || !user_table))
+		if (state.assigned && (state.asid || !may_wait))
 			return true;
 		firmware |= state.assigned;
 	}
@@ -89,15 +92,27 @@ static bool any_assigned(u64 pfn, unsigned int n, bool user_table)
 }
 
 /*
+ * The kernel writes to memory of users by the direct map, too, e.g. for ptrace() or
+ * /proc/PID/mem. It can wait for the end of a loan if it could have been preempted: with
+ * interrupts off, or with a lock that whoever has the loan wants, the end might not come.
+ */
+static bool kernel_may_wait(struct pt_regs *regs)
+{
+	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preempt_count() && !rcu_preempt_depth() &&
+	       regs->flags & X86_EFLAGS_IF;
+}
+
+/*
  * Was the reason of the fault gone when it was looked at, or will it go? Then
  * the access is to be repeated. The processor checks all of the 2 MiB around
  * @address if it is mapped by a page of 2 MiB or more.
  *
  * Context: a page fault; @user_table if @address belongs to current->mm, then
- * it may sleep.
+ * it may sleep. Otherwise interrupts are off.
  */
-bool snp_host_fault(unsigned long address, bool user_table)
+bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table)
 {
+	bool may_wait = user_table || kernel_may_wait(regs);
 	unsigned int level, n = 1;
 	u64 pfn;
 
@@ -107,11 +122,16 @@ bool snp_host_fault(unsigned long address, bool user_table)
 		n = PTRS_PER_PMD;
 		pfn = ALIGN_DOWN(pfn, PTRS_PER_PMD);
 	}
-	if (any_assigned(pfn, n, user_table))
+	if (any_assigned(pfn, n, may_wait))
 		return false;
 	/* Whoever has the loan may need this processor to end it. */
-	if (user_table)
+	if (user_table) {
 		cond_resched();
+	} else if (may_wait) {
+		local_irq_enable();
+		cond_resched();
+		local_irq_disable();
+	}
 	return true;
 }
 

@@ -129,6 +129,38 @@ static int snp_cpu_online(unsigned int cpu)
 	return -EIO;
 }
 
+/* SNP is initialized in the firmware.  Set under cpus_read_lock(). */
+static bool snp_cpus_pinned;
+
+/*
+ * The firmware flushes the data fabric, and thereby lets ASIDs be used again and SNP be
+ * shut down, only after WBINVD on every processor that the machine has.  One that is
+ * offline can't be made to, whatever it did on its way down: the flush would fail until
+ * it is back.
+ */
+static int snp_cpu_offline(unsigned int cpu)
+{
+	if (!READ_ONCE(snp_cpus_pinned))
+		return 0;
+	pr_warn_ratelimited("CPU %u stays online: the firmware needs all processors until SNP is shut down\n",
+			    cpu);
+	return -EBUSY;
+}
+
+void snp_pin_cpus(void)
+{
+	lockdep_assert_cpus_held();
+	WRITE_ONCE(snp_cpus_pinned, true);
+}
+EXPORT_SYMBOL_GPL(snp_pin_cpus);
+
+/* Without a lock: whoever is refused a moment too long may try again. */
+void snp_unpin_cpus(void)
+{
+	WRITE_ONCE(snp_cpus_pinned, false);
+}
+EXPORT_SYMBOL_GPL(snp_unpin_cpus);
+
 static int snp_memory_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct memory_notify *mem = data;
@@ -170,7 +202,8 @@ static int __init enable_cpus(void)
 		wbinvd_on_all_cpus();
 	}
 	on_each_cpu(set_snp, NULL, 1);
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/snp:online", snp_cpu_online, NULL);
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/snp:online", snp_cpu_online,
+				snp_cpu_offline);
 	return ret < 0 ? ret : 0;
 }
 
@@ -220,12 +253,12 @@ int snp_prepare_cpus(void)
 	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
 		return -ENODEV;
 	if (!cpumask_equal(cpu_online_mask, cpu_present_mask)) {
-		pr_warn("all processors have to be online to start SNP\n");
+		pr_warn_ratelimited("all processors have to be online to start SNP\n");
 		return -EAGAIN;
 	}
 	on_each_cpu(prepare_cpu, &busy, 1);
 	if (atomic_read(&busy)) {
-		pr_warn("virtual machines run already, too late to start SNP\n");
+		pr_warn_ratelimited("virtual machines run already, too late to start SNP\n");
 		return -EBUSY;
 	}
 	return 0;

@@ -13,12 +13,17 @@
  * is given, mainline says no.
  */
 #include <linux/kvm_host.h>
+#include <linux/moduleparam.h>
 #include <linux/psp-sev.h>
 
 #include "svm/svm.h"
 #include "snp.h"
 
 #include "vm_type.h"
+
+/* Whether guests can be in more than one VM: off, moves and mirrors are refused. */
+static bool snp_move_enabled = true;
+module_param_named(sev_snp_move, snp_move_enabled, bool, 0444);
 
 static struct kvm_sev_info *snp_sev_info(struct kvm *kvm)
 {
@@ -30,7 +35,19 @@ bool snp_may_move(struct kvm *source, u64 flags)
 {
 	struct kvm_sev_info *sev = snp_sev_info(source);
 
-	return flags == KVM_ENC_CONTEXT_SNP && sev->snp.finished && !sev->enc_context_owner;
+	return snp_move_enabled && flags == KVM_ENC_CONTEXT_SNP && sev->snp.finished &&
+	       !sev->enc_context_owner;
+}
+
+/*
+ * Userspace has to complete exits before a move: the destination can't, and without
+ * an answer the guest would take the registers of its request for one.
+ */
+bool snp_may_move_vcpu(struct kvm_vcpu *source)
+{
+	lockdep_assert_held(&source->mutex);
+
+	return !source->arch.complete_userspace_io;
 }
 
 /* VMSAs of the host's making come with the launch: for a mirror later is too late. */
@@ -38,7 +55,8 @@ bool snp_may_copy(struct kvm *source, u64 flags)
 {
 	struct kvm_snp *snp = &snp_sev_info(source)->snp;
 
-	return flags == KVM_ENC_CONTEXT_SNP && snp->context && !snp->finished;
+	return snp_move_enabled && flags == KVM_ENC_CONTEXT_SNP && snp->context &&
+	       !snp->finished;
 }
 
 /**
@@ -176,8 +194,8 @@ int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd
 	return r;
 }
 
-/* Do two VMs have the same owner, or is one of them the other's? */
-bool snp_gmem_may_link(struct kvm *kvm, struct kvm *owner)
+/* True if two VMs have the same owner, or one of them is the other's. */
+bool snp_gmem_may_share_inode(struct kvm *kvm, struct kvm *owner)
 {
 	struct kvm_sev_info *a = snp_sev_info(kvm), *b;
 	bool same;

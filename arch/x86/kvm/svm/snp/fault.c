@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Nested page faults for the RMP's sake.
+ * #NPFs caused by RMP violations.
  *
- * The MMU has seen the fault before: it has mapped what wasn't mapped, and has
- * told user space if the guest takes for private what is shared, or the other way
- * round.  What is left are the sizes of pages, and faults that are out of date.
+ * The MMU has already handled private/shared mismatches, and has mapped what was
+ * not mapped.  What is left are sizes of pages that differ, and spurious faults,
+ * i.e. those caused by a stale mapping.
  */
 #include <linux/kvm_host.h>
 
@@ -13,19 +13,25 @@
 #include "snp.h"
 
 /*
- * Look at the page again.  With @split the guest has validated a page of 4 KiB in
- * one of 2 MiB, or the page was split since it was mapped: get the entry in the RMP
- * split, if it's not, and the mapping as well.
+ * Make the sizes of the page in the RMP and in the nested page table the same.  With
+ * @split the guest has validated 4 KiB of a 2 MiB entry, which is split then.  No
+ * other access tells which of the two sizes is the larger one: the RMP has the say,
+ * and what is mapped otherwise goes.
  */
-static int snp_look_again(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
-			  bool split)
+static int snp_fix_rmp_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
+				bool split)
 {
-	unsigned int order = split ? 0 : KVM_GMEM_MAX_ORDER;
+	struct kvm *kvm = vcpu->kvm;
+	unsigned int order = 0;
 	kvm_pfn_t pfn;
 	int r;
 
-	r = kvm_gmem_get_pfn(vcpu->kvm, slot, gfn, true, &order, &pfn);
-	if (r == -EAGAIN)
+	/* As a fault would ask for it, so that the next one maps what is found here. */
+	if (!split && kvm_gmem_is_huge_private(kvm, slot, round_down(gfn, PTRS_PER_PMD)))
+		order = KVM_GMEM_MAX_ORDER;
+
+	r = kvm_gmem_get_pfn(kvm, slot, gfn, true, &order, &pfn);
+	if (r == -EAGAIN || r == -EINTR)
 		return 1;
 	if (r) {
 		kvm_prepare_memory_fault_exit(vcpu, gfn_to_gpa(gfn), PAGE_SIZE, true);
@@ -33,26 +39,29 @@ static int snp_look_again(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, g
 	}
 
 	kvm_release_pfn_clean(pfn);
-	if (split)
-		kvm_mmu_split_huge_gfn(vcpu->kvm, slot, gfn);
+	if (order)
+		kvm_mmu_zap_huge_gfn(kvm, slot, gfn);
+	else
+		kvm_arch_split_huge_gfn(kvm, slot, gfn);
 	return 1;
 }
 
 /**
- * snp_rmp_fault - deal with #NPF that has the RMP bit set
+ * snp_rmp_fault - handle #NPF that has the RMP bit set
  * @vcpu:	the vCPU, of an SNP guest
  * @gpa:	of the access, without C-bit
  * @error_code:	PFERR_*
  *
  * Called after the MMU, if that sees no reason not to resume the guest.  kvm->srcu
- * is held for read.  Returns as exit handlers do.
+ * is held for read.  Returns 1 to resume the guest, or a negative errno to exit to
+ * userspace.
  */
 int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 {
 	struct kvm_memory_slot *slot;
 	gfn_t gfn = gpa_to_gfn(gpa);
 
-	/* Nothing but the guest at a higher privilege can ever grant it. */
+	/* Only the guest, at a higher privilege, can grant the permission. */
 	if (error_code & PFERR_GUEST_VMPL_MASK) {
 		kvm_prepare_memory_fault_exit(vcpu, gfn_to_gpa(gfn), PAGE_SIZE, true);
 		return -EFAULT;
@@ -62,6 +71,5 @@ int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(vcpu->kvm, gfn))
 		return 1;
 
-	/* If it's not the size, another vCPU has changed the entry or the mapping meanwhile. */
-	return snp_look_again(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);
+	return snp_fix_rmp_mismatch(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);
 }

@@ -167,7 +167,7 @@ static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
 	struct kvm_snp *snp = &to_kvm_svm(kvm)->sev_info.snp;
 	struct kvm_sev_snp_launch_update params;
-	struct kvm_gmem_source source = { .fill = snp_fill_page };
+	struct kvm_gmem_populate_args args = { .fill = snp_fill_page };
 	struct snp_fill fill = { .cmd = cmd };
 	long done;
 	int r;
@@ -183,24 +183,24 @@ static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 		return -EINVAL;
 
 	fill.type = params.type;
-	source.data = &fill;
-	source.order = snp_page_type_order(params.type);
-	source.write = params.type == KVM_SEV_SNP_PAGE_TYPE_CPUID;
+	args.data = &fill;
+	args.order = snp_page_type_order(params.type);
+	args.write = params.type == KVM_SEV_SNP_PAGE_TYPE_CPUID;
 	if (params.type != KVM_SEV_SNP_PAGE_TYPE_ZERO) {
-		source.uaddr = u64_to_user_ptr(params.uaddr);
-		if (!source.uaddr || !PAGE_ALIGNED(params.uaddr))
+		args.uaddr = u64_to_user_ptr(params.uaddr);
+		if (!args.uaddr || !PAGE_ALIGNED(params.uaddr))
 			return -EINVAL;
 	}
 
 	mutex_lock(&kvm->slots_lock);
-	done = kvm_gmem_populate(kvm, params.gfn_start, params.len >> PAGE_SHIFT, &source);
+	done = kvm_gmem_populate(kvm, params.gfn_start, params.len >> PAGE_SHIFT, &args);
 	mutex_unlock(&kvm->slots_lock);
 	if (done <= 0)
 		return done;
 
 	params.gfn_start += done;
 	params.len -= done << PAGE_SHIFT;
-	if (source.uaddr)
+	if (args.uaddr)
 		params.uaddr += done << PAGE_SHIFT;
 	if (copy_to_user(u64_to_user_ptr(cmd->data), &params, sizeof(params)))
 		return -EFAULT;

@@ -7,14 +7,18 @@
  * SNP_PAGE_RECLAIM leads back to what it was.
  */
 #include <linux/kvm_host.h>
+#include <linux/module.h>
 #include <linux/psp-sev.h>
 #include <linux/psp-snp.h>
 
 #include <asm/snp_host.h>
 
-#include "mmu/private.h"
 #include "svm/svm.h"
 #include "snp.h"
+
+/* Coalesce pages that are pre-faulted, as long as the firmware knows how. */
+static bool snp_unsmash_enabled = true;
+module_param_named(sev_snp_unsmash, snp_unsmash_enabled, bool, 0644);
 
 /*
  * Is each page the guest's, at its place, and validated?  Permissions of VMPLs are
@@ -44,9 +48,20 @@ void snp_thaw(kvm_pfn_t pfn, enum pg_level level)
 	sev_do_cmd(SEV_CMD_SNP_PAGE_RECLAIM, &reclaim, NULL);
 }
 
-static int snp_unsmash(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
+/* A firmware that doesn't have the command is not asked again. */
+static int snp_fw_unsmash(kvm_pfn_t pfn)
 {
 	struct sev_data_snp_page_unsmash unsmash = { .paddr = PFN_PHYS(pfn) };
+	int r, error = 0;
+
+	r = sev_do_cmd(SEV_CMD_SNP_PAGE_UNSMASH, &unsmash, &error);
+	if (r && (error == SEV_RET_UNSUPPORTED || error == SEV_RET_INVALID_COMMAND))
+		WRITE_ONCE(snp_unsmash_enabled, false);
+	return r;
+}
+
+static int snp_unsmash(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
+{
 	unsigned int i;
 	int r = 0;
 
@@ -57,7 +72,7 @@ static int snp_unsmash(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 	}
 
 	if (!r)
-		r = sev_do_cmd(SEV_CMD_SNP_PAGE_UNSMASH, &unsmash, NULL);
+		r = snp_fw_unsmash(pfn);
 
 	if (!r)
 		snp_thaw(pfn, PG_LEVEL_2M);
@@ -67,34 +82,26 @@ static int snp_unsmash(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 	return r;
 }
 
+/* &kvm_private_mem_ops.may_merge: true if the entries are small and all alike. */
+bool snp_gmem_may_merge(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
+{
+	u32 asid = to_kvm_svm(kvm)->sev_info.asid;
+	struct snp_rmp_state rmp;
+
+	return READ_ONCE(snp_unsmash_enabled) &&
+	       !snp_read_rmp(pfn, &rmp) && rmp.level == PG_LEVEL_4K &&
+	       snp_pages_alike(gfn_to_gpa(gfn), pfn, asid);
+}
+
 /**
  * snp_gmem_merge - &kvm_private_mem_ops.merge
  * @kvm:	the VM
- * @slot:	has the pages
- * @gfn:	of the first of them
- * @pfn:	the first of them, all in one folio, which is locked
+ * @gfn:	of the first of the pages
+ * @pfn:	the first of them, all in one folio, which is locked and not mapped
  *
- * Returns -EAGAIN if the pages are not what the firmware wants, i.e. not all of
- * them are validated, or one of them is a VMSA; else the error of RMPUPDATE or of
- * the firmware.
+ * Returns 0, or the error of RMPUPDATE or of the firmware.
  */
-int snp_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn)
+int snp_gmem_merge(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
 {
-	u32 asid = to_kvm_svm(kvm)->sev_info.asid;
-	gpa_t gpa = gfn_to_gpa(gfn);
-	struct snp_rmp_state rmp;
-	int r;
-
-	r = snp_read_rmp(pfn, &rmp);
-	if (r || rmp.level == PG_LEVEL_2M)
-		return r;
-	if (!snp_pages_alike(gpa, pfn, asid))
-		return -EAGAIN;
-
-	/*
-	 * A mapping of 4 KiB is not one of an RMP entry of 2 MiB.  No other comes
-	 * before the folio is unlocked.
-	 */
-	kvm_mmu_zap_huge_gfn(kvm, slot, gfn);
-	return snp_unsmash(gpa, pfn, asid);
+	return snp_unsmash(gfn_to_gpa(gfn), pfn, to_kvm_svm(kvm)->sev_info.asid);
 }

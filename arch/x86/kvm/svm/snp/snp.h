@@ -125,7 +125,7 @@ static inline void snp_init_event(struct kvm_vcpu *vcpu) { }
 #endif
 
 /* vm.c */
-bool snp_hardware_setup(void);
+bool snp_hardware_setup(bool sev, bool sev_es);
 u64 snp_policy_mask(void);
 int snp_vm_init(struct kvm *kvm);
 void snp_vm_destroy(struct kvm *kvm);
@@ -141,6 +141,7 @@ int snp_launch_vmsas(struct kvm *kvm, void *context, struct kvm_sev_cmd *cmd);
 /* context.c */
 bool snp_may_move(struct kvm *source, u64 flags);
 bool snp_may_copy(struct kvm *source, u64 flags);
+bool snp_may_move_vcpu(struct kvm_vcpu *source);
 void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src);
 void snp_move(struct kvm *dst, struct kvm *src);
 int snp_mirror_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd);
@@ -148,7 +149,7 @@ void snp_mirrors_finish(struct kvm *kvm);
 bool snp_mirror_waits(struct kvm *kvm);
 int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd,
 			 int *fw_error);
-bool snp_gmem_may_link(struct kvm *kvm, struct kvm *owner);
+bool snp_gmem_may_share_inode(struct kvm *kvm, struct kvm *owner);
 
 /* gmem.c */
 extern const struct kvm_private_mem_ops snp_gmem_ops;
@@ -156,7 +157,8 @@ bool snp_take_back(kvm_pfn_t pfn, enum pg_level level);
 
 /* merge.c */
 void snp_thaw(kvm_pfn_t pfn, enum pg_level level);
-int snp_gmem_merge(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn);
+bool snp_gmem_may_merge(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
+int snp_gmem_merge(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
 
 /* psc.c */
 int snp_psc(struct vcpu_svm *svm);

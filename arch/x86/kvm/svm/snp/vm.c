@@ -51,18 +51,22 @@ u64 snp_policy_mask(void)
 
 /**
  * snp_hardware_setup - can there be SNP guests?
+ * @sev:	there can be SEV guests
+ * @sev_es:	and SEV-ES guests
  *
- * For the hardware setup, if there can be SEV-ES guests.  The firmware has to be
- * initialised with SNP by then: memory of the platform isn't told later.
+ * For the hardware setup, whatever it has found: sev_snp_enabled is the answer for
+ * everyone who asks later, and what SNP depends on may be off.  On hosts with SNP the
+ * firmware starts it ahead of SEV, and before there are VMs: don't leave that to the
+ * first SEV guest, even if SNP guests are not wanted.
  */
-bool snp_hardware_setup(void)
+bool snp_hardware_setup(bool sev, bool sev_es)
 {
 	int error = 0;
 
-	if (sev_snp_enabled && boot_cpu_has(X86_FEATURE_SEV_SNP))
+	if (sev && boot_cpu_has(X86_FEATURE_SEV_SNP))
 		sev_platform_init(&error);
 
-	sev_snp_enabled = sev_snp_enabled && sev_is_snp_initialized();
+	sev_snp_enabled = sev_snp_enabled && sev_es && sev_is_snp_initialized();
 	return sev_snp_enabled;
 }
 
@@ -70,9 +74,11 @@ bool snp_hardware_setup(void)
  * snp_alloc_control_page - a page that CPUs mark as in use
  * @gfp:	GFP_*
  *
- * For VMCBs, VMSAs and host save areas.  While one of them is in use, some CPUs
- * take RMPUPDATE for an entry of 2 MiB that begins at its address as a conflict:
- * the page is never at the start of 2 MiB.  Free it with __free_page().
+ * For all that VMRUN marks in the RMP until the #VMEXIT, of any guest: VMCBs, VMSAs,
+ * host save areas, and the backing pages and tables of AVIC.  If such a page is at the
+ * start of 2 MiB, some CPUs take all of the 2 MiB for in use: writes through a large
+ * mapping, and RMPUPDATE of 2 MiB, fail.  The page is therefore never there.  Free it
+ * with __free_page().
  */
 struct page *snp_alloc_control_page(gfp_t gfp)
 {

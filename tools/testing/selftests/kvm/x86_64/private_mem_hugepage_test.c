@@ -8,7 +8,7 @@
  * Mainline maps private memory in 4 KiB, so this is for hosts that do better.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
-#include "private_mem.h"
+#include "private_mem_watch.h"
 #include "processor.h"
 
 #define PF_TAKEN	"/sys/kernel/debug/kvm/pf_taken"
@@ -308,13 +308,33 @@ static void test_small_pages(void)
 	teardown();
 }
 
+/* Faults beside a small page take a small page each, and not 2 MiB to give back. */
+static void test_beside_small_page(void)
+{
+	uint64_t allocated;
+
+	setup(PRIVATE_GPA, 2 * SZ_2M, 0);
+	set_private(vm->fd, slot.gpa + SZ_4K, SZ_2M - SZ_4K, false);
+	touch(0, SZ_4K);
+	check_maps(0, 1, "a small page");
+	set_private(vm->fd, slot.gpa, slot.size, true);
+	allocated = count_allocated_pages();
+	touch(0, SZ_2M);
+	allocated = count_allocated_pages() - allocated;
+	check(allocated < 8 * 512, "511 faults beside a small page allocate %lu pages", allocated);
+	teardown();
+}
+
 int main(int argc, char *argv[])
 {
+	struct vcpu_watch watch;
+
 	require_private_mem();
 	__TEST_REQUIRE(read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0,
 		       "this KVM maps private memory in 4 KiB");
 
 	vm = private_vm_create(1, &vcpu);
+	watch_begin(&watch, vcpu->fd);
 	test_mapping();
 	test_shared();
 	test_misaligned();
@@ -322,6 +342,10 @@ int main(int argc, char *argv[])
 	test_hole();
 	test_free();
 	test_small_pages();
+	test_beside_small_page();
+	/* As many pages are touched at least, most of them while they are mapped. */
+	watch_end(&watch, 64 * 512, "vCPU");
+	check(audit_is_clean(), "the audit has no findings");
 	kvm_vm_free(vm);
 	return check_finish();
 }

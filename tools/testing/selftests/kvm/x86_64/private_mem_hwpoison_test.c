@@ -16,7 +16,6 @@
 #include "private_mem.h"
 #include "processor.h"
 
-#define TRACING		"/sys/kernel/tracing/"
 #define DEBUGFS		"/sys/kernel/debug/"
 #define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
 #define PARAMETERS	"/sys/module/kvm/parameters/"
@@ -51,39 +50,6 @@ static void teardown(void)
 	kvm_vm_free(vm);
 }
 
-/* The pfn behind @offset of the slot, by the trace of the fault; 0 if unknown. */
-static uint64_t find_pfn(uint64_t offset)
-{
-	static const char format[] =
-		"kvm_private_fault: vcpu %*d gfn 0x%lx pfn 0x%lx error_code 0x%*x level %d";
-	uint64_t gfn = (slot.gpa + offset) / SZ_4K, got, pfn, found = 0;
-	char line[512], *text;
-	int level;
-	FILE *f;
-
-	/* Map it anew. */
-	set_private(vm->fd, slot.gpa, SLOT_SIZE, false);
-	set_private(vm->fd, slot.gpa, SLOT_SIZE, true);
-	fclose(fopen(TRACING "trace", "w"));
-	if (!write_string(TRACING "events/kvm/kvm_private_fault/enable", "1"))
-		return 0;
-	guest_call(vcpu, guest_read, slot.gpa + offset, 0, 0);
-	write_string(TRACING "events/kvm/kvm_private_fault/enable", "0");
-
-	f = fopen(TRACING "trace", "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		text = strstr(line, "kvm_private_fault: ");
-		if (!text || sscanf(text, format, &got, &pfn, &level) != 3)
-			continue;
-		/* The pfn of a huge page is that of its first page. */
-		if (got == gfn)
-			found = level == PG_LEVEL_2M ? (pfn & -512ul) | (gfn & 511) : pfn;
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* KVM_RUN fails with @err, and says that it's about the private page at @gpa. */
 static bool fails_with(uint64_t gpa, int err)
 {
@@ -115,7 +81,7 @@ static void poison(uint64_t offset, const char *what)
 {
 	struct kvm_pre_fault_memory range = { .gpa = slot.gpa + offset, .size = SZ_4K };
 	long corrupted = read_keyed("/proc/meminfo", "HardwareCorrupted");
-	uint64_t pfn = find_pfn(offset), block = offset & -SZ_2M, end = block + SZ_2M;
+	uint64_t pfn = find_private_pfn(vcpu, &slot, offset), block = offset & -SZ_2M, end = block + SZ_2M;
 
 	check(pfn, "%s: the trace tells the pfn", what);
 	if (!pfn)
@@ -142,7 +108,7 @@ static void poison(uint64_t offset, const char *what)
 	check(intact(block, offset - block) && intact(offset + SZ_4K, end - offset - SZ_4K),
 	      "%s: its neighbours are intact", what);
 	guest_call(vcpu, guest_fill, slot.gpa + block, SZ_2M, VALUE);
-	check(find_pfn(offset) != pfn, "%s: its frame is not used again", what);
+	check(find_private_pfn(vcpu, &slot, offset) != pfn, "%s: its frame is not used again", what);
 	check(intact(block, SZ_2M), "%s: the guest can use all of the block", what);
 }
 
@@ -152,7 +118,7 @@ static bool test_memory_failure(void)
 
 	if (access(CORRUPT_PFN, W_OK) && system("modprobe hwpoison-inject 2>/dev/null"))
 		printf("# modprobe hwpoison-inject failed\n");
-	if (access(CORRUPT_PFN, W_OK) || access(TRACING "trace", W_OK)) {
+	if (access(CORRUPT_PFN, W_OK) || access(PRIVATE_TRACING "trace", W_OK)) {
 		printf("# memory failure: skipped, no CONFIG_HWPOISON_INJECT or no tracefs\n");
 		return false;
 	}
@@ -367,7 +333,7 @@ int main(int argc, char *argv[])
 	require_private_mem();
 	__TEST_REQUIRE(read_number(LEAKED) >= 0, "no tracepoints and functions to rely on");
 	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
-	mount("tracefs", TRACING, "tracefs", 0, NULL);
+	mount("tracefs", PRIVATE_TRACING, "tracefs", 0, NULL);
 
 	tested = test_memory_failure();
 	tested |= test_mapped_failure();

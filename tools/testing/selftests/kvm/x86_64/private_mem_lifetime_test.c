@@ -13,7 +13,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "private_mem.h"
+#include "private_mem_watch.h"
 #include "processor.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
@@ -228,6 +228,7 @@ struct runner {
 	unsigned long faults;
 	unsigned long done;
 	const char *failure;
+	struct vcpu_watch watch;
 };
 
 static uint64_t guest_write_and_read(uint64_t gpa, uint64_t size, uint64_t value)
@@ -284,12 +285,28 @@ static void runners_start(struct runner *runners, struct kvm_vcpu **vcpus, int n
 	WRITE_ONCE(stop, false);
 	for (i = 0; i < nr; i++) {
 		runners[i] = (struct runner) { .vcpu = vcpus[i] };
+		watch_begin(&runners[i].watch, vcpus[i]->fd);
 		pthread_create(&runners[i].thread, NULL, run_vcpu, &runners[i]);
+	}
+}
+
+/* Each of them makes another round, or fails, or is stuck for good. */
+static void runners_wait(struct runner *runners, int nr)
+{
+	unsigned long done;
+	int i, k;
+
+	for (i = 0; i < nr; i++) {
+		done = READ_ONCE(runners[i].done);
+		for (k = 0; k < 20000 && READ_ONCE(runners[i].done) == done &&
+		     !READ_ONCE(runners[i].failure); k++)
+			usleep(1000);
 	}
 }
 
 static void runners_stop(struct runner *runners, int nr, const char *what)
 {
+	const uint64_t accesses = 2 * SLOT_SIZE / (16 * SZ_4K);
 	unsigned long faults = 0, done = 0;
 	const char *failure = NULL;
 	int i;
@@ -302,6 +319,10 @@ static void runners_stop(struct runner *runners, int nr, const char *what)
 		failure = failure ?: runners[i].failure;
 	}
 	printf("# %lu rounds of the guest, %lu memory faults\n", done, faults);
+	for (i = 0; i < nr; i++)
+		watch_end(&runners[i].watch, runners[i].done * accesses + runners[i].faults,
+			  "%s: vCPU %d", what, i);
+	check(audit_is_clean(), "%s: the audit has no findings", what);
 	check(!failure, "%s: %s", what, failure ?: "the guest sees what it wrote or zeroes");
 }
 
@@ -340,7 +361,7 @@ static void test_unbind_under_load(void)
 		r = r ?: __private_slot_set(&slot, true);
 	}
 
-	usleep(20000);
+	runners_wait(runners, 2);
 	runners_stop(runners, 2, "bound and unbound under load");
 	check(!r, "%d times bound and unbound under load", nr_rounds);
 	check(!guest_call(vcpus[0], guest_write_and_read, slot.gpa, slot.size, VALUE),

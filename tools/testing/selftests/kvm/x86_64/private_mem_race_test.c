@@ -7,16 +7,25 @@
  * that says which of them is valid.  The state is odd while that changes.  A
  * guest that reads the same even state before and after an access knows which
  * word it must have seen.
+ *
+ * Each vCPU has a word of its own in each page, and knows what it has written to it
+ * last.  Holes are counted page by page, and the count is odd while a page is punched
+ * out: a vCPU that sees the same even count as at its last write must find what it
+ * wrote, and zero at another even count.  No other write may be lost, by holes in the
+ * same huge page or whatever else goes on.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <pthread.h>
 
-#include "private_mem.h"
+#include "private_mem_watch.h"
 #include "processor.h"
 
 #define NR_VCPUS	3
 #define NR_PAGES	1024
 #define SLOT_SIZE	(NR_PAGES * SZ_4K)
+#define PAGES_PER_CHUNK	512
+/* In each 2 MiB, a power of two. */
+#define NR_FAVOURITES	4
 #define NR_ACCESSES	2000
 #define PRIVATE_WORD	0x1111000000000000ul
 #define SHARED_WORD	0x2222000000000000ul
@@ -25,10 +34,18 @@
 #define IN_CHANGE	1
 #define IS_PRIVATE	2
 
+/* What a vCPU knows about its own word in private, or in shared memory. */
+struct own_word {
+	uint64_t value;
+	uint32_t holes;
+	bool known;
+};
+
 /* The guest's copies are used. */
 static uint32_t states[NR_PAGES];
+static uint32_t holes[NR_PAGES];
+static struct own_word own_words[NR_VCPUS][NR_PAGES][2];
 static uint64_t garbage;
-static bool holes;
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS + 1];
@@ -36,46 +53,94 @@ static struct private_slot slot;
 static bool stop;
 static bool exact;
 static unsigned int duration_ms = 1000;
+static const char *only;
 
-static uint32_t next_random(uint32_t *seed)
+/* What the guest finds wrong with a page: see race(). */
+enum wrong {
+	NOTHING,
+	STALE_READ,
+	LOST_WRITE,
+	GARBAGE,
+};
+
+/* The page's words as they were while neither its state nor its holes changed. */
+struct look {
+	uint32_t state;
+	uint32_t holes;
+	bool stable;
+};
+
+static struct look guest_look(uint64_t page)
 {
-	*seed = *seed * 1664525 + 1013904223;
-	return *seed >> 8;
+	return (struct look) { .state = READ_ONCE(states[page]), .holes = READ_ONCE(holes[page]) };
 }
 
-/* Zero, or the page and what was wrong: 1 stale read, 2 lost write, 3 garbage. */
-static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t may_lose)
+/* Is all since @look as it was?  What was written before is in memory then. */
+static bool guest_is_stable(struct look look, uint64_t page)
 {
-	uint64_t *word, value, private_word, shared_word, own, i;
-	uint32_t seed = seed64, page, before, after;
+	__sync_synchronize();
+	return !(look.state & IN_CHANGE) && !(look.holes & 1) &&
+	       READ_ONCE(states[page]) == look.state && READ_ONCE(holes[page]) == look.holes;
+}
+
+static enum wrong guest_check_word(struct look look, uint64_t page, uint64_t value)
+{
+	uint64_t private_word = look.holes ? 0 : PRIVATE_WORD + page;
+
+	return value == (look.state & IS_PRIVATE ? private_word : SHARED_WORD + page) ?
+	       NOTHING : STALE_READ;
+}
+
+/* What was written last time, but that a hole may have come since then. */
+static enum wrong guest_check_own(struct look look, const struct own_word *own, uint64_t value)
+{
+	bool punched = look.state & IS_PRIVATE && own->holes != look.holes;
+
+	return !own->known || value == (punched ? 0 : own->value) ? NOTHING : LOST_WRITE;
+}
+
+/* Zero, or the page and what was wrong.  With @mmio shared memory may lose writes. */
+static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t mmio)
+{
+	uint64_t *word, value, mine, new, i;
+	uint32_t seed = seed64, page;
+	struct own_word *own;
+	enum wrong wrong;
+	struct look look;
 
 	for (i = 0; i < NR_ACCESSES; i++) {
 		page = next_random(&seed) % NR_PAGES;
+		/* Every other access is to one of those that holes leave alone in 2 MiB. */
+		if (next_random(&seed) & 1)
+			page &= -PAGES_PER_CHUNK | (NR_FAVOURITES - 1);
 		word = (uint64_t *)(PRIVATE_GPA + page * SZ_4K);
-		private_word = PRIVATE_WORD + page;
-		shared_word = SHARED_WORD + page;
 
-		before = READ_ONCE(states[page]);
-		value = READ_ONCE(*word);
-		after = READ_ONCE(states[page]);
-
-		if (value != private_word && value != shared_word && !(value == 0 && holes)) {
+		look = guest_look(page);
+		value = READ_ONCE(word[0]);
+		mine = READ_ONCE(word[lane]);
+		look.stable = guest_is_stable(look, page);
+		wrong = NOTHING;
+		if (value && value != PRIVATE_WORD + page && value != SHARED_WORD + page) {
 			WRITE_ONCE(garbage, value);
-			return page << 4 | 3;
+			wrong = GARBAGE;
 		}
-		if (before != after || before & IN_CHANGE)
-			continue;
-		if (value == (before & IS_PRIVATE ? shared_word : private_word))
-			return page << 4 | 1;
-		if (!value && !(before & IS_PRIVATE))
-			return page << 4 | 1;
 
-		/* The word of this vCPU. */
-		own = (before + i) | 1;
-		WRITE_ONCE(word[lane], own);
-		value = READ_ONCE(word[lane]);
-		if (READ_ONCE(states[page]) == before && value != own && !may_lose)
-			return page << 4 | 2;
+		own = &own_words[lane - 1][page][!!(look.state & IS_PRIVATE)];
+		if (look.stable && !(mmio && !(look.state & IS_PRIVATE)))
+			wrong = wrong ?: guest_check_word(look, page, value) ?:
+				guest_check_own(look, own, mine);
+		if (wrong)
+			return page << 4 | wrong;
+
+		/* The word of this vCPU; where it went is unknown if that was in a change. */
+		new = (look.state + i) | 1 | seed64 << 32;
+		WRITE_ONCE(word[lane], new);
+		if (!guest_is_stable(look, page)) {
+			own_words[lane - 1][page][0].known = false;
+			own_words[lane - 1][page][1].known = false;
+			continue;
+		}
+		*own = (struct own_word) { .value = new, .holes = look.holes, .known = true };
 	}
 	return 0;
 }
@@ -94,12 +159,12 @@ struct runner {
 	pthread_t thread;
 	struct kvm_vcpu *vcpu;
 	bool slot_may_be_gone;
-	bool may_lose;
 	bool host_may_be_gone;
 	unsigned long rounds;
 	unsigned long exits;
 	uint64_t bad;
 	const char *failure;
+	struct vcpu_watch watch;
 };
 
 /* An exit that is no return of the guest: true if that may be. */
@@ -140,7 +205,7 @@ static void *run_vcpu(void *arg)
 
 	while (!READ_ONCE(stop) && !runner->failure && !runner->bad) {
 		r = __guest_call(vcpu, guest_access_randomly, next_random(&seed), vcpu->id + 1,
-				 runner->may_lose);
+				 runner->slot_may_be_gone);
 		while (r || !guest_returned(vcpu, &runner->bad)) {
 			if (!handle_exit(runner, r, errno)) {
 				runner->failure = exit_reason_str(vcpu->run->exit_reason);
@@ -175,12 +240,41 @@ static void convert(uint32_t *seed)
 }
 
 /* What goes on besides the conversions: a function is called again and again. */
+static void punch_pages(uint32_t first, uint32_t end)
+{
+	uint32_t *count = *guest_var(vm, holes);
+	uint32_t page;
+
+	if (first >= end)
+		return;
+	for (page = first; page < end; page++)
+		WRITE_ONCE(count[page], count[page] + 1);
+	__sync_synchronize();
+	gmem_punch(slot.gmem_fd, first * SZ_4K, (end - first) * SZ_4K);
+	__sync_synchronize();
+	for (page = first; page < end; page++)
+		WRITE_ONCE(count[page], count[page] + 1);
+}
+
+/* Any hole, or one page of 2 MiB, which may be used again, and then the rest of them. */
 static void punch_one(uint32_t *seed)
 {
 	uint32_t first = next_random(seed) % NR_PAGES;
-	uint32_t nr = 1 + next_random(seed) % 600;
+	uint32_t end = first + 1 + next_random(seed) % 600;
+	uint32_t chunk = first & -PAGES_PER_CHUNK;
 
-	gmem_punch(slot.gmem_fd, first * SZ_4K, nr * SZ_4K);
+	if (next_random(seed) & 1) {
+		punch_pages(first, end < NR_PAGES ? end : NR_PAGES);
+		return;
+	}
+	/* A huge page, if nobody is faster. */
+	punch_pages(chunk, chunk + PAGES_PER_CHUNK);
+	gmem_allocate(slot.gmem_fd, chunk * SZ_4K, SZ_2M);
+	usleep(next_random(seed) % 500);
+	first = chunk + next_random(seed) % NR_FAVOURITES;
+	punch_pages(first, first + 1);
+	punch_pages(chunk, first);
+	punch_pages(first + 1, chunk + PAGES_PER_CHUNK);
 }
 
 static void pre_fault_one(uint32_t *seed)
@@ -243,6 +337,8 @@ static void prepare_words(void)
 	uint32_t *state = *guest_var(vm, states);
 	uint32_t page;
 
+	memset(guest_var(vm, holes), 0, sizeof(holes));
+	memset(guest_var(vm, own_words), 0, sizeof(own_words));
 	set_private(vm->fd, PRIVATE_GPA, SLOT_SIZE, true);
 	guest_call(vcpus[0], guest_set_words, 0, 0, 0);
 	for (page = 0; page < NR_PAGES; page++) {
@@ -262,12 +358,14 @@ static void race(const char *what, void (*fn)(uint32_t *seed), const struct runn
 	uint64_t bad = 0;
 	int i;
 
+	if (only && strcmp(only, what))
+		return;
 	prepare_words();
-	*guest_var(vm, holes) = fn == punch_one;
 	WRITE_ONCE(stop, false);
 	for (i = 0; i < NR_VCPUS; i++) {
 		runners[i] = *how;
 		runners[i].vcpu = vcpus[i];
+		watch_begin(&runners[i].watch, vcpus[i]->fd);
 		pthread_create(&runners[i].thread, NULL, run_vcpu, &runners[i]);
 	}
 	if (fn)
@@ -296,9 +394,14 @@ static void race(const char *what, void (*fn)(uint32_t *seed), const struct runn
 	       exits);
 	check(!failure, "%s: no exit that is not due%s%s", what, failure ? ": " : "",
 	      failure ?: "");
-	check((bad & 15) != 1, "%s: no page has the other's content (page %lu)", what, bad >> 4);
-	check((bad & 15) != 2, "%s: no write is lost (page %lu)", what, bad >> 4);
-	check((bad & 15) != 3, "%s: no garbage is read (page %lu, 0x%lx)", what, bad >> 4,
+	for (i = 0; i < NR_VCPUS; i++)
+		watch_end(&runners[i].watch, runners[i].rounds * NR_ACCESSES, "%s: vCPU %d", what,
+			  i);
+	check(audit_is_clean(), "%s: the audit has no findings", what);
+	check((bad & 15) != STALE_READ, "%s: no page has the other's content (page %lu)", what,
+	      bad >> 4);
+	check((bad & 15) != LOST_WRITE, "%s: no write is lost (page %lu)", what, bad >> 4);
+	check((bad & 15) != GARBAGE, "%s: no garbage is read (page %lu, 0x%lx)", what, bad >> 4,
 	      *guest_var(vm, garbage));
 }
 
@@ -322,14 +425,17 @@ static void test_notifier(void)
 int main(int argc, char *argv[])
 {
 	const struct runner strict = {};
-	const struct runner losing = { .may_lose = true };
-	const struct runner slotless = { .may_lose = true, .slot_may_be_gone = true };
+	const struct runner slotless = { .slot_may_be_gone = true };
 	const struct runner hostless = { .host_may_be_gone = true };
 
+	/* A race alone is for those who look for a fault. */
 	if (argc > 1)
 		duration_ms = atoi(argv[1]);
+	if (argc > 2)
+		only = argv[2];
 	if (!duration_ms)
-		ksft_exit_fail_msg("usage: %s [milliseconds for each race]\n", argv[0]);
+		ksft_exit_fail_msg("usage: %s [milliseconds for each race] [its name]\n",
+				   argv[0]);
 
 	require_private_mem();
 	exact = read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0;
@@ -338,7 +444,7 @@ int main(int argc, char *argv[])
 
 	race("accesses", NULL, &strict);
 	race("pre-faults", pre_fault_one, &strict);
-	race("holes", punch_one, &losing);
+	race("holes", punch_one, &strict);
 	race("slot replaced", replace_slot_one, &slotless);
 	race("shared memory unmapped", unmap_one, &hostless);
 	if (exact)

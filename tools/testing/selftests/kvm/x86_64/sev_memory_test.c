@@ -13,6 +13,7 @@
 
 #define NR_PAGES	16
 #define POLICY_NO_DEBUG	1
+#define POLICY_ES	4
 #define FRAME_MASK	((1ul << 55) - 1)
 
 static int vm_fd, sev_fd;
@@ -157,6 +158,30 @@ static void test_debug(void)
 	check_errno(debug(KVM_SEV_DBG_ENCRYPT, p, none, 16), EFAULT, "no bytes to encrypt");
 }
 
+/* The firmware takes the registers of a vCPU once. */
+static void test_vmsa_twice(int kvm_fd)
+{
+	struct kvm_sev_launch_start start = { .policy = POLICY_ES };
+	struct kvm_sev_init init = {};
+	int vcpu_fd;
+
+	if (!(kvm_check_cap(KVM_CAP_VM_TYPES) & (1ul << KVM_X86_SEV_ES_VM)))
+		return;
+
+	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SEV_ES_VM);
+	TEST_ASSERT(vm_fd >= 0, KVM_IOCTL_ERROR(KVM_CREATE_VM, vm_fd));
+	check(!ioctl(vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM),
+	      "SEV-ES: no read-only slots");
+	check(!command(KVM_SEV_INIT2, &init), "SEV-ES: KVM_SEV_INIT2");
+	vcpu_fd = ioctl(vm_fd, KVM_CREATE_VCPU, 0);
+	check(vcpu_fd >= 0 && !command(KVM_SEV_LAUNCH_START, &start), "SEV-ES: launched");
+	check(!command(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL), "SEV-ES: its registers");
+	check_errno(command(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL), EINVAL,
+		    "SEV-ES: its registers once more");
+	close(vcpu_fd);
+	close(vm_fd);
+}
+
 int main(int argc, char *argv[])
 {
 	struct kvm_sev_init init = {};
@@ -181,5 +206,7 @@ int main(int argc, char *argv[])
 	test_frames();
 	test_arguments();
 	test_debug();
+	close(vm_fd);
+	test_vmsa_twice(kvm_fd);
 	return check_finish();
 }

@@ -181,6 +181,12 @@ static void check_bad(const char *what)
 
 static void test_launch_is_over(void)
 {
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs = { { .xcr = 0, .value = 1 } } };
+
+	check_errno(ioctl(b.vcpu_fd[0], KVM_SET_XCRS, &xcrs), EINVAL, "XCR0 is set");
+	check_errno(ioctl(b.vcpu_fd[0], KVM_GET_XCRS, &xcrs), EINVAL, "XCR0 is read");
+	check(!ioctl(b.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM),
+	      "there are no read-only slots");
 	check_errno(bare_launch_start(&b), EINVAL, "started when it runs");
 	check_errno(bare_launch_page(&b, BARE_LAUNCH_GPA + BARE_LAUNCH_SIZE), EINVAL,
 		    "updated when it runs");
@@ -242,12 +248,18 @@ static void test_good_vmsas(void)
 
 static void test_destroyed(void)
 {
+	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	int r;
+
 	second_spins();
 	check(accepted(ask_for(1, AP_DESTROY, 0)), "a vCPU that runs is destroyed");
 	check(second_waits(), "it waits until it's kicked");
 	bare_order(&b, 0, BARE_WRITE, DATA, 1, 0);
 	bare_order(&b, 0, BARE_READ, DATA, 0, 0);
 	check(b.ctl[0]->result == 1, "it writes no more");
+
+	r = ioctl(b.vcpu_fd[1], KVM_SET_MP_STATE, &runs) ?: bare_run(&b, 1);
+	check(r == KVM_EXIT_FAIL_ENTRY, "made runnable, it has nothing to run (%d)", r);
 
 	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
 	bare_fill_vmsa(&b, template(), 1);

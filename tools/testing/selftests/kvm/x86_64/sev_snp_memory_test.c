@@ -3,6 +3,7 @@
  * Memory of SNP guests: arguments of the launch commands, accesses to what the
  * guest takes for private or shared, and pages of 4 KiB and of 2 MiB in the RMP.
  */
+#include "private_mem_watch.h"
 #include "processor.h"
 #include "snp.h"
 
@@ -155,6 +156,7 @@ static void test_pages(void)
 
 int main(int argc, char *argv[])
 {
+	struct vcpu_watch watch;
 	long leaked;
 
 	require_snp();
@@ -165,7 +167,11 @@ int main(int argc, char *argv[])
 
 	snp_vm_create(&snp);
 	snp_vm_launch(&snp);
+	watch_begin(&watch, snp.vcpus[0]->fd);
 	test_pages();
+	/* One order for each page of 2 MiB, and some more. */
+	watch_end(&watch, 512, "vCPU");
+	check(audit_is_clean(), "the audit has no findings");
 	test_unvalidated();
 	snp_vm_free(&snp);
 

@@ -8,7 +8,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
+#include "private_mem_watch.h"
 #include "processor.h"
 #include "snp_bare.h"
 
@@ -252,6 +254,194 @@ static void test_move(void)
 	check_asids(0, "nothing is");
 }
 
+/* --- Moves while something is under way --------------------------------------------- */
+
+#define CERTS_GPA	(BARE_BUFFER(0) + 2 * SZ_4K)
+#define CERTS_NPAGES	7
+
+static void nothing(int sig)
+{
+}
+
+static void launch_with_certs(struct snp_bare *b)
+{
+	bare_init(b);
+	TEST_ASSERT(!bare_create_vm(b) && !bare_init2(b) && !bare_add_memory(b) &&
+		    !bare_add_vcpus(b) && !bare_launch_start(b) && !bare_launch_pages(b) &&
+		    !bare_command(b, KVM_SEV_SNP_ENABLE_REQ_CERTS, NULL, NULL) &&
+		    !bare_launch_finish(b) && !bare_run(b, 0), "No guest");
+	TEST_ASSERT(!bare_start_ap(b, BARE_VMSA_GPA) && !bare_run(b, 1), "No second vCPU");
+}
+
+/* The answer of userspace is taken, and the guest doesn't run. */
+static bool complete_only(struct snp_bare *b, int cpu)
+{
+	int r;
+
+	b->run[cpu]->immediate_exit = 1;
+	r = ioctl(b->vcpu_fd[cpu], KVM_RUN, NULL);
+	b->run[cpu]->immediate_exit = 0;
+	return r == -1 && errno == EINTR;
+}
+
+static int ask_for_psc(struct snp_bare *b)
+{
+	uint64_t *list = (uint64_t *)(b->shared + BARE_EVENT(0) - BARE_SHARED_GPA +
+				      GHCB_SHARED_BUFFER);
+
+	bare_event_clear(b, 0);
+	list[0] = 0;
+	list[1] = SMALL_GPA | 1ul << 52;
+	bare_event_set(b, 0, GHCB_SCRATCH, BARE_GHCB(0) + GHCB_SHARED_BUFFER);
+	return bare_event(b, 0, EVENT_PSC, 0, 0);
+}
+
+static int ask_for_certs(struct snp_bare *b)
+{
+	bare_event_clear(b, 0);
+	bare_event_set(b, 0, GHCB_RAX, CERTS_GPA);
+	bare_event_set(b, 0, GHCB_RBX, 1);
+	return bare_event(b, 0, EVENT_EXT_REQUEST, BARE_BUFFER(0), BARE_BUFFER(0) + SZ_4K);
+}
+
+/* Exits have to be completed before, and what the guest doesn't know yet goes along. */
+static void test_pending(void)
+{
+	struct snp_bare a, b;
+	int r;
+
+	launch_with_certs(&a);
+	set_private(a.vm_fd, SMALL_GPA, SZ_4K, false);
+	create(&b, &a);
+	add_vcpus(&b);
+
+	r = bare_order(&a, 0, BARE_MSR, 1ul << 52 | SMALL_GPA | MSR_PSC, 0, 0);
+	check(r == KVM_EXIT_HYPERCALL, "a request by the MSR is pending (%d)", r);
+	check_errno(move(&b, &a), EBUSY, "moved with it");
+	check(!bare_convert(&a, 0) && a.ctl[0]->result == 0x15, "it is completed");
+
+	set_private(a.vm_fd, SMALL_GPA, SZ_4K, false);
+	r = ask_for_psc(&a);
+	check(r == KVM_EXIT_HYPERCALL, "a list of conversions is pending (%d)", r);
+	check_errno(move(&b, &a), EBUSY, "moved with it");
+	check(!bare_convert(&a, 0) && !bare_answer(&a, 0, GHCB_EXIT_INFO_2), "it is completed");
+
+	r = ask_for_certs(&a);
+	check(r == KVM_EXIT_SNP_REQ_CERTS, "a request for certificates is pending (%d)", r);
+	check_errno(move(&b, &a), EBUSY, "moved with it");
+	a.run[0]->snp_req_certs.ret = ENOSPC;
+	a.run[0]->snp_req_certs.npages = CERTS_NPAGES;
+	check(complete_only(&a, 0), "it is completed, and the guest doesn't run");
+	check(!move(&b, &a) && take_memory(&b, &a), "moved");
+	check(!bare_run(&b, 0) && bare_answer(&b, 0, GHCB_EXIT_INFO_2) == 1ul << 32 &&
+	      bare_answer(&b, 0, GHCB_RBX) == CERTS_NPAGES, "the guest gets the answer there");
+	check_errno(ioctl(a.vcpu_fd[0], KVM_RUN, NULL), EIO, "and not where it was");
+	bare_free(&a);
+	bare_free(&b);
+}
+
+struct waiter {
+	struct snp_bare *to, *from;
+	pthread_t thread;
+	pid_t tid;
+	int r, error;
+};
+
+static void *wait_to_move(void *arg)
+{
+	struct waiter *w = arg;
+
+	WRITE_ONCE(w->tid, syscall(SYS_gettid));
+	w->r = move(w->to, w->from);
+	w->error = errno;
+	return NULL;
+}
+
+static void *wait_to_run(void *arg)
+{
+	struct waiter *w = arg;
+
+	WRITE_ONCE(w->tid, syscall(SYS_gettid));
+	w->r = ioctl(w->from->vcpu_fd[0], KVM_RUN, NULL);
+	w->error = errno;
+	return NULL;
+}
+
+static void *wait_for_state(void *arg)
+{
+	struct waiter *w = arg;
+	struct kvm_mp_state state;
+
+	WRITE_ONCE(w->tid, syscall(SYS_gettid));
+	w->r = ioctl(w->from->vcpu_fd[0], KVM_GET_MP_STATE, &state);
+	w->error = errno;
+	return NULL;
+}
+
+static void *spin(void *arg)
+{
+	bare_order(arg, 1, BARE_SPIN, BARE_DATA_GPA, BARE_DATA_GPA + SZ_4K, 0);
+	return NULL;
+}
+
+/* Returns when the thread sleeps in the kernel for a mutex, or has had the time for it. */
+static void start_waiter(struct waiter *w, void *(*function)(void *))
+{
+	char path[64], line[256], *state;
+	unsigned int i, times = 0;
+	FILE *file;
+
+	w->tid = 0;
+	pthread_create(&w->thread, NULL, function, w);
+	for (i = 0; times < 5 && i < 250; i++) {
+		usleep(20000);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", READ_ONCE(w->tid));
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		state = fgets(line, sizeof(line), file) ? strchr(line, ')') : NULL;
+		times = state && state[2] == 'D' ? times + 1 : 0;
+		fclose(file);
+	}
+}
+
+/* The move has the mutex of vCPU 0, for which others wait, and waits for that of vCPU 1. */
+static void test_waiting(void)
+{
+	struct snp_bare a, b;
+	struct waiter mover = { &b, &a }, runner = { &b, &a }, reader = { &b, &a };
+	pthread_t spinner;
+
+	launch_with_certs(&a);
+	set_private(a.vm_fd, BARE_DATA_GPA, SZ_4K, true);
+	TEST_ASSERT(!pvalidate(&a, BARE_DATA_GPA, PVAL_4K, true), "No page");
+	create(&b, &a);
+	add_vcpus(&b);
+
+	pthread_create(&spinner, NULL, spin, &a);
+	while (!reads(&a, 0, BARE_DATA_GPA, BARE_DATA_GPA))
+		usleep(1000);
+	start_waiter(&mover, wait_to_move);
+	start_waiter(&runner, wait_to_run);
+	start_waiter(&reader, wait_for_state);
+	a.run[1]->immediate_exit = 1;
+	pthread_kill(spinner, SIGUSR1);
+	pthread_join(spinner, NULL);
+	pthread_join(mover.thread, NULL);
+	pthread_join(runner.thread, NULL);
+	pthread_join(reader.thread, NULL);
+
+	check(!mover.r, "moved while others wait for a vCPU (%d)", mover.error);
+	check(runner.r == -1 && runner.error == EIO, "KVM_RUN that waited: EIO (%d, %d)",
+	      runner.r, runner.error);
+	check(reader.r == -1 && reader.error == EIO, "KVM_GET_MP_STATE that waited: EIO (%d, %d)",
+	      reader.r, reader.error);
+	check(take_memory(&b, &a) && !bare_order(&b, 0, BARE_WRITE, BARE_DATA_GPA, 1, 0) &&
+	      reads(&b, 0, BARE_DATA_GPA, 1), "the guest goes on where it is now");
+	bare_free(&a);
+	bare_free(&b);
+}
+
 /* --- Mirrors -------------------------------------------------------------------------- */
 
 static uint64_t firmware_says(struct snp_bare *b, int cpu)
@@ -304,44 +494,70 @@ static void mirror_launch(struct snp_bare *owner, struct snp_bare *mirror)
 		    "vCPUs come too late");
 }
 
-static void nothing(int sig)
-{
-}
+#define NR_SPUN_PAGES	16
 
 static void *run_mirror(void *mirror)
 {
-	bare_order(mirror, 1, BARE_SPIN, HUGE_GPA + SZ_4K, HUGE_GPA + 17 * SZ_4K, 0);
+	bare_order(mirror, 1, BARE_SPIN, HUGE_GPA + SZ_4K, HUGE_GPA + (1 + NR_SPUN_PAGES) * SZ_4K,
+		   0);
+	return NULL;
+}
+
+/* Does the vCPU of the mirror, which writes addresses for ever, still get to the first? */
+static bool mirror_writes(struct snp_bare *owner)
+{
+	unsigned int i;
+
+	TEST_ASSERT(!bare_order(owner, 0, BARE_WRITE, HUGE_GPA + SZ_4K, 0, 0), "No write");
+	for (i = 0; i < 5000; i++) {
+		if (reads(owner, 0, HUGE_GPA + SZ_4K, HUGE_GPA + SZ_4K))
+			return true;
+		usleep(100);
+	}
+	return false;
+}
+
+/* What fails, or NULL. */
+static const char *split_and_merge(struct snp_bare *owner)
+{
+	struct kvm_pre_fault_memory range = { .gpa = HUGE_GPA, .size = SZ_2M };
+	uint64_t page = HUGE_GPA + 100 * SZ_4K;
+
+	if (pvalidate(owner, page, PVAL_4K, false) || pvalidate(owner, page, PVAL_4K, true) ||
+	    pvalidate(owner, HUGE_GPA, PVAL_2M, true) != PVAL_MISMATCH)
+		return "the owner can't split the page";
+	if (!mirror_writes(owner))
+		return "the mirror's vCPU hangs after the owner has split the page";
+	if (__pre_fault(owner->vcpu_fd[0], &range) ||
+	    pvalidate(owner, HUGE_GPA, PVAL_2M, true) != PVAL_NO_CHANGE)
+		return "a pre-fault doesn't make the page whole";
+	if (!mirror_writes(owner))
+		return "the mirror's vCPU hangs after the page was made whole";
 	return NULL;
 }
 
 /* The pages of a vCPU of one VM are split and made whole by the other. */
 static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 {
-	uint64_t page = HUGE_GPA + 100 * SZ_4K;
-	bool ok = true;
+	const char *failure = NULL;
+	struct vcpu_watch watch;
 	pthread_t thread;
 	unsigned int i;
 
-	/* It writes addresses, for ever. */
+	watch_begin(&watch, mirror->vcpu_fd[1]);
 	pthread_create(&thread, NULL, run_mirror, mirror);
-	for (i = 0; i < 20000 && !reads(owner, 0, HUGE_GPA + SZ_4K, HUGE_GPA + SZ_4K); i++)
-		usleep(100);
-	check(i < 20000, "a vCPU of the mirror writes to a page");
-	for (i = 0; i < NR_ROUNDS && ok; i++) {
-		struct kvm_pre_fault_memory range = { .gpa = HUGE_GPA, .size = SZ_2M };
-
-		ok = pvalidate(owner, page, PVAL_4K, false) == 0 &&
-		     pvalidate(owner, page, PVAL_4K, true) == 0 &&
-		     pvalidate(owner, HUGE_GPA, PVAL_2M, true) == PVAL_MISMATCH;
-		ok &= !__pre_fault(owner->vcpu_fd[0], &range);
-		ok &= pvalidate(owner, HUGE_GPA, PVAL_2M, true) == PVAL_NO_CHANGE;
-	}
+	check(mirror_writes(owner), "a vCPU of the mirror writes to a page");
+	for (i = 0; i < NR_ROUNDS && !failure; i++)
+		failure = split_and_merge(owner);
 	mirror->run[1]->immediate_exit = 1;
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
 	mirror->run[1]->immediate_exit = 0;
-	check(ok, "%u times split and whole again under it", i);
+	check(!failure, "split and whole again under it, %u times: %s", i,
+	      failure ?: "it gets on each time");
+	watch_end(&watch, (2 * i + 1) * NR_SPUN_PAGES, "the mirror's vCPU");
 	check(holds(owner, 0), "with the content that it had");
+	check(audit_is_clean(), "the audit has no findings");
 }
 
 static void test_mirror(void)
@@ -370,6 +586,36 @@ static void test_mirror(void)
 	check_asids(0, "nothing is");
 }
 
+/* With sev_snp_move=0 of kvm_amd all is as if there were no KVM_ENC_CONTEXT_SNP. */
+static void test_off(void)
+{
+	struct snp_bare a, b;
+
+	bare_init(&a);
+	TEST_ASSERT(!bare_create_vm(&a) && !bare_init2(&a) && !bare_add_memory(&a) &&
+		    !bare_add_vcpus(&a) && !bare_launch_start(&a), "No guest");
+	create(&b, &a);
+	check_errno(copy(&b, &a), EINVAL, "off: mirrored");
+	TEST_ASSERT(!bare_launch_pages(&a) && !bare_launch_finish(&a) && !bare_run(&a, 0),
+		    "The guest doesn't start");
+	add_vcpus(&b);
+	check_errno(move(&b, &a), EINVAL, "off: moved");
+	bare_free(&b);
+	check(!bare_order(&a, 0, BARE_READ, BARE_SHARED_GPA, 0, 0), "off: the guest goes on");
+	bare_free(&a);
+}
+
+static bool is_off(void)
+{
+	int fd = open("/sys/module/kvm_amd/parameters/sev_snp_move", O_RDONLY);
+	char value = 'Y';
+
+	if (fd >= 0 && read(fd, &value, 1) != 1)
+		value = 'Y';
+	close(fd);
+	return value == 'N';
+}
+
 int main(int argc, char *argv[])
 {
 	long leaked;
@@ -377,9 +623,16 @@ int main(int argc, char *argv[])
 	require_snp();
 	setbuf(stdout, NULL);
 	signal(SIGUSR1, nothing);
+	if (is_off()) {
+		test_off();
+		return check_finish();
+	}
+
 	leaked = read_number(PARAMETERS "gmem_leaked_pages");
 
 	test_move();
+	test_pending();
+	test_waiting();
 	test_mirror();
 
 	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");

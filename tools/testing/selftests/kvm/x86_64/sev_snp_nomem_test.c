@@ -151,12 +151,14 @@ static const struct {
 	{ STAGE_VM, { "KVM_SEV_INIT2", init2, NULL, again, .answers = true } },
 	{ STAGE_INIT, { "KVM_SEV_SNP_LAUNCH_START", launch_start, NULL, again, .answers = true } },
 	{ STAGE_START, { "KVM_SEV_SNP_LAUNCH_UPDATE", launch_page, NULL, again, .answers = true } },
-	{ STAGE_PAGES, { "KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, NULL, again, .answers = true } },
+	{ STAGE_PAGES, {
+		"KVM_SEV_SNP_LAUNCH_FINISH", launch_finish, NULL, again, .answers = true } },
 	{ STAGE_FINISHED, { "the first KVM_RUN", first_run, NULL, again } },
 	{ STAGE_RUNNING, { "a fault", validate, NULL, punch } },
 	{ STAGE_RUNNING, { "KVM_PRE_FAULT_MEMORY", pre_fault, NULL, punch } },
 	{ STAGE_RUNNING, { "a guest request", guest_request, NULL, nothing, .infallible = true } },
-	{ STAGE_RUNNING, { "punching", punch_page, NULL, punch_and_pre_fault, .infallible = true } },
+	{ STAGE_RUNNING, {
+		"punching", punch_page, NULL, punch_and_pre_fault, .infallible = true } },
 };
 
 static const struct nomem_op the_end = {

@@ -89,6 +89,10 @@ void private_slot_remove(struct private_slot *s);
 /* Was the last exit KVM_EXIT_MEMORY_FAULT for the page at @gpa? */
 bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private);
 
+/* The pfn of a private page, by the trace of a fault; 0 if there is no tracefs. */
+#define PRIVATE_TRACING	"/sys/kernel/tracing/"
+uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_t offset);
+
 /* Numbers: of a whole file, of the line of a table with a key, of directories in a directory. */
 long read_number(const char *path);
 long read_keyed(const char *path, const char *key);

@@ -313,6 +313,48 @@ bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private)
 	       vcpu->run->memory_fault.flags == (private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0);
 }
 
+/* The last fault of a line in the trace: true if it was on @gfn. */
+static bool parse_fault(const char *line, uint64_t gfn, uint64_t *pfn)
+{
+	static const char format[] =
+		"kvm_private_fault: vcpu %*d gfn 0x%lx pfn 0x%lx error_code 0x%*x level %d";
+	const char *text = strstr(line, "kvm_private_fault: ");
+	uint64_t fault_gfn, fault_pfn;
+	int level;
+
+	if (!text || sscanf(text, format, &fault_gfn, &fault_pfn, &level) != 3 || fault_gfn != gfn)
+		return false;
+
+	/* The pfn of a huge page is that of its first page. */
+	*pfn = level == PG_LEVEL_2M ? (fault_pfn & -512ul) | (gfn & 511) : fault_pfn;
+	return true;
+}
+
+uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_t offset)
+{
+	uint64_t gpa = s->gpa + offset, pfn = 0;
+	char line[512];
+	FILE *f;
+
+	/* Map it anew. */
+	set_private(s->vm->fd, gpa, SZ_4K, false);
+	set_private(s->vm->fd, gpa, SZ_4K, true);
+	f = fopen(PRIVATE_TRACING "trace", "w");
+	if (f)
+		fclose(f);
+	if (!write_string(PRIVATE_TRACING "events/kvm/kvm_private_fault/enable", "1"))
+		return 0;
+	guest_call(vcpu, guest_read, gpa, 0, 0);
+	write_string(PRIVATE_TRACING "events/kvm/kvm_private_fault/enable", "0");
+
+	f = fopen(PRIVATE_TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f))
+		parse_fault(line, gpa / SZ_4K, &pfn);
+	if (f)
+		fclose(f);
+	return pfn;
+}
+
 /* -1 if there is no such file. */
 long read_number(const char *path)
 {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A change of attributes over very many chunks of 2 MiB, each of which has other
+ * attributes in its pages: others run meanwhile on the same processor, a signal that
+ * kills is taken, and the attributes are those asked for in the end.
+ *
+ * Nothing is measured in time: what is counted is how often the thread was preempted
+ * inside of one ioctl, which on a kernel without preemption is only where it yields.
+ */
+#define _GNU_SOURCE /* for sched_setaffinity() and RUSAGE_THREAD */
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "private_mem_watch.h"
+#include "processor.h"
+
+#define PRIVATE		KVM_MEMORY_ATTRIBUTE_PRIVATE
+/* Of processor time in one ioctl, so that others have to get their turn. */
+#define ENOUGH_MS	200
+#define MAX_CHUNKS	1048576
+
+static uint64_t nr_chunks = 25000;
+
+static long cpu_ms(const struct rusage *usage)
+{
+	return usage->ru_stime.tv_sec * 1000 + usage->ru_stime.tv_usec / 1000 +
+	       usage->ru_utime.tv_sec * 1000 + usage->ru_utime.tv_usec / 1000;
+}
+
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "No affinity, errno %d", errno);
+}
+
+/* One page of each chunk in [@first, @end) is private. */
+static void mix_chunks(int vm_fd, uint64_t first, uint64_t end)
+{
+	for (; first < end; first++)
+		set_private(vm_fd, first * SZ_2M, SZ_4K, true);
+}
+
+/* Change all at once, and tell how long it took and how often others got the processor. */
+static int change_all(int vm_fd, uint64_t attributes, long *ms, long *preempted)
+{
+	struct rusage before, after;
+	int r;
+
+	getrusage(RUSAGE_THREAD, &before);
+	r = __set_attributes(vm_fd, 0, nr_chunks * SZ_2M, attributes);
+	getrusage(RUSAGE_THREAD, &after);
+	*ms = cpu_ms(&after) - cpu_ms(&before);
+	*preempted = after.ru_nivcsw - before.ru_nivcsw;
+	return r;
+}
+
+/* There is somebody else who wants this processor all the time. */
+static void test_yields(int vm_fd)
+{
+	long ms = 0, preempted = 0;
+	pid_t other;
+	int r;
+
+	stay_on_this_cpu();
+	other = fork();
+	if (!other)
+		for (;;)
+			;
+
+	mix_chunks(vm_fd, 0, nr_chunks);
+	for (;;) {
+		r = change_all(vm_fd, PRIVATE, &ms, &preempted);
+		if (r || ms >= ENOUGH_MS || nr_chunks >= MAX_CHUNKS)
+			break;
+		nr_chunks *= 4;
+		set_private(vm_fd, 0, nr_chunks * SZ_2M, false);
+		mix_chunks(vm_fd, 0, nr_chunks);
+	}
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+
+	check(!r, "all of %lu mixed chunks are made private", nr_chunks);
+	if (ms < ENOUGH_MS)
+		printf("# %ld ms for %lu chunks are too short to be preempted\n", ms, nr_chunks);
+	/* Once is when the ioctl returns. */
+	else
+		check(preempted > 1, "others run meanwhile (preempted %ld times in %ld ms)",
+		      preempted, ms);
+}
+
+/* A VM without a guest: attributes need no memory. */
+static int create_vm(void)
+{
+	int kvm_fd = open_kvm_dev_path_or_exit();
+	int vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
+
+	TEST_ASSERT(vm_fd >= 0, KVM_IOCTL_ERROR(KVM_CREATE_VM, vm_fd));
+	close(kvm_fd);
+	return vm_fd;
+}
+
+/* Changes attributes until it is killed. */
+static void change_for_ever(void)
+{
+	int vm_fd = create_vm();
+	unsigned int i;
+
+	mix_chunks(vm_fd, 0, nr_chunks);
+	for (i = 0; ; i++)
+		__set_attributes(vm_fd, 0, nr_chunks * SZ_2M, i % 2 ? PRIVATE : 0);
+}
+
+static void test_killed(void)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		change_for_ever();
+	usleep(500000);
+	kill(pid, SIGKILL);
+	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGKILL, "a process that changes attributes is killed");
+}
+
+int main(int argc, char *argv[])
+{
+	int vm_fd, r;
+
+	if (argc > 1)
+		nr_chunks = atol(argv[1]);
+	if (!nr_chunks || nr_chunks > MAX_CHUNKS)
+		ksft_exit_fail_msg("usage: %s [chunks, at most %u]\n", argv[0], MAX_CHUNKS);
+
+	require_private_mem();
+	vm_fd = create_vm();
+	test_yields(vm_fd);
+	r = __set_attributes(vm_fd, 0, nr_chunks * SZ_2M, 0);
+	check_errno(r, 0, "all are shared again");
+	close(vm_fd);
+	test_killed();
+	return check_finish();
+}

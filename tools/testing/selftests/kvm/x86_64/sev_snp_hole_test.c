@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holes that end inside of 2 MiB of an SNP guest's memory, while the memory beside them
+ * is pre-faulted or allocated.
+ *
+ * A page that is freed while the RMP says that it is the guest's takes the host down
+ * when somebody else writes to it, so the test does just that: it fills free memory.
+ */
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "private_mem_watch.h"
+#include "processor.h"
+#include "snp_bare.h"
+
+#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define PAGES_PER_CHUNK	512
+/* Between the first and the last 2 MiB: small pages, so that the hole takes a while. */
+#define NR_BETWEEN	6
+#define FILE_SIZE	((NR_BETWEEN + 2) * SZ_2M)
+#define LAST_CHUNK	(FILE_SIZE - SZ_2M)
+/* Where the guest has the first and the last of them. */
+#define FIRST_GPA	BARE_DATA_GPA
+#define LAST_GPA	(BARE_DATA_GPA + SZ_2M)
+#define VALUE		0x401e0000ul
+/* However long that takes. */
+#define MIN_ROUNDS	10
+#define SWEEP_SIZE	(256 * SZ_2M)
+
+static struct snp_bare guest;
+static int fd;
+static uint32_t seed = 1;
+static unsigned int duration_ms = 5000;
+
+struct racer {
+	pthread_t thread;
+	int cpu;
+	bool allocate;
+	uint64_t gpa;
+	uint64_t offset;
+	uint64_t delay;
+	int ret;
+};
+
+static bool go;
+
+static void *run_racer(void *arg)
+{
+	struct racer *racer = arg;
+	struct kvm_pre_fault_memory range = { .gpa = racer->gpa, .size = SZ_4K };
+	uint64_t begin;
+
+	while (!READ_ONCE(go))
+		;
+	begin = rdtsc();
+	while (rdtsc() - begin < racer->delay)
+		;
+
+	if (racer->allocate) {
+		gmem_allocate(fd, racer->offset, SZ_4K);
+		return NULL;
+	}
+	do {
+		racer->ret = __pre_fault(guest.vcpu_fd[racer->cpu], &range);
+	} while (racer->ret && (errno == EAGAIN || errno == EINTR));
+	return NULL;
+}
+
+static void racer_start(struct racer *racer, int cpu, uint64_t chunk, uint64_t offset,
+			uint64_t hole_cycles)
+{
+	*racer = (struct racer) {
+		.cpu = cpu,
+		.allocate = next_random(&seed) % 4 == 0,
+		.gpa = (chunk ? LAST_GPA : FIRST_GPA) + offset - chunk,
+		.offset = offset,
+		.delay = hole_cycles * (next_random(&seed) % 110) / 100,
+	};
+	pthread_create(&racer->thread, NULL, run_racer, racer);
+}
+
+static uint64_t punch_with(struct racer *racers, int nr, uint64_t offset, uint64_t size)
+{
+	uint64_t cycles;
+	int i;
+
+	usleep(1000);
+	cycles = rdtsc();
+	WRITE_ONCE(go, true);
+	gmem_punch(fd, offset, size);
+	cycles = rdtsc() - cycles;
+	for (i = 0; i < nr; i++) {
+		pthread_join(racers[i].thread, NULL);
+		TEST_ASSERT(!racers[i].ret, "The page beside the hole can't be pre-faulted");
+	}
+	WRITE_ONCE(go, false);
+	return cycles;
+}
+
+static bool write_all(uint64_t gpa)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < PAGES_PER_CHUNK && !r; i += 3)
+		r = bare_order(&guest, 0, BARE_WRITE, gpa + i * SZ_4K, VALUE + i, 0);
+	return !r;
+}
+
+static bool holds_all(uint64_t gpa)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < PAGES_PER_CHUNK && !r; i += 3) {
+		r = bare_order(&guest, 0, BARE_READ, gpa + i * SZ_4K, 0, 0);
+		if (guest.ctl[0]->result != VALUE + i)
+			return false;
+	}
+	return !r;
+}
+
+/* The guest takes all of the chunk, whose pages are mapped anew after that. */
+static const char *find_fault(uint64_t gpa)
+{
+	int r = bare_order(&guest, 0, BARE_VALIDATE, gpa, gpa + SZ_2M, 0);
+
+	/* EEXIST: a page was freed, and allocated again, while it was the guest's. */
+	if (r) {
+		printf("# KVM_RUN: %d, errno %d (%s), exit reason %u\n", r, errno, strerror(errno),
+		       guest.run[0]->exit_reason);
+		return "the guest can't validate its pages after the hole";
+	}
+	if (!write_all(gpa))
+		return "the guest can't write to its pages after the hole";
+	set_private(guest.vm_fd, gpa, SZ_2M, false);
+	set_private(guest.vm_fd, gpa, SZ_2M, true);
+	if (!holds_all(gpa))
+		return "what the guest wrote after the hole is lost: it had freed pages";
+	return NULL;
+}
+
+/* A page of a hole comes back while the rest of its 2 MiB is punched out. */
+static const char *punch_rest(uint64_t *cycles)
+{
+	struct kvm_pre_fault_memory all = { .gpa = FIRST_GPA, .size = SZ_2M };
+	struct racer racer;
+
+	gmem_punch(fd, 0, SZ_2M);
+	TEST_ASSERT(!__pre_fault(guest.vcpu_fd[0], &all), "No pre-fault, errno %d", errno);
+	gmem_punch(fd, 0, SZ_4K);
+	racer_start(&racer, 1, 0, 0, *cycles);
+	*cycles = punch_with(&racer, 1, SZ_4K, SZ_2M - SZ_4K);
+	return find_fault(FIRST_GPA);
+}
+
+/* 2 MiB without a page come in beside a hole that begins, or ends, in them. */
+static const char *punch_between(uint64_t *cycles)
+{
+	uint64_t begin = (1 + next_random(&seed) % (PAGES_PER_CHUNK - 1)) * SZ_4K;
+	uint64_t end = LAST_CHUNK + (1 + next_random(&seed) % (PAGES_PER_CHUNK - 1)) * SZ_4K;
+	struct racer racers[2];
+	unsigned int i;
+
+	gmem_punch(fd, 0, FILE_SIZE);
+	for (i = 1; i <= NR_BETWEEN; i++)
+		gmem_allocate(fd, i * SZ_2M + SZ_4K, SZ_2M - SZ_4K);
+	racer_start(&racers[0], 0, 0, 0, *cycles);
+	racer_start(&racers[1], 1, LAST_CHUNK, end, *cycles);
+	*cycles = punch_with(racers, 2, begin, end - begin);
+	return find_fault(FIRST_GPA) ?: find_fault(LAST_GPA);
+}
+
+static bool is_time_up(struct timespec start)
+{
+	return timespec_to_ns(timespec_elapsed(start)) >= duration_ms * 1000000ll;
+}
+
+static void repeat(const char *what, const char *(*fn)(uint64_t *cycles))
+{
+	const char *fault = NULL;
+	struct vcpu_watch watch;
+	uint64_t cycles = 100000, others;
+	unsigned long rounds = 0;
+	struct timespec start;
+	struct sweep sweep;
+
+	watch_begin(&watch, guest.vcpu_fd[0]);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (!fault && (rounds < MIN_ROUNDS || !is_time_up(start))) {
+		fault = fn(&cycles);
+		rounds++;
+	}
+	check(!fault, "%s: round %lu, %s", what, rounds, fault ?: "nothing is lost");
+	/* A host whose pages belong to a guest is not to be tested any further. */
+	if (fault)
+		exit(check_finish());
+	watch_end(&watch, rounds * PAGES_PER_CHUNK, "%s", what);
+
+	sweep_fill(&sweep, SWEEP_SIZE);
+	fault = find_fault(FIRST_GPA);
+	check(!fault, "%s: host and guest use their memory, %s", what, fault ?: "and no other");
+	others = sweep_count_other(&sweep);
+	sweep_free(&sweep);
+	check(!others, "%s: the guest writes to %lu pages of the host", what, others);
+	check(audit_is_clean(), "%s: the audit has no findings", what);
+}
+
+static void setup(void)
+{
+	int r;
+
+	bare_init(&guest);
+	TEST_ASSERT(!bare_launch(&guest), "No guest");
+	fd = gmem_create(guest.vm_fd, FILE_SIZE);
+	r = __set_region2(guest.vm_fd, 2, 0, BARE_DATA_GPA, 0, guest.data, -1, 0) ?:
+	    __set_region2(guest.vm_fd, 2, KVM_MEM_GUEST_MEMFD, FIRST_GPA, SZ_2M, guest.data,
+			  fd, 0) ?:
+	    __set_region2(guest.vm_fd, 3, KVM_MEM_GUEST_MEMFD, LAST_GPA, SZ_2M,
+			  guest.data + SZ_2M, fd, LAST_CHUNK);
+	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
+	set_private(guest.vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
+}
+
+int main(int argc, char *argv[])
+{
+	int only = 0;
+	long leaked;
+
+	if (argc > 1)
+		duration_ms = atoi(argv[1]);
+	if (argc > 2)
+		only = atoi(argv[2]);
+	if (!duration_ms)
+		ksft_exit_fail_msg("usage: %s [milliseconds for each kind] [kind]\n", argv[0]);
+
+	require_snp();
+	setbuf(stdout, NULL);
+	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+
+	setup();
+	if (only != 2)
+		repeat("the rest of 2 MiB", punch_rest);
+	if (only != 1)
+		repeat("2 MiB without a page", punch_between);
+	close(fd);
+	bare_free(&guest);
+
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	return check_finish();
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holes in a guest_memfd: how pages leave it.
+ *
+ * The rule: no page is freed that was not published as going, and unmapped after
+ * that.  What is published, what is unmapped and what is freed is one range,
+ * gi->hole_start and gi->hole_end.  In order:
+ *
+ * 1. Take the invalidate lock for write.  No folio enters the file any more, so
+ *    what is there now is all that has to be looked at.
+ * 2. Publish the range.  Whoever locks a folio from now on finds its pages in
+ *    the range going, and neither prepares nor uses them, see kvm_gmem_may_use().
+ * 3. Widen the range by the rest of a large folio at either end if nothing of
+ *    that is in use.  The folio is locked, so nobody can be about to use it.
+ * 4. Unmap the range from all VMs.  A fault that got a page before it was
+ *    published has read the sequence count before it changes here.
+ * 5. Folio by folio, each locked: reclaim what is prepared.  A folio that lies in
+ *    the range as a whole goes.  A large folio that reaches beyond the range
+ *    stays, its pages in the range are PUNCHED: as good as new.
+ * 6. Free the folios that go.
+ *
+ * Until the range is withdrawn, no page in it can be used.
+ */
+#include <linux/pagevec.h>
+
+#include "guest_memfd.h"
+
+#include <trace/events/kvm_private_mem.h>
+
+static void kvm_gmem_hole_publish(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end)
+{
+	WRITE_ONCE(gi->hole_start, start);
+	WRITE_ONCE(gi->hole_end, end);
+	/*
+	 * Published before the sequence counts change: a fault that does not see
+	 * the range has read its sequence count before that.  Pairs with the
+	 * smp_rmb() after the sequence count is read.
+	 */
+	smp_mb();
+}
+
+/* The folio at @index may reach beyond the hole, and may have nothing but the hole in use. */
+static void kvm_gmem_hole_widen(struct inode *inode, pgoff_t index)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	struct folio *folio;
+
+	folio = filemap_lock_folio(inode->i_mapping, index);
+	if (!folio)
+		return;
+
+	if (folio_test_large(folio) &&
+	    kvm_gmem_chunk_ends(gi, index, gi->hole_start, gi->hole_end))
+		kvm_gmem_hole_publish(gi, min(gi->hole_start, folio->index),
+				      max(gi->hole_end, folio_next_index(folio)));
+
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+/* Zero [@start, @end), but for pages whose access would harm the host. */
+static void kvm_gmem_clear_pages(struct kvm_gmem_inode *gi, struct folio *folio,
+				 pgoff_t start, pgoff_t end)
+{
+	struct page *page;
+	pgoff_t index;
+
+	for (index = start; index < end; index++) {
+		page = folio_file_page(folio, index);
+		if (!PageHWPoison(page) && kvm_gmem_state(gi, index) != KVM_GMEM_LEAKED)
+			clear_highpage(page);
+		cond_resched();
+	}
+}
+
+/*
+ * Reclaim the part of a locked folio that is in the hole.  A folio that is not to
+ * be freed is taken off [*@first, *@next), it can only be at one of the ends.
+ */
+static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
+				     pgoff_t *first, pgoff_t *next)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	pgoff_t start = max(gi->hole_start, folio->index);
+	pgoff_t end = min(gi->hole_end, folio_next_index(folio));
+
+	if (end - start == folio_nr_pages(folio)) {
+		kvm_gmem_reclaim(inode, folio, start, end, KVM_GMEM_EMPTY);
+		return;
+	}
+
+	kvm_gmem_reclaim(inode, folio, start, end, KVM_GMEM_PUNCHED);
+	if (kvm_gmem_is_readable(gi))
+		kvm_gmem_clear_pages(gi, folio, start, end);
+
+	if (folio->index <= *first)
+		*first = folio_next_index(folio);
+	else
+		*next = folio->index;
+}
+
+/* Steps 5 and 6. */
+static void kvm_gmem_hole_drop(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	pgoff_t first = gi->hole_start, next = gi->hole_end;
+	pgoff_t index = gi->hole_start, end = gi->hole_end;
+	struct folio_batch fbatch;
+	struct folio *folio;
+	int i;
+
+	folio_batch_init(&fbatch);
+	while (index < end && filemap_get_folios(mapping, &index, end - 1, &fbatch)) {
+		for (i = 0; i < folio_batch_count(&fbatch); i++) {
+			folio = fbatch.folios[i];
+			folio_lock(folio);
+			if (folio->mapping == mapping)
+				kvm_gmem_hole_drop_folio(inode, folio, &first, &next);
+			folio_unlock(folio);
+		}
+		folio_batch_release(&fbatch);
+		cond_resched();
+	}
+
+	if (first >= next)
+		return;
+
+	truncate_inode_pages_range(mapping, (loff_t)first << PAGE_SHIFT,
+				   ((loff_t)next << PAGE_SHIFT) - 1);
+	kvm_gmem_forget_states(gi, first, next);
+}
+
+/**
+ * kvm_gmem_punch - punch a hole: the pages go back to the host
+ * @inode:	of a guest_memfd
+ * @start:	first index
+ * @end:	index after the last, above @start
+ *
+ * Takes the invalidate lock.  Can't fail: pages that can't be reclaimed are leaked.
+ */
+void kvm_gmem_punch(struct inode *inode, pgoff_t start, pgoff_t end)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+
+	filemap_invalidate_lock(inode->i_mapping);
+
+	kvm_gmem_hole_publish(gi, start, end);
+	if (!IS_ALIGNED(start, KVM_GMEM_CHUNK_PAGES))
+		kvm_gmem_hole_widen(inode, start);
+	if (!IS_ALIGNED(end, KVM_GMEM_CHUNK_PAGES))
+		kvm_gmem_hole_widen(inode, end - 1);
+
+	kvm_gmem_unmap(gi, gi->hole_start, gi->hole_end);
+	kvm_gmem_hole_drop(inode);
+
+	WRITE_ONCE(gi->hole_end, 0);
+	filemap_invalidate_unlock(inode->i_mapping);
+
+	trace_kvm_gmem_punch(inode->i_ino, start, end);
+}
