@@ -10,7 +10,7 @@ NAMED = --test $(foreach t,$(T),'$(t)')
 # Debian 12's QEMU 7.2 will not do as the emulator: with several processors it may run a
 # translation older than the code (stray int3 in the host), and up to 11.1 QEMU aborts when
 # a nested guest writes CR8 with an interrupt pending. Ours has both fixed.
-.PHONY: deps-lab image demo shell gdb peer test test-debug coverage compare bench
+.PHONY: deps-lab image demo shell gdb peer test test-debug test-kcsan coverage compare bench
 
 deps-lab:
 	@lab/deps build image qemu-run qemu-build
@@ -25,7 +25,7 @@ image: deps-lab ## build the emulator and the host image (Debian userland, stock
 	@lab/qemu
 	@lab/image
 
-shell: image ## a shell in the host (K=kernel, CONFIG=lab|debug)
+shell: image ## a shell in the host (K=kernel, CONFIG=lab|debug|kcsan)
 	lab/kernel $(K) $(CONFIG)
 	lab/selftests 7.3
 	lab/boot --kernel $(K) --config $(CONFIG) $(PAYLOADS) --out work/runs/shell --shell
@@ -40,8 +40,13 @@ peer: deps-lab ## build mainline 7.3, boot it as the host and run its own privat
 test: deps-lab ## run the tests (GROUP=quick|long, T='name or pattern'); ends with N passed, N failed, N skipped
 	@lab/test --config $(CONFIG) $(if $(T),$(NAMED),--group $(GROUP))
 
-test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kmemleak, ...)
+test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kmemleak, page poisoning, ...)
 	@lab/test --config debug $(if $(T),$(NAMED),--group quick,long,snp-host)
+
+# What has several tasks at the same memory: races, lifetimes, holes, models.
+KCSAN_TESTS = private/* snp-ours/*race* snp-ours/lifetimes snp-ours/fuzz snp-ours/move snp-ours/memory snp-ours/*punch* snp-ours/*hole* snp-ours/*model*
+test-kcsan: deps-lab ## what several tasks do at once, on the kernel with KCSAN, which reports data races (T='name or pattern')
+	@lab/test --config kcsan --test $(foreach t,$(or $(T),$(KCSAN_TESTS)),'$(t)')
 
 coverage: deps-lab ## which lines of ours the tests run, and which they don't: work/logs/coverage/lines
 	-@lab/test --config gcov --name coverage $(if $(T),$(NAMED),--group quick,snp-host,snp)

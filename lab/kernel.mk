@@ -5,7 +5,7 @@
 deps: ## install every package that the lab needs
 	@lab/deps all
 
-kernel: ## build a kernel (K=ours|base|edit|7.3|6.12, CONFIG=lab|debug|gdb)
+kernel: ## build a kernel (K=ours|base|edit|7.3|6.12, CONFIG=lab|debug|kcsan|gdb)
 	@lab/deps build
 	@lab/kernel $(K) $(CONFIG)
 
