@@ -48,6 +48,7 @@ mutants-kvm: image ## remove each check of lab/snp/mutants-kvm from KVM in work/
 	lab/kernel edit lab
 	lab/selftests ours
 	lab/snp/build
+	lab/init/build
 	lab/snp/run-kvm-mutants $(MUTANTS)
 
 mutants-rules: image ## switch off each rule of the emulated machine that the kernel can miss: a kernel test has to fail
