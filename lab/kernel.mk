@@ -9,8 +9,8 @@ kernel: ## build a kernel (K=ours|base|edit|7.3|6.12, CONFIG=lab|debug|kcsan|gdb
 	@lab/deps build
 	@lab/kernel $(K) $(CONFIG)
 
-configs: ## build the series in other configurations: without SEV, built in, 32 bits, ... (C='names', K=edit)
-	@lab/deps build
+configs: ## build the series in other configurations, without SEV, ..., and boot built-in, small and i386 (C='names', K=edit)
+	@lab/deps build image qemu-run qemu-build
 	@lab/configs $(if $(filter edit,$(K)),--kernel edit) $(C)
 
 deb: ## installable packages of Debian's configuration with our series (takes hours; FULL=1: a desktop's drivers, too)

@@ -16,8 +16,16 @@ platform()
 	epyc) ;;
 	iommu) platform_iommu ;;
 	snp) platform_snp ;;
-	*) die "no platform '$1': epyc, iommu, snp" ;;
+	old) platform_old ;;
+	*) die "no platform '$1': epyc, iommu, snp, old" ;;
 	esac
+}
+
+# A kernel without ACPI finds no other timer than the PIT, and no second node.
+platform_old()
+{
+	MACHINE=("${MACHINE[@]/,pit=off/}")
+	SMP=1 NUMA=0
 }
 
 # platform_iommu [OPTIONS]: every virtio device's DMA is translated. Linux looks for the I/O APIC at 14.0.
