@@ -46,7 +46,7 @@ test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kme
 # What has several tasks at the same memory: races, lifetimes, holes, models.
 KCSAN_TESTS = private/* snp-ours/*race* snp-ours/lifetimes snp-ours/fuzz snp-ours/move snp-ours/memory snp-ours/*punch* snp-ours/*hole* snp-ours/*model*
 test-kcsan: deps-lab ## what several tasks do at once, on the kernel with KCSAN, which reports data races (T='name or pattern')
-	@lab/test --config kcsan --test $(foreach t,$(or $(T),$(KCSAN_TESTS)),'$(t)')
+	@lab/test --config kcsan --test $(foreach t,$(or $(T),$(KCSAN_TESTS)),'$(t)') && rc=0 || rc=$$?; lab/races; exit $$rc
 
 coverage: deps-lab ## which lines of ours the tests run, and which they don't: work/logs/coverage/lines
 	-@lab/test --config gcov --name coverage $(if $(T),$(NAMED),--group quick,snp-host,snp)
