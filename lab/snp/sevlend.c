@@ -4,7 +4,8 @@
  * kernel lends it to the firmware page by page, and nobody else notices. A
  * thread writes to memory next to it, in the same 2 MiB, all the time.
  *
- * With the argument "hold": an ordinary VM, until killed.
+ * With the argument "mem": the kernel writes to a page that is lent, by its own
+ * mapping. With "hold": an ordinary VM, until killed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -50,6 +51,20 @@ static void *writer(void *arg)
 			return (void *)1;
 	}
 	return NULL;
+}
+
+/* By way of /proc/self/mem it is the kernel that writes, and not at an address of the process. */
+static void *mem_writer(void *arg)
+{
+	int fd = open("/proc/self/mem", O_RDWR);
+	static char page[PAGE];
+	uint64_t n = 0;
+
+	(void)arg;
+	while (!stop && pwrite(fd, page, PAGE, (uintptr_t)mem) == PAGE)
+		n++;
+	close(fd);
+	return (void *)(uintptr_t)!(stop && n);
 }
 
 static int update(uint64_t offset, uint32_t len)
@@ -116,6 +131,24 @@ static void test_guest(void)
 	check(!command(KVM_SEV_LAUNCH_FINISH, NULL), "LAUNCH_FINISH");
 }
 
+static void test_mem(void)
+{
+	struct kvm_sev_launch_start start = { .policy = 0 };
+	pthread_t thread;
+	void *failure;
+	int i, rc = 0;
+
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+	pthread_create(&thread, NULL, mem_writer, NULL);
+	for (i = 0; i < 3000 && !rc; i++)
+		rc = update(0, PAGE);
+	check(!rc, "LAUNCH_UPDATE_DATA of a page that the kernel writes to");
+	stop = 1;
+	pthread_join(thread, &failure);
+	check(!failure, "the kernel writes to it all the time");
+	printf("1..%d\n", number);
+}
+
 int main(int argc, char **argv)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = SIZE };
@@ -147,6 +180,10 @@ int main(int argc, char **argv)
 	check(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
 	check(!command(KVM_SEV_INIT, NULL), "SEV_INIT");
 	check(!ioctl(vm, KVM_MEMORY_ENCRYPT_REG_REGION, &region), "region");
+	if (argc > 1 && !strcmp(argv[1], "mem")) {
+		test_mem();
+		return failed;
+	}
 	pthread_create(&thread, NULL, writer, NULL);
 	test_guest();
 	stop = 1;
