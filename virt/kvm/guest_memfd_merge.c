@@ -27,6 +27,8 @@ static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct f
 	r = gi->ops->merge(view->kvm, gfn, pfn);
 	if (!r)
 		kvm_gmem_set_prepared_huge(gi, folio);
+	else
+		kvm_gmem_refuse_merge(gi, folio->index);
 	trace_kvm_gmem_merge(view->inode->i_ino, folio->index, gfn, pfn, KVM_GMEM_MAX_ORDER, r);
 }
 
@@ -64,6 +66,7 @@ void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 		return;
 
 	if (kvm_gmem_is_prepared(view->inode, folio) &&
+	    !kvm_gmem_is_merge_refused(to_gmem_inode(view->inode), folio->index) &&
 	    ops->may_merge(kvm, gfn, folio_pfn(folio)))
 		kvm_gmem_merge_folio(view, gfn, folio);
 

@@ -131,6 +131,25 @@ static void test_parts(void)
 	check(holds_all(1, 40), "with the content that it had");
 }
 
+/* Nobody sees what RMPADJUST changes, so the firmware is asked twice, and not for ever. */
+static void test_refused(void)
+{
+	uint64_t at = page_of(1, 40);
+
+	split(1, 7);
+	check(!rmpadjust(at, VMPL1_READ), "a page is open to VMPL 1 again");
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "refused by the firmware");
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "and once more");
+	check(!rmpadjust(at, VMPL1_NONE), "it's like the others");
+	check(!pre_fault(chunk(1), SZ_2M) && is_small(1), "the firmware is not asked a third time");
+
+	set_private(snp.vm->fd, at, SZ_4K, false);
+	gmem_punch(snp.gmem_fd, at - SNP_DATA_GPA, SZ_4K);
+	set_private(snp.vm->fd, at, SZ_4K, true);
+	check(!pre_fault(at, SZ_4K) && !snp_pvalidate(&snp, at, PVAL_4K, true), "it is a new page");
+	check(!pre_fault(chunk(1), SZ_2M) && is_huge(1), "that can be part of 2 MiB");
+}
+
 static void *copy(void *stop)
 {
 	bool ok = true;
@@ -179,6 +198,7 @@ int main(int argc, char *argv[])
 	snp_vm_launch(&snp);
 	test_whole();
 	test_parts();
+	test_refused();
 	test_busy();
 	snp_vm_free(&snp);
 

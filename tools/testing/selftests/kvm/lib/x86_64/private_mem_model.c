@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "private_mem_model.h"
 #include "processor.h"
@@ -188,6 +189,9 @@ static bool may_exit(struct accessor *a, int r, int err)
 
 	if (++a->retries > MAX_RETRIES)
 		return false;
+	/* Whoever has the page fail takes a while to punch it out. */
+	if (r && err == EHWPOISON)
+		usleep(500);
 	return r && (err == EAGAIN || (err == EFAULT && is_fault && model.replacing) ||
 		     (err == EHWPOISON && is_fault && model.failing));
 }
