@@ -96,8 +96,11 @@ static void kvm_gmem_audit_pages(struct kvm_gmem_audit *audit, struct kvm_gmem_v
 			return;
 		}
 
-		/* A large folio, or one of the small ones it was split to. */
-		if (private && !i && folio_trylock(folio)) {
+		/*
+		 * A large folio is locked for all of its pages.  The small ones that a
+		 * memory failure has split it to are not.
+		 */
+		if (private && !i && (!order || folio_test_large(folio)) && folio_trylock(folio)) {
 			kvm_gmem_audit_locked(audit, view, gfn, index, pfn, order);
 			folio_unlock(folio);
 		}
@@ -150,9 +153,11 @@ void kvm_gmem_audit_mapping(struct kvm_gmem_audit *audit, struct kvm *kvm,
 		return;
 	}
 
-	if (!view)
+	/* Whoever closes the file hides it first, and unmaps it then, under slots_lock. */
+	smp_rmb();
+	if (!view && !mutex_is_locked(&kvm->slots_lock))
 		kvm_gmem_audit_gfn(audit, kvm, gfn, pfn, order, "the file is closed");
-	else
+	if (view)
 		kvm_gmem_audit_pages(audit, view, gfn, gfn - slot->base_gfn + slot->gmem.pgoff,
 				     pfn, order, private);
 }

@@ -86,6 +86,12 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 
 	if (end - start == folio_nr_pages(folio)) {
 		kvm_gmem_reclaim(inode, folio, start, end, KVM_GMEM_EMPTY);
+		/*
+		 * A memory failure that could not split the folio: the allocator finds
+		 * a failed page in what it gets back only if that is a small one.
+		 */
+		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
+			kvm_gmem_leak(folio, KVM_GMEM_MAX_ORDER);
 		return;
 	}
 

@@ -284,8 +284,8 @@ int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 	return r;
 }
 
-/* A page that the host doesn't own is never freed; its whole folio stays. */
-static void kvm_gmem_leak(struct folio *folio, unsigned int order)
+/* What nobody may use again is never freed; the whole folio stays. */
+void kvm_gmem_leak(struct folio *folio, unsigned int order)
 {
 	folio_get(folio);
 	spin_lock(&gmem_leaked_lock);

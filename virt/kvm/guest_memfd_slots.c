@@ -228,6 +228,18 @@ static int kvm_gmem_adjust_level(struct kvm_gmem_view *view, gfn_t gfn, struct f
 	return 0;
 }
 
+/*
+ * True if a page of a file that the host can map may be shared.  One that hardware keeps
+ * for the guest has to be punched out first.
+ */
+static bool kvm_gmem_may_share(struct inode *inode, pgoff_t index)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+
+	return !gi->ops || !gi->ops->skip_zeroing ||
+	       kvm_gmem_state(gi, index) != KVM_GMEM_PREPARED;
+}
+
 /**
  * kvm_gmem_get_pfn - the page behind a gfn, for mapping it into the guest
  * @kvm:	the VM
@@ -238,7 +250,8 @@ static int kvm_gmem_adjust_level(struct kvm_gmem_view *view, gfn_t gfn, struct f
  * @pfn:	set to the page frame of @gfn
  *
  * kvm->srcu is held for read, and kvm->mmu_invalidate_seq was read before.
- * Returns 0 with a reference to the page.  -EFAULT if the file is closed,
+ * Returns 0 with a reference to the page.  -EFAULT if the file is closed, or if the
+ * page is to be shared and is the guest's own,
  * -EHWPOISON after a memory failure, -EAGAIN if the page is being punched out, -EINTR
  * if a signal comes while it waits for a hole, or the error of the allocation or of
  * the VM type.
@@ -267,6 +280,8 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 
 	*pfn = page_to_pfn(folio_file_page(folio, index));
 	r = kvm_gmem_may_use(view->inode, folio, index, order);
+	if (!r && !private && !kvm_gmem_may_share(view->inode, index))
+		r = -EFAULT;
 	if (!r && private)
 		r = kvm_gmem_prepare(view->inode, kvm, gfn, folio, index, order);
 	if (!r && private)

@@ -214,6 +214,8 @@ static void kvm_mem_invalidate_pfncaches(struct kvm *kvm, gfn_t start, gfn_t end
 	struct kvm_memslot_iter iter;
 	gfn_t first, last;
 
+	/* A cache that is not on the list yet is going to read the new attributes. */
+	smp_mb();
 	if (list_empty_careful(&kvm->gpc_list))
 		return;
 

@@ -45,6 +45,7 @@ static const struct kvm_vm_type vm_types[KVM_X86_NR_VM_TYPES] = {
 		.name = "sev-snp",
 		.has_private_mem = true,
 		.has_protected_state = true,
+		.equal_sizes = true,
 		.private_fault_mask = PFERR_GUEST_ENC_MASK,
 	},
 	[KVM_X86_TDX_VM] = {
@@ -137,6 +138,7 @@ int kvm_vm_type_init_vm(struct kvm *kvm, unsigned long type)
 	kvm->arch.has_private_mem = vm_type->has_private_mem;
 	kvm->arch.has_protected_state = vm_type->has_protected_state;
 	kvm->arch.can_pre_fault = vm_type->can_pre_fault;
+	kvm->arch.disable_nx_huge_pages = vm_type->equal_sizes;
 	kvm->arch.has_readonly_mem = vm_type->has_readonly_mem;
 	kvm->arch.nr_memslot_as_ids = vm_type->has_smm_memslots ? KVM_ADDRESS_SPACE_NUM : 1;
 	return 0;

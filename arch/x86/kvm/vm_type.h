@@ -14,6 +14,8 @@
  * @has_protected_state: registers are out of reach once the guest is launched
  * @has_readonly_mem:	memslots can be read-only, i.e. writes can be emulated
  * @has_smm_memslots:	SMM has memslots of its own
+ * @equal_sizes:	hardware wants a private page to be mapped in the size that it
+ *			has in tables of its own: nothing else may ask for small pages
  * @can_pre_fault:	memory can be mapped from the creation of the VM on
  * @private_mem_ops:	what has to be done with private pages; NULL if nothing,
  *			or if the vendor module says so
@@ -27,6 +29,7 @@ struct kvm_vm_type {
 	bool has_protected_state;
 	bool has_readonly_mem;
 	bool has_smm_memslots;
+	bool equal_sizes;
 	bool can_pre_fault;
 	const struct kvm_private_mem_ops *private_mem_ops;
 	u64 private_fault_mask;

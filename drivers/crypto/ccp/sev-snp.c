@@ -156,7 +156,7 @@ static int init_locked(struct sev_device *sev, int *error)
 		return 0;
 	if (!api_is_new_enough(sev)) {
 		dev_info_ratelimited(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
-			 SNP_MIN_API_MAJOR, SNP_MIN_API_MINOR);
+				     SNP_MIN_API_MAJOR, SNP_MIN_API_MINOR);
 		return -ENODEV;
 	}
 	if (!sev->snp_reclaim)

@@ -130,6 +130,8 @@ static int snp_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
 
 	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(kvm, gfn))
 		return -EFAULT;
+	if (slot->flags & KVM_MEMSLOT_INVALID)
+		return -EAGAIN;
 
 	r = kvm_gmem_get_pfn(kvm, slot, gfn, true, &order, &pfn);
 	if (r)
@@ -222,13 +224,14 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	}
 	mutex_unlock(&snp->ap_lock);
 	kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
-	if (r == -EAGAIN) {
+	/* A signal is seen before the guest is entered. */
+	if (r == -EAGAIN || r == -EINTR) {
 		cond_resched();
 		return 1;
 	}
 
 	kvm_prepare_memory_fault_exit(vcpu, vmsa, PAGE_SIZE, true);
-	return -EFAULT;
+	return r == -EHWPOISON ? r : -EFAULT;
 }
 
 /* INIT makes the VMSA current that was left for it. */

@@ -68,7 +68,8 @@ int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	}
 
 	slot = gfn_to_memslot(vcpu->kvm, gfn);
-	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(vcpu->kvm, gfn))
+	if (!kvm_slot_has_gmem(slot) || slot->flags & KVM_MEMSLOT_INVALID ||
+	    !kvm_mem_is_private(vcpu->kvm, gfn))
 		return 1;
 
 	return snp_fix_rmp_mismatch(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);

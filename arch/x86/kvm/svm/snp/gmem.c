@@ -55,6 +55,22 @@ bool snp_take_back(kvm_pfn_t pfn, enum pg_level level)
 	return true;
 }
 
+/*
+ * Split the entry of 2 MiB around @pfn.  After a memory failure the pages of a chunk are
+ * small folios, so that the lock of one of them keeps nobody from splitting the entry for
+ * another one.
+ */
+static int snp_split_entry(kvm_pfn_t pfn)
+{
+	bool assigned;
+	int level, r;
+
+	r = psmash(round_down(pfn, PTRS_PER_PMD));
+	if (r && !snp_lookup_rmpentry(pfn, &assigned, &level) && assigned && level == PG_LEVEL_4K)
+		return 0;
+	return r;
+}
+
 static bool snp_gmem_reclaim(kvm_pfn_t pfn, unsigned int order)
 {
 	bool assigned, ok = true;
@@ -67,7 +83,7 @@ static bool snp_gmem_reclaim(kvm_pfn_t pfn, unsigned int order)
 	if (assigned && level == PG_LEVEL_2M) {
 		if (order)
 			return snp_take_back(pfn, PG_LEVEL_2M);
-		if (psmash(round_down(pfn, PTRS_PER_PMD)))
+		if (snp_split_entry(pfn))
 			return false;
 	}
 
@@ -108,7 +124,7 @@ static int snp_gmem_adjust_level(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsi
 		return 0;
 
 	/* Who holds the entry will be done with it soon. */
-	r = psmash(round_down(pfn, PTRS_PER_PMD));
+	r = snp_split_entry(pfn);
 	if (r)
 		return r == -EBUSY ? -EAGAIN : r;
 	return 1;

@@ -222,6 +222,38 @@ static void setup(void)
 	set_private(guest.vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
 }
 
+/*
+ * A page that is the guest's own is not mapped as a shared one of a file that the host
+ * can map: reads would be ciphertext, and writes an RMP violation for ever.
+ */
+static void test_owned_and_shared(void)
+{
+	uint64_t gpa = BARE_DATA_GPA + 7 * SZ_4K;
+	uint64_t shared = gpa + BARE_DATA_SHARED - BARE_DATA_GPA;
+	int r, file;
+
+	bare_init(&guest);
+	TEST_ASSERT(!bare_launch(&guest), "No guest");
+	file = __gmem_create(guest.vm_fd, BARE_DATA_SIZE, GUEST_MEMFD_FLAG_MMAP);
+	r = __set_region2(guest.vm_fd, 2, 0, BARE_DATA_GPA, 0, guest.data, -1, 0) ?:
+	    __set_region2(guest.vm_fd, 2, KVM_MEM_GUEST_MEMFD, BARE_DATA_GPA, BARE_DATA_SIZE,
+			  guest.data, file, 0);
+	TEST_ASSERT(file >= 0 && !r, "No memory that the host can map");
+	set_private(guest.vm_fd, BARE_DATA_GPA, SZ_2M, true);
+	TEST_ASSERT(!bare_order(&guest, 0, BARE_PVALIDATE, gpa, 0, 1) &&
+		    !bare_order(&guest, 0, BARE_WRITE, gpa, VALUE, 0), "No private page");
+
+	set_private(guest.vm_fd, gpa, SZ_4K, false);
+	r = bare_order(&guest, 0, BARE_WRITE, shared, VALUE, 0);
+	check(r == -1 && errno == EFAULT &&
+	      guest.run[0]->exit_reason == KVM_EXIT_MEMORY_FAULT &&
+	      guest.run[0]->memory_fault.gpa == gpa, "owned by the guest, and shared: an exit");
+	gmem_punch(file, 7 * SZ_4K, SZ_4K);
+	check(!bare_run(&guest, 0), "it goes on when the page was punched out");
+	close(file);
+	bare_free(&guest);
+}
+
 int main(int argc, char *argv[])
 {
 	int only = 0;
@@ -245,6 +277,7 @@ int main(int argc, char *argv[])
 		repeat("2 MiB without a page", punch_between);
 	close(fd);
 	bare_free(&guest);
+	test_owned_and_shared();
 
 	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
 	return check_finish();
