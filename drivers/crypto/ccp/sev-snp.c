@@ -227,6 +227,8 @@ void sev_snp_shutdown(struct sev_device *sev)
 
 	mutex_lock(&sev_cmd_mutex);
 	shutdown_locked(sev, &error);
+	/* Even if it has failed: the notifier goes with the driver. */
+	snp_panic_unregister();
 	mutex_unlock(&sev_cmd_mutex);
 }
 
