@@ -150,6 +150,21 @@ static void check_asids(unsigned int used, const char *why)
 	check(nr == max - used, "%s: %u of %u ASIDs are free", why, nr, max);
 }
 
+/* To vCPUs that use another VMCB in a nested guest, or may do so at any time. */
+static void test_nested(struct snp_bare *guest)
+{
+	struct kvm_sregs sregs;
+	struct snp_bare to;
+
+	create(&to, guest);
+	add_vcpus(&to);
+	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_GET_SREGS, &sregs), "No registers");
+	sregs.efer |= EFER_SVME;
+	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_SET_SREGS, &sregs), "No EFER.SVME");
+	check_errno(move(&to, guest), EINVAL, "moved to vCPUs that may have nested guests");
+	bare_free(&to);
+}
+
 static void test_refused_moves(struct snp_bare *guest)
 {
 	struct snp_bare to, other;
@@ -225,6 +240,7 @@ static void test_move(void)
 	TEST_ASSERT(!bare_start_ap(&a, BARE_VMSA_GPA) && !bare_run(&a, 1), "No second vCPU");
 	check(holds(&a, 0) && holds(&a, 1), "a guest of two vCPUs, one with its own VMSA");
 	test_refused_moves(&a);
+	test_nested(&a);
 	check(holds(&a, 0), "which nothing of that has changed");
 
 	create(&b, &a);
