@@ -5,7 +5,8 @@
  * thread writes to memory next to it, in the same 2 MiB, all the time.
  *
  * With the argument "mem": the kernel writes to a page that is lent, by its own
- * mapping. With "hold": an ordinary VM, until killed.
+ * mapping, for /proc/self/mem; with "splice": for a file that is the guest's memory,
+ * with preemption off. With "hold": an ordinary VM, until killed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 static int vm, sev;
 static volatile int stop;
 static uint8_t *mem;
+static int file = -1;
 
 static int command(uint32_t id, void *data)
 {
@@ -64,6 +66,28 @@ static void *mem_writer(void *arg)
 	while (!stop && pwrite(fd, page, PAGE, (uintptr_t)mem) == PAGE)
 		n++;
 	close(fd);
+	return (void *)(uintptr_t)!(stop && n);
+}
+
+/* The kernel copies from the page of the pipe with preemption off. */
+static void *splice_writer(void *arg)
+{
+	static char page[PAGE];
+	uint64_t n = 0;
+	loff_t at;
+	int p[2];
+
+	(void)arg;
+	if (pipe(p))
+		return (void *)1;
+	do {
+		at = 0;
+		if (write(p[1], page, PAGE) != PAGE || splice(p[0], NULL, file, &at, PAGE, 0) != PAGE)
+			break;
+		n++;
+	} while (!stop);
+	close(p[0]);
+	close(p[1]);
 	return (void *)(uintptr_t)!(stop && n);
 }
 
@@ -131,7 +155,7 @@ static void test_guest(void)
 	check(!command(KVM_SEV_LAUNCH_FINISH, NULL), "LAUNCH_FINISH");
 }
 
-static void test_mem(void)
+static void test_mem(void *(*kernel_writer)(void *))
 {
 	struct kvm_sev_launch_start start = { .policy = 0 };
 	pthread_t thread;
@@ -139,7 +163,7 @@ static void test_mem(void)
 	int i, rc = 0;
 
 	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
-	pthread_create(&thread, NULL, mem_writer, NULL);
+	pthread_create(&thread, NULL, kernel_writer, NULL);
 	for (i = 0; i < 3000 && !rc; i++)
 		rc = update(0, PAGE);
 	check(!rc, "LAUNCH_UPDATE_DATA of a page that the kernel writes to");
@@ -167,12 +191,19 @@ int main(int argc, char **argv)
 	}
 	sev = open("/dev/sev", O_RDWR);
 	vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
-	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (argc > 1 && !strcmp(argv[1], "splice")) {
+		file = memfd_create("guest", 0);
+		if (file < 0 || ftruncate(file, 2 * SIZE))
+			return 2;
+	}
+	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE,
+		   file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, file, 0);
 	if (vm < 0 || sev < 0 || mem == MAP_FAILED) {
 		perror("sevlend");
 		return 2;
 	}
-	mem = (void *)(((uintptr_t)mem + SIZE - 1) & ~(uintptr_t)(SIZE - 1));
+	if (file < 0)
+		mem = (void *)(((uintptr_t)mem + SIZE - 1) & ~(uintptr_t)(SIZE - 1));
 	madvise(mem, SIZE, MADV_HUGEPAGE);
 	memset(mem, 0, SIZE);
 	slot.userspace_addr = (uintptr_t)mem;
@@ -180,8 +211,8 @@ int main(int argc, char **argv)
 	check(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
 	check(!command(KVM_SEV_INIT, NULL), "SEV_INIT");
 	check(!ioctl(vm, KVM_MEMORY_ENCRYPT_REG_REGION, &region), "region");
-	if (argc > 1 && !strcmp(argv[1], "mem")) {
-		test_mem();
+	if (argc > 1) {
+		test_mem(file < 0 ? mem_writer : splice_writer);
 		return failed;
 	}
 	pthread_create(&thread, NULL, writer, NULL);

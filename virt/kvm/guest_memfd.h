@@ -102,7 +102,7 @@ int kvm_gmem_may_use(struct inode *inode, struct folio *folio, pgoff_t index,
 		     unsigned int *order);
 int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 		     struct folio *folio, pgoff_t index, unsigned int *order);
-void kvm_gmem_leak(struct folio *folio, unsigned int order);
+void kvm_gmem_leak(struct folio *folio);
 bool kvm_gmem_reclaim_pages(struct inode *inode, struct folio *folio, pgoff_t index,
 			    unsigned int order);
 void kvm_gmem_reclaim(struct inode *inode, struct folio *folio, pgoff_t start, pgoff_t end,

@@ -91,7 +91,7 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 		 * a failed page in what it gets back only if that is a small one.
 		 */
 		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
-			kvm_gmem_leak(folio, KVM_GMEM_MAX_ORDER);
+			kvm_gmem_leak(folio);
 		return;
 	}
 

@@ -19,7 +19,7 @@
 static bool gmem_huge_pages = true;
 module_param(gmem_huge_pages, bool, 0644);
 
-/* Pages that could not be reclaimed, and are never freed. */
+/* Pages that are never freed, as a page of their folio could not be reclaimed. */
 static unsigned long gmem_leaked_pages;
 static DEFINE_SPINLOCK(gmem_leaked_lock);
 module_param(gmem_leaked_pages, ulong, 0444);
@@ -284,12 +284,20 @@ int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 	return r;
 }
 
-/* What nobody may use again is never freed; the whole folio stays. */
-void kvm_gmem_leak(struct folio *folio, unsigned int order)
+/*
+ * What nobody may use again is never freed; all of the locked folio stays, and is counted
+ * once.  PG_checked is the file's to use.
+ */
+void kvm_gmem_leak(struct folio *folio)
 {
+	WARN_ON_ONCE(!folio_test_locked(folio));
+	if (folio_test_checked(folio))
+		return;
+
+	folio_set_checked(folio);
 	folio_get(folio);
 	spin_lock(&gmem_leaked_lock);
-	gmem_leaked_pages += 1UL << order;
+	gmem_leaked_pages += folio_nr_pages(folio);
 	spin_unlock(&gmem_leaked_lock);
 }
 
@@ -303,7 +311,7 @@ bool kvm_gmem_reclaim_pages(struct inode *inode, struct folio *folio, pgoff_t in
 
 	trace_kvm_gmem_reclaim(inode->i_ino, index, pfn, order, ok);
 	if (!ok)
-		kvm_gmem_leak(folio, order);
+		kvm_gmem_leak(folio);
 	return ok;
 }
 

@@ -240,6 +240,15 @@ static bool kvm_gmem_may_share(struct inode *inode, pgoff_t index)
 	       kvm_gmem_state(gi, index) != KVM_GMEM_PREPARED;
 }
 
+/* The page at hand is being punched out: don't fault again and again until that is done. */
+static int kvm_gmem_wait_for_hole(struct inode *inode)
+{
+	if (down_read_interruptible(&inode->i_mapping->invalidate_lock))
+		return -EINTR;
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return -EAGAIN;
+}
+
 /**
  * kvm_gmem_get_pfn - the page behind a gfn, for mapping it into the guest
  * @kvm:	the VM
@@ -290,6 +299,6 @@ int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 	folio_unlock(folio);
 	if (r)
 		folio_put(folio);
-	return r;
+	return r == -EAGAIN ? kvm_gmem_wait_for_hole(view->inode) : r;
 }
 EXPORT_SYMBOL_GPL(kvm_gmem_get_pfn);

@@ -148,12 +148,10 @@ static int shutdown_locked(struct sev_device *sev, int *error)
 	return 0;
 }
 
-static int init_locked(struct sev_device *sev, int *error)
+static int start_locked(struct sev_device *sev, int *error)
 {
 	int ret;
 
-	if (sev->snp_initialized)
-		return 0;
 	if (!api_is_new_enough(sev)) {
 		dev_info_ratelimited(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
 				     SNP_MIN_API_MAJOR, SNP_MIN_API_MINOR);
@@ -167,18 +165,39 @@ static int init_locked(struct sev_device *sev, int *error)
 	ret = init_ex_locked(sev, error);
 	if (ret)
 		return ret;
+	sev->snp_flush_due = true;
 	WRITE_ONCE(sev->snp_initialized, true);
 	snp_panic_register();
-	/* Guests can't be activated before. */
+	return 0;
+}
+
+/* No guest can be activated before the flush. */
+static int first_flush_locked(struct sev_device *sev, int *error)
+{
+	int ret, ignored = 0;
+
 	ret = flush_locked(sev, error);
 	if (ret) {
-		shutdown_locked(sev, error);
+		/* If that fails as well, the flush is still due with the next try. */
+		shutdown_locked(sev, &ignored);
 		return ret;
 	}
+	sev->snp_flush_due = false;
 	get_feature_info_locked(sev);
 	dev_info(sev->dev, "SEV-SNP API:%d.%d build:%d\n", sev->api_major, sev->api_minor,
 		 sev->build);
 	return 0;
+}
+
+static int init_locked(struct sev_device *sev, int *error)
+{
+	int ret = 0;
+
+	if (!sev->snp_initialized)
+		ret = start_locked(sev, error);
+	if (!ret && sev->snp_flush_due)
+		ret = first_flush_locked(sev, error);
+	return ret;
 }
 
 /*
@@ -236,11 +255,19 @@ int sev_snp_get_feature_info(struct snp_feature_info *info)
 {
 	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;
 
-	if (!sev || !sev->snp_initialized)
+	int ret = 0;
+
+	if (!sev)
 		return -ENODEV;
-	if (!sev->snp_has_feature_info)
-		return -EOPNOTSUPP;
-	*info = sev->snp_feature_info;
-	return 0;
+
+	mutex_lock(&sev_cmd_mutex);
+	if (!sev->snp_initialized)
+		ret = -ENODEV;
+	else if (!sev->snp_has_feature_info)
+		ret = -EOPNOTSUPP;
+	else
+		*info = sev->snp_feature_info;
+	mutex_unlock(&sev_cmd_mutex);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(sev_snp_get_feature_info);

@@ -176,7 +176,7 @@ static int lend_in_place_locked(struct sev_device *sev, struct snp_lent *l)
 
 	if (!npages)
 		return -EINVAL;
-	snp_lend_begin();
+	snp_lend_begin(PFN_DOWN(l->paddr), npages);
 	ret = snp_give_pages_locked(sev, PFN_DOWN(l->paddr), npages);
 	if (ret)
 		snp_lend_end();

@@ -162,12 +162,10 @@ void snp_rmp_bounds(u64 *start, u64 *end);
 
 /*
  * Between begin and end, memory of users may belong to firmware for as long as
- * a command takes. Users that write to it wait for the end, instead of getting
- * a signal. Calls nest.
- *
- * Context: any.
+ * a command takes. Whoever writes to it waits for the end, instead of getting a
+ * signal or an oops.
  */
-void snp_lend_begin(void);
+void snp_lend_begin(u64 pfn, unsigned long n);
 void snp_lend_end(void);
 
 /* Hooks of the base; see their definitions. */
@@ -197,7 +195,7 @@ static inline void snp_rmp_bounds(u64 *start, u64 *end)
 	*end = 0;
 }
 
-static inline void snp_lend_begin(void) { }
+static inline void snp_lend_begin(u64 pfn, unsigned long n) { }
 static inline void snp_lend_end(void) { }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {

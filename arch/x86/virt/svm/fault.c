@@ -3,8 +3,11 @@
  * Page faults of the host with the RMP bit: writes to pages that are not its own
  */
 #include <linux/atomic.h>
+#include <linux/bug.h>
+#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
@@ -14,24 +17,62 @@
 
 #include "rmp.h"
 
-/* Commands that have memory of users on loan, and all that ever had */
-static atomic_t lenders = ATOMIC_INIT(0);
-static atomic_t loans = ATOMIC_INIT(0);
+/* How long to wait for the end of a loan where nothing else can run meanwhile */
+#define LOAN_WAIT	(10 * HZ)
 
-void snp_lend_begin(void)
+/*
+ * The memory of users that a command of the firmware has on loan: there is one
+ * mailbox, and a command borrows one range at most. @changes is odd while the range
+ * is being written.
+ */
+static struct {
+	atomic_t changes;
+	u64 pfn;
+	unsigned long n;
+} loan;
+
+/* Who has pages that could not be written to? */
+enum holder {
+	HOLDER_HOST,		/* nobody any more */
+	HOLDER_LOAN,		/* the firmware, until the end of a command */
+	HOLDER_OTHER,		/* a guest, or the firmware for good */
+};
+
+static void set_loan(u64 pfn, unsigned long n)
 {
-	atomic_inc(&lenders);
-	atomic_inc(&loans);
-	/* Whoever sees a page assigned for the loan sees the loan: pairs with any_assigned(). */
+	atomic_inc(&loan.changes);
+	/* Odd before the range changes, and... Pairs with find_holder(). */
+	smp_mb__after_atomic();
+	WRITE_ONCE(loan.pfn, pfn);
+	WRITE_ONCE(loan.n, n);
+	/* ...even after that. */
+	smp_mb__before_atomic();
+	atomic_inc(&loan.changes);
+}
+
+/**
+ * snp_lend_begin - memory of users is about to be the firmware's for one command
+ * @pfn:	of the first page
+ * @n:		number of pages
+ *
+ * Called before their RMP entries change, with the lock of the mailbox held: commands
+ * come one after another.
+ */
+void snp_lend_begin(u64 pfn, unsigned long n)
+{
+	WARN_ON_ONCE(loan.n);
+	set_loan(pfn, n);
+	/* Whoever sees a page assigned for the loan sees the loan: pairs with find_holder(). */
 	smp_mb__after_atomic();
 }
 EXPORT_SYMBOL_GPL(snp_lend_begin);
 
+/* The pages are the host's again. Called after their RMP entries have changed. */
 void snp_lend_end(void)
 {
-	/* Pairs with smp_rmb() in any_assigned(). */
+	/* Pairs with find_holder(). */
 	smp_mb__before_atomic();
-	atomic_dec(&lenders);
+	set_loan(0, 0);
 }
 EXPORT_SYMBOL_GPL(snp_lend_end);
 
@@ -63,43 +104,88 @@ static bool find_page(unsigned long address, bool user_table, u64 *pfn, unsigned
 }
 
 /*
- * Is one of @n pages from @pfn on assigned? Pages of firmware don't count if
- * a command may have them on loan: one that had not ended before the look at
- * the pages, or one that began meanwhile.
+ * Who has one of @n pages from @pfn on? A loan that begins or ends meanwhile counts as
+ * one that has the pages: who asks again sees what has become of it.
  */
-static bool any_assigned(u64 pfn, unsigned int n, bool may_wait)
+static enum holder find_holder(u64 pfn, unsigned int n)
 {
+	bool firmware = false, lent = true;
 	struct snp_rmp_state state;
-	bool firmware = false;
+	u64 start, end;
 	unsigned int i;
-	int seen, lent;
+	int changes;
 
-	seen = atomic_read(&loans);
-	lent = atomic_read(&lenders);
-	/* A loan ends after the entries have changed. Pairs with snp_lend_end(). */
+	changes = atomic_read(&loan.changes);
+	/* Pairs with set_loan(), and with snp_lend_end(): entries change before the end. */
 	smp_rmb();
+	start = READ_ONCE(loan.pfn);
+	end = start + READ_ONCE(loan.n);
 	for (i = 0; i < n; i++) {
 		/* What can't be read does not go away by itself either. */
 		if (snp_read_rmp(pfn + i, &state))
-			return true;
-		if (state.assigned && (state.asid || !may_wait))
-			return true;
-		firmware |= state.assigned;
+			return HOLDER_OTHER;
+		if (!state.assigned)
+			continue;
+		if (state.asid)
+			return HOLDER_OTHER;
+		firmware = true;
+		lent &= pfn + i >= start && pfn + i < end;
 	}
-	/* A loan begins before the entries change. Pairs with snp_lend_begin(). */
+	/* Pairs with snp_lend_begin(): entries change after it. */
 	smp_rmb();
-	return firmware && !lent && atomic_read(&loans) == seen;
+	if (!firmware)
+		return HOLDER_HOST;
+	if (changes & 1 || atomic_read(&loan.changes) != changes)
+		return HOLDER_LOAN;
+	return lent ? HOLDER_LOAN : HOLDER_OTHER;
 }
 
 /*
  * The kernel writes to memory of users by the direct map, too, e.g. for ptrace() or
- * /proc/PID/mem. It can wait for the end of a loan if it could have been preempted: with
- * interrupts off, or with a lock that whoever has the loan wants, the end might not come.
+ * /proc/PID/mem. It may sleep if it could have been preempted.
  */
-static bool kernel_may_wait(struct pt_regs *regs)
+static bool kernel_may_sleep(struct pt_regs *regs)
 {
 	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preempt_count() && !rcu_preempt_depth() &&
 	       regs->flags & X86_EFLAGS_IF;
+}
+
+/*
+ * The kernel can't sleep, e.g. as it copies with preemption off. Whoever has the loan
+ * ends it on another processor, which may need an interrupt of this one for that; if it
+ * is waiting for this very processor, the scheduler has to move it to another one.
+ */
+static bool spin_for_loan(struct pt_regs *regs, u64 pfn, unsigned int n)
+{
+	unsigned long end = jiffies + LOAN_WAIT;
+	enum holder holder;
+
+	if (!(regs->flags & X86_EFLAGS_IF) || in_hardirq() || in_nmi())
+		return false;
+
+	local_irq_enable();
+	do {
+		cpu_relax();
+		holder = find_holder(pfn, n);
+	} while (holder == HOLDER_LOAN && time_before(jiffies, end));
+	local_irq_disable();
+	return holder == HOLDER_HOST;
+}
+
+/* Let the loan get on. Returns false if its end can't be waited for. */
+static bool wait_for_loan(struct pt_regs *regs, u64 pfn, unsigned int n, bool user_table)
+{
+	if (user_table) {
+		usleep_range(20, 100);
+		return true;
+	}
+	if (!kernel_may_sleep(regs))
+		return spin_for_loan(regs, pfn, n);
+
+	local_irq_enable();
+	usleep_range(20, 100);
+	local_irq_disable();
+	return true;
 }
 
 /*
@@ -112,7 +198,6 @@ static bool kernel_may_wait(struct pt_regs *regs)
  */
 bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table)
 {
-	bool may_wait = user_table || kernel_may_wait(regs);
 	unsigned int level, n = 1;
 	u64 pfn;
 
@@ -122,17 +207,15 @@ bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table
 		n = PTRS_PER_PMD;
 		pfn = ALIGN_DOWN(pfn, PTRS_PER_PMD);
 	}
-	if (any_assigned(pfn, n, may_wait))
+
+	switch (find_holder(pfn, n)) {
+	case HOLDER_HOST:
+		return true;
+	case HOLDER_LOAN:
+		return wait_for_loan(regs, pfn, n, user_table);
+	default:
 		return false;
-	/* Whoever has the loan may need this processor to end it. */
-	if (user_table) {
-		cond_resched();
-	} else if (may_wait) {
-		local_irq_enable();
-		cond_resched();
-		local_irq_disable();
 	}
-	return true;
 }
 
 /* Before an oops */

@@ -91,12 +91,13 @@ void snp_move(struct kvm *dst, struct kvm *src)
 {
 	struct kvm_sev_info *to = snp_sev_info(dst), *from = snp_sev_info(src);
 
-	mutex_init(&to->snp.request_lock);
 	kvm_set_apicv_inhibit(dst, APICV_INHIBIT_REASON_SEV);
 
+	/* No request of a mirror has the context now, and none gets it again from here. */
+	mutex_lock(&from->snp.request_lock);
 	mutex_lock(&sev_mirror_lock);
 	to->snp.context = from->snp.context;
-	to->snp.finished = true;
+	WRITE_ONCE(to->snp.finished, true);
 	to->snp.request_certs = from->snp.request_certs;
 	to->snp.request = from->snp.request;
 	to->snp.response = from->snp.response;
@@ -109,6 +110,7 @@ void snp_move(struct kvm *dst, struct kvm *src)
 	from->enc_context_owner = dst;
 	list_add_tail(&from->mirror_entry, &to->mirror_vms);
 	mutex_unlock(&sev_mirror_lock);
+	mutex_unlock(&from->snp.request_lock);
 
 	WRITE_ONCE(dst->arch.can_pre_fault, true);
 }
@@ -153,7 +155,7 @@ void snp_mirrors_finish(struct kvm *kvm)
 
 	lockdep_assert_held(&sev_mirror_lock);
 
-	sev->snp.finished = true;
+	WRITE_ONCE(sev->snp.finished, true);
 	list_for_each_entry(mirror, &sev->mirror_vms, mirror_entry)
 		WRITE_ONCE(mirror->snp.finished, true);
 }
@@ -178,8 +180,9 @@ bool snp_mirror_waits(struct kvm *kvm)
 int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd, int *fw_error)
 {
 	struct kvm_sev_info *sev = snp_sev_info(kvm);
-	void *context;
-	int r;
+	struct kvm_snp *snp;
+	struct kvm *owner;
+	int r = -EAGAIN;
 
 	if (!sev->enc_context_owner) {
 		cmd->gctx_paddr = __psp_pa(sev->snp.context);
@@ -187,10 +190,20 @@ int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd
 	}
 
 	mutex_lock(&sev_mirror_lock);
-	context = snp_sev_info(sev->enc_context_owner)->snp.context;
-	cmd->gctx_paddr = __psp_pa(context);
-	r = context ? sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error) : -EAGAIN;
+	owner = sev->enc_context_owner;
+	kvm_get_kvm(owner);
 	mutex_unlock(&sev_mirror_lock);
+
+	/* The context stays as long as its owner's lock is held.  Owners are no mirrors. */
+	snp = &snp_sev_info(owner)->snp;
+	mutex_lock_nested(&snp->request_lock, SINGLE_DEPTH_NESTING);
+	if (snp->context) {
+		cmd->gctx_paddr = __psp_pa(snp->context);
+		r = sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error);
+	}
+	mutex_unlock(&snp->request_lock);
+
+	kvm_put_kvm(owner);
 	return r;
 }
 
