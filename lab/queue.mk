@@ -25,8 +25,8 @@ lint: ## check both queues: files, claims, changelogs, checkpatch
 	@lab/queue --tree linux lint
 	@if [ -s emulator/patches/series ]; then lab/queue --tree qemu lint; fi
 
-series: ## the mailable series in work/series, proven with git am
-	@$(QUEUE) series
+series: ## the mailable series in work/series, proven with git am (CHAPTER=name, SENDER='Name <address>')
+	@$(QUEUE) series $(if $(CHAPTER),--chapter '$(CHAPTER)') $(if $(SENDER),--sender '$(SENDER)')
 
 bisect: ## build and boot every patch on its own; a second call does what is new (QUICK=1: compile only)
 	@lab/deps build

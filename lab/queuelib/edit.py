@@ -4,7 +4,7 @@
 import shutil
 from pathlib import Path
 
-from . import base, compose, lock, model
+from . import base, chapters, compose, lock, model
 from .gitcmd import DIFF_OPTIONS, Git
 from .patchfile import Patch, slug_of, split_diff
 from .ui import QueueError
@@ -224,7 +224,7 @@ def write_back(layout, git, old, patches, reader):
     for slug in {p.slug for p in old.patches} - {p.slug for p in patches}:
         (layout.patches / f"{slug}.patch").unlink()
         changed += 1
-    series = "".join(f"{p.slug}\n" for p in patches)
+    series = chapters.text([p.slug for p in patches], chapters.read(layout))
     if patches or (layout.patches / "series").exists():
         changed += _write(layout.patches / "series", series.encode())
     return changed

@@ -5,7 +5,7 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from . import base, compose, edit
+from . import base, chapters, compose, edit
 from .ui import QueueError
 
 _TAG = re.compile(r"^(Signed-off-by|Co-developed-by|Reviewed-by|Acked-by|Tested-by|Reported-by|"
@@ -157,6 +157,8 @@ def lint(layout, steps, checkpatch=True):
     git, queue, _, commits = compose.compose(layout, lambda: base.ensure(layout, steps), steps)
     with steps.step(f"lint {layout.tree}"):
         check_files(layout, queue, git, found)
+        for where, text in chapters.check(layout):
+            found.add(where, text)
         check_text(layout, queue, settings.getint("spdx_lines", 2), found)
         for patch in queue.patches:
             check_changelog(patch, prefixes, found)

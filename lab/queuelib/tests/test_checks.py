@@ -99,7 +99,7 @@ class Checks(QueueCase):
         self.assertEqual(files[0], "0000-cover-letter.patch")
         self.assertEqual(len(files), 4)
         cover = (self.lay.series_out / files[0]).read_text()
-        for words in ("Subject: [PATCH 0/3] KVM: Everything", "The text.", "base-commit: ", "tiny 1-1"):
+        for words in ("Subject: [DRAFT PATCH 0/3] KVM: Everything", "The text.", "base-commit: ", "tiny 1-1"):
             self.assertIn(words, cover)
         self.assertNotIn("***", cover)
         series.series(self.lay, self.steps)
