@@ -16,6 +16,12 @@
 
 #include <asm/pgtable_types.h>
 
+/*
+ * What a command may change in place of a SEV guest's memory: 16 KiB, the longest that
+ * LAUNCH_SECRET can have, at any offset. See drivers/crypto/ccp/snp-bufs.c.
+ */
+#define SNP_IN_PLACE_PAGES	5
+
 #define SNP_ABI_SIZE(type, size) static_assert(sizeof(struct type) == (size))
 
 /*

@@ -6,15 +6,19 @@
  *
  * With the argument "mem": the kernel writes to a page that is lent, by its own
  * mapping, for /proc/self/mem; with "splice": for a file that is the guest's memory,
- * with preemption off. With "hold": an ordinary VM, until killed.
+ * with preemption off. With "one-cpu" after it, on the processor that lends the page.
+ * With "ring": what is not lent, the kernel's own pages that a user maps. With "hold":
+ * an ordinary VM, until killed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/kvm.h>
@@ -173,6 +177,31 @@ static void test_mem(void *(*kernel_writer)(void *))
 	printf("1..%d\n", number);
 }
 
+/* The ring of completions is the kernel's, which writes to it with interrupts off. */
+static void test_ring(void)
+{
+	struct kvm_sev_launch_start start = { .policy = 0 };
+	struct kvm_sev_launch_update_data u = { .len = 16 };
+	unsigned long ring = 0;
+
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+	check(!syscall(SYS_io_setup, 8, &ring), "a ring of completions");
+	u.uaddr = ring;
+	check(command(KVM_SEV_LAUNCH_UPDATE_DATA, &u) && errno == EFAULT, "is not encrypted");
+	check(!syscall(SYS_io_destroy, ring), "and goes");
+	check(!update(0, PAGE), "memory of the process is");
+	printf("1..%d\n", number);
+}
+
+static void pin_to_one_processor(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(1, &one);
+	check(!sched_setaffinity(0, sizeof(one), &one), "one processor");
+}
+
 int main(int argc, char **argv)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = SIZE };
@@ -211,7 +240,13 @@ int main(int argc, char **argv)
 	check(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
 	check(!command(KVM_SEV_INIT, NULL), "SEV_INIT");
 	check(!ioctl(vm, KVM_MEMORY_ENCRYPT_REG_REGION, &region), "region");
+	if (argc > 1 && !strcmp(argv[1], "ring")) {
+		test_ring();
+		return failed;
+	}
 	if (argc > 1) {
+		if (argc > 2 && !strcmp(argv[2], "one-cpu"))
+			pin_to_one_processor();
 		test_mem(file < 0 ? mem_writer : splice_writer);
 		return failed;
 	}

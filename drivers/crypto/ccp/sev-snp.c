@@ -253,15 +253,12 @@ void sev_snp_shutdown(struct sev_device *sev)
 
 int sev_snp_get_feature_info(struct snp_feature_info *info)
 {
-	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;
-
+	struct sev_device *sev;
 	int ret = 0;
 
-	if (!sev)
-		return -ENODEV;
-
 	mutex_lock(&sev_cmd_mutex);
-	if (!sev->snp_initialized)
+	sev = psp_master ? psp_master->sev_data : NULL;
+	if (!sev || !sev->snp_initialized)
 		ret = -ENODEV;
 	else if (!sev->snp_has_feature_info)
 		ret = -EOPNOTSUPP;

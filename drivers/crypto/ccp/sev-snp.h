@@ -18,6 +18,7 @@
 #include <linux/types.h>
 
 #include "sev-dev.h"
+#include "snp-bufs.h"
 
 /* At most two buffers beside the command's own are written by one command. */
 #define SNP_CMD_BUFS	3
@@ -26,8 +27,8 @@
 struct snp_lent {
 	u64 paddr;		/* the caller's, as in the command's buffer */
 	u32 len;		/* in bytes */
-	bool in_place;		/* the caller's own pages, else a copy at @page */
-	struct page *page;
+	enum snp_buf_kind kind;
+	struct page *page;	/* the copy */
 	u16 addr_off;		/* of the address in the command's buffer */
 	u16 len_off;		/* of the length there, 0 if there is none */
 };
@@ -37,6 +38,7 @@ struct snp_cmd {
 	struct page *own;	/* what it writes instead of sev->cmd_buf, or NULL */
 	unsigned int buf_len;
 	unsigned int n;
+	bool on_loan;		/* interrupts are off until the end */
 	struct snp_lent lent[SNP_CMD_BUFS - 1];
 };
 

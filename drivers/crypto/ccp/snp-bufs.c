@@ -9,15 +9,25 @@
  *  - its own buffer,
  *  - a buffer that a member of it points to, and which gets a copy: it may share
  *    its pages with others,
+ *  - a page of KVM's that is changed where it is,
  *  - memory of a guest that is changed where it is, and is lent to the firmware
  *    page by page.
+ *
+ * Memory of a guest is memory of users, which anybody may be about to write to, in
+ * any context. They wait for the end of the loan, and so the end must not wait for
+ * them: from its begin to its end interrupts are off, nothing sleeps, and the mailbox
+ * is polled. A loan is of a few pages for that.
  *
  * Pages that are the firmware's already stay that. Not in the table is what
  * belongs to the firmware by the definition of a command: contexts, pages of
  * guests, the TMR and the buffer of INIT_EX.
  */
+#include <linux/fs.h>
+#include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/rcupdate.h>
 #include <linux/pfn.h>
 #include <linux/psp-sev.h>
 #include <linux/stddef.h>
@@ -36,6 +46,9 @@
 #define COPY_FIXED(type, addr, size)					\
 	{ .kind = SNP_BUF_COPY, .addr_off = offsetof(struct type, addr),	\
 	  .fixed_len = (size) }
+#define KERNEL(type, addr, len)						\
+	{ .kind = SNP_BUF_KERNEL, .addr_off = offsetof(struct type, addr),	\
+	  .len_off = offsetof(struct type, len) }
 #define IN_PLACE(type, addr, len)					\
 	{ .kind = SNP_BUF_IN_PLACE, .addr_off = offsetof(struct type, addr),	\
 	  .len_off = offsetof(struct type, len) }
@@ -52,7 +65,7 @@ static const struct snp_cmd_desc cmd_descs[] = {
 	{ SEV_CMD_LAUNCH_UPDATE_DATA, !OWN,
 	  { IN_PLACE(sev_data_launch_update_data, address, len) } },
 	{ SEV_CMD_LAUNCH_UPDATE_VMSA, !OWN,
-	  { IN_PLACE(sev_data_launch_update_vmsa, address, len) } },
+	  { KERNEL(sev_data_launch_update_vmsa, address, len) } },
 	{ SEV_CMD_LAUNCH_MEASURE, OWN, { COPY(sev_data_launch_measure, address, len) } },
 	{ SEV_CMD_LAUNCH_UPDATE_SECRET, !OWN,
 	  { IN_PLACE(sev_data_launch_secret, guest_address, guest_len) } },
@@ -70,7 +83,7 @@ static const struct snp_cmd_desc cmd_descs[] = {
 	{ SEV_CMD_RECEIVE_UPDATE_DATA, !OWN,
 	  { IN_PLACE(sev_data_receive_update_data, guest_address, guest_len) } },
 	{ SEV_CMD_RECEIVE_UPDATE_VMSA, !OWN,
-	  { IN_PLACE(sev_data_receive_update_vmsa, guest_address, guest_len) } },
+	  { KERNEL(sev_data_receive_update_vmsa, guest_address, guest_len) } },
 	{ SEV_CMD_DBG_DECRYPT, !OWN, { COPY(sev_data_dbg, dst_addr, len) } },
 	{ SEV_CMD_DBG_ENCRYPT, !OWN, { IN_PLACE(sev_data_dbg, dst_addr, len) } },
 	{ SEV_CMD_SNP_PLATFORM_STATUS, !OWN,
@@ -169,17 +182,64 @@ unsigned long snp_lent_pages(u64 paddr, u32 len)
 	return PFN_UP(paddr + len) - PFN_DOWN(paddr);
 }
 
-static int lend_in_place_locked(struct sev_device *sev, struct snp_lent *l)
+static int lend_kernel_locked(struct sev_device *sev, struct snp_lent *l)
 {
 	unsigned long npages = snp_lent_pages(l->paddr, l->len);
+
+	return npages ? snp_give_pages_locked(sev, PFN_DOWN(l->paddr), npages) : -EINVAL;
+}
+
+/*
+ * Pages of devices, and rings that the kernel writes to in NMIs, can be mapped by users
+ * as well: what can be lent is anonymous memory, and that of files. The page is pinned.
+ */
+static bool may_lend(u64 pfn)
+{
+	struct address_space *mapping;
+	unsigned long entry;
+	bool ret = false;
+
+	if (!pfn_valid(pfn))
+		return false;
+	/* The page may leave its file, which is freed by RCU then. */
+	rcu_read_lock();
+	entry = (unsigned long)READ_ONCE(page_folio(pfn_to_page(pfn))->mapping);
+	if (entry & PAGE_MAPPING_FLAGS) {
+		ret = entry & PAGE_MAPPING_ANON;
+	} else if (entry) {
+		mapping = (struct address_space *)entry;
+		ret = mapping->host && S_ISREG(mapping->host->i_mode);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* What is done ahead of a loan may sleep; then interrupts are off until return_locked(). */
+static int lend_in_place_locked(struct sev_device *sev, struct snp_cmd *c, struct snp_lent *l)
+{
+	unsigned long i, npages = snp_lent_pages(l->paddr, l->len);
+	u64 pfn = PFN_DOWN(l->paddr);
 	int ret;
 
-	if (!npages)
+	if (!npages || npages > SNP_IN_PLACE_PAGES)
 		return -EINVAL;
-	snp_lend_begin(PFN_DOWN(l->paddr), npages);
-	ret = snp_give_pages_locked(sev, PFN_DOWN(l->paddr), npages);
+	for (i = 0; i < npages; i++) {
+		if (!may_lend(pfn + i))
+			return -EFAULT;
+	}
+	ret = rmp_split_direct_map(pfn, npages);
 	if (ret)
+		return ret;
+
+	local_irq_disable();
+	snp_lend_begin(pfn, npages);
+	ret = snp_give_pages_locked(sev, pfn, npages);
+	if (ret) {
 		snp_lend_end();
+		local_irq_enable();
+	} else {
+		c->on_loan = true;
+	}
 	return ret;
 }
 
@@ -213,7 +273,7 @@ static int lend_locked(struct sev_device *sev, struct snp_cmd *c, const struct s
 	*l = (struct snp_lent) {
 		.paddr = get_u64(sev->cmd_buf, d->addr_off),
 		.len = snp_lent_len(d, sev->cmd_buf),
-		.in_place = d->kind == SNP_BUF_IN_PLACE,
+		.kind = d->kind,
 		.addr_off = d->addr_off,
 		.len_off = d->len_off,
 	};
@@ -221,29 +281,35 @@ static int lend_locked(struct sev_device *sev, struct snp_cmd *c, const struct s
 	if (!l->paddr || !l->len)
 		return 0;
 	/* The caller may have a page for the answer that is the firmware's. */
-	if (!l->in_place && !snp_read_rmp(PHYS_PFN(__sme_clr(l->paddr)), &state) &&
+	if (l->kind == SNP_BUF_COPY && !snp_read_rmp(PHYS_PFN(__sme_clr(l->paddr)), &state) &&
 	    state.assigned && state.immutable && !state.asid)
 		return 0;
-	if (l->in_place) {
-		l->paddr = __sme_clr(l->paddr);
-		ret = lend_in_place_locked(sev, l);
-	} else {
+	if (l->kind == SNP_BUF_COPY) {
 		ret = lend_copy_locked(sev, l);
+	} else {
+		l->paddr = __sme_clr(l->paddr);
+		ret = l->kind == SNP_BUF_KERNEL ? lend_kernel_locked(sev, l) :
+						  lend_in_place_locked(sev, c, l);
 	}
 	if (!ret)
 		c->n++;
 	return ret;
 }
 
-static int return_locked(struct sev_device *sev, struct snp_lent *l, bool success)
+static int return_locked(struct sev_device *sev, struct snp_cmd *c, struct snp_lent *l,
+			 bool success)
 {
 	void *cmd_buf = sev->cmd_buf;
 	int ret;
 
-	if (l->in_place) {
+	if (l->kind != SNP_BUF_COPY) {
 		ret = snp_take_pages_locked(sev, PFN_DOWN(l->paddr),
 					    snp_lent_pages(l->paddr, l->len));
-		snp_lend_end();
+		if (c->on_loan) {
+			snp_lend_end();
+			local_irq_enable();
+			c->on_loan = false;
+		}
 		return ret;
 	}
 	if (success) {
@@ -318,7 +384,7 @@ int snp_cmd_end_locked(struct sev_device *sev, struct snp_cmd *c, bool success)
 		c->own = NULL;
 	}
 	while (c->n) {
-		if (return_locked(sev, &c->lent[--c->n], success))
+		if (return_locked(sev, c, &c->lent[--c->n], success))
 			ret = -EIO;
 	}
 	return ret;

@@ -8,7 +8,8 @@
 enum snp_buf_kind {
 	SNP_BUF_NONE,
 	SNP_BUF_COPY,
-	SNP_BUF_IN_PLACE,
+	SNP_BUF_KERNEL,		/* a page of KVM's, which nobody else writes to */
+	SNP_BUF_IN_PLACE,	/* memory of users; the command has no other buffer */
 };
 
 struct snp_buf_desc {

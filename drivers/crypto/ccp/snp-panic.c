@@ -20,24 +20,6 @@
 #include "sev-dev.h"
 #include "sev-snp.h"
 
-#define POLL_US		10
-#define POLL_LIMIT	(2 * USEC_PER_SEC / POLL_US)
-
-/* Wait until the mailbox answers. Returns its register, or 0. */
-static u32 poll_mailbox(struct sev_device *sev)
-{
-	unsigned int i;
-	u32 reg;
-
-	for (i = 0; i < POLL_LIMIT; i++) {
-		reg = ioread32(sev->io_regs + sev->vdata->cmdresp_reg);
-		if (reg & PSP_CMDRESP_RESP)
-			return reg;
-		udelay(POLL_US);
-	}
-	return 0;
-}
-
 /* Returns the firmware's status, or -1 if there is none. */
 static int poll_command(struct sev_device *sev, int cmd, const void *buf, size_t len)
 {
@@ -51,7 +33,7 @@ static int poll_command(struct sev_device *sev, int cmd, const void *buf, size_t
 	iowrite32(lower_32_bits(pa), sev->io_regs + sev->vdata->cmdbuff_addr_lo_reg);
 	iowrite32(upper_32_bits(pa), sev->io_regs + sev->vdata->cmdbuff_addr_hi_reg);
 	iowrite32(cmd << SEV_CMDRESP_CMD_SHIFT, sev->io_regs + sev->vdata->cmdresp_reg);
-	reg = poll_mailbox(sev);
+	reg = sev_poll_mailbox(sev);
 	return reg ? reg & PSP_CMDRESP_ERR_MASK : -1;
 }
 
@@ -64,7 +46,7 @@ static int snp_panic(struct notifier_block *nb, unsigned long action, void *data
 	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;
 	int status;
 
-	if (!sev || !sev->snp_initialized || !poll_mailbox(sev))
+	if (!sev || !sev->snp_initialized || !sev_poll_mailbox(sev))
 		return NOTIFY_DONE;
 
 	poll_command(sev, SEV_CMD_SHUTDOWN, NULL, 0);

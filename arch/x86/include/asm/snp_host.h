@@ -98,6 +98,19 @@ int psmash(u64 pfn);
 int rmp_make_private(u64 pfn, u64 gpa, enum pg_level level, u32 asid, bool immutable);
 
 /**
+ * rmp_split_direct_map - ahead of rmp_make_private() where nothing can sleep
+ * @pfn: first page of 4 KiB
+ * @npages: how many
+ *
+ * rmp_make_private() and rmp_make_shared() of 4 KiB don't sleep then. Nothing
+ * makes the direct map whole again.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int rmp_split_direct_map(u64 pfn, unsigned long npages);
+
+/**
  * rmp_make_shared - make a page the host's
  * @pfn: first page of 4 KiB
  * @level: PG_LEVEL_4K or PG_LEVEL_2M, that of the RMP entry
@@ -161,9 +174,9 @@ void snp_unpin_cpus(void);
 void snp_rmp_bounds(u64 *start, u64 *end);
 
 /*
- * Between begin and end, memory of users may belong to firmware for as long as
- * a command takes. Whoever writes to it waits for the end, instead of getting a
- * signal or an oops.
+ * Between begin and end, with interrupts off, memory of users may belong to
+ * firmware for as long as a command takes. Whoever writes to it waits for the
+ * end, instead of getting a signal or an oops.
  */
 void snp_lend_begin(u64 pfn, unsigned long n);
 void snp_lend_end(void);
@@ -171,7 +184,7 @@ void snp_lend_end(void);
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
 void snp_reserve_rmp_edges(void);
-bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table);
+bool snp_host_fault(unsigned long address, bool user_table);
 void snp_dump_address(unsigned long address);
 void snp_host_crash_stop(void);
 
@@ -182,6 +195,7 @@ static inline int snp_lookup_rmpentry(u64 pfn, bool *assigned, int *level) { ret
 static inline int psmash(u64 pfn) { return -ENODEV; }
 static inline int rmp_make_private(u64 pfn, u64 gpa, enum pg_level level, u32 asid,
 				   bool immutable) { return -ENODEV; }
+static inline int rmp_split_direct_map(u64 pfn, unsigned long npages) { return -ENODEV; }
 static inline int rmp_make_shared(u64 pfn, enum pg_level level) { return -ENODEV; }
 static inline void snp_leak_pages(u64 pfn, unsigned int npages) { }
 static inline unsigned long snp_leaked_pages(void) { return 0; }
@@ -203,7 +217,7 @@ static inline void snp_host_detect(struct cpuinfo_x86 *c)
 }
 
 static inline void snp_reserve_rmp_edges(void) { }
-static inline bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table)
+static inline bool snp_host_fault(unsigned long address, bool user_table)
 {
 	return false;
 }

@@ -7,18 +7,16 @@
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/irqflags.h>
-#include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
-#include <linux/ptrace.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "rmp.h"
 
-/* How long to wait for the end of a loan where nothing else can run meanwhile */
-#define LOAN_WAIT	(10 * HZ)
+/* How long to wait for the end of a loan */
+#define LOAN_WAIT_US	(10 * USEC_PER_SEC)
 
 /*
  * The memory of users that a command of the firmware has on loan: there is one
@@ -55,11 +53,12 @@ static void set_loan(u64 pfn, unsigned long n)
  * @pfn:	of the first page
  * @n:		number of pages
  *
- * Called before their RMP entries change, with the lock of the mailbox held: commands
- * come one after another.
+ * Called before their RMP entries change, with the lock of the mailbox held, as commands
+ * come one after another, and with interrupts off until snp_lend_end().
  */
 void snp_lend_begin(u64 pfn, unsigned long n)
 {
+	lockdep_assert_irqs_disabled();
 	WARN_ON_ONCE(loan.n);
 	set_loan(pfn, n);
 	/* Whoever sees a page assigned for the loan sees the loan: pairs with find_holder(). */
@@ -141,51 +140,34 @@ static enum holder find_holder(u64 pfn, unsigned int n)
 }
 
 /*
- * The kernel writes to memory of users by the direct map, too, e.g. for ptrace() or
- * /proc/PID/mem. It may sleep if it could have been preempted.
+ * The end of a loan depends on no other processor: whoever has it runs with interrupts
+ * off. So it can be waited for in any context that did not interrupt that code, i.e. in
+ * all but NMIs. The limit is for a firmware that never answers.
  */
-static bool kernel_may_sleep(struct pt_regs *regs)
+static bool wait_for_loan(u64 pfn, unsigned int n)
 {
-	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preempt_count() && !rcu_preempt_depth() &&
-	       regs->flags & X86_EFLAGS_IF;
-}
-
-/*
- * The kernel can't sleep, e.g. as it copies with preemption off. Whoever has the loan
- * ends it on another processor, which may need an interrupt of this one for that; if it
- * is waiting for this very processor, the scheduler has to move it to another one.
- */
-static bool spin_for_loan(struct pt_regs *regs, u64 pfn, unsigned int n)
-{
-	unsigned long end = jiffies + LOAN_WAIT;
 	enum holder holder;
+	unsigned int us;
 
-	if (!(regs->flags & X86_EFLAGS_IF) || in_hardirq() || in_nmi())
+	if (in_nmi())
 		return false;
 
-	local_irq_enable();
-	do {
-		cpu_relax();
+	for (us = 0; us < LOAN_WAIT_US; us++) {
+		udelay(1);
 		holder = find_holder(pfn, n);
-	} while (holder == HOLDER_LOAN && time_before(jiffies, end));
-	local_irq_disable();
-	return holder == HOLDER_HOST;
+		if (holder != HOLDER_LOAN)
+			return holder == HOLDER_HOST;
+	}
+	return false;
 }
 
-/* Let the loan get on. Returns false if its end can't be waited for. */
-static bool wait_for_loan(struct pt_regs *regs, u64 pfn, unsigned int n, bool user_table)
+/* A walk of tables that change at that moment may have found any page. */
+static bool same_page(unsigned long address, bool user_table, u64 pfn)
 {
-	if (user_table) {
-		usleep_range(20, 100);
-		return true;
-	}
-	if (!kernel_may_sleep(regs))
-		return spin_for_loan(regs, pfn, n);
+	unsigned int level;
+	u64 now;
 
-	local_irq_enable();
-	usleep_range(20, 100);
-	local_irq_disable();
-	return true;
+	return find_page(address, user_table, &now, &level) && now == pfn;
 }
 
 /*
@@ -193,28 +175,33 @@ static bool wait_for_loan(struct pt_regs *regs, u64 pfn, unsigned int n, bool us
  * the access is to be repeated. The processor checks all of the 2 MiB around
  * @address if it is mapped by a page of 2 MiB or more.
  *
- * Context: a page fault; @user_table if @address belongs to current->mm, then
- * it may sleep. Otherwise interrupts are off.
+ * The kernel writes to memory of users by the direct map, too, e.g. for ptrace(),
+ * or with preemption or interrupts off, and waits there for the end of a loan. An
+ * access by the addresses of users is repeated: signals are seen in between.
+ *
+ * Context: a page fault; @user_table if @address belongs to current->mm.
+ * Otherwise interrupts are off.
  */
-bool snp_host_fault(struct pt_regs *regs, unsigned long address, bool user_table)
+bool snp_host_fault(unsigned long address, bool user_table)
 {
+	u64 pfn, first;
 	unsigned int level, n = 1;
-	u64 pfn;
 
 	if (!find_page(address, user_table, &pfn, &level))
 		return true;
+	first = pfn;
 	if (level != PG_LEVEL_4K) {
 		n = PTRS_PER_PMD;
-		pfn = ALIGN_DOWN(pfn, PTRS_PER_PMD);
+		first = ALIGN_DOWN(pfn, PTRS_PER_PMD);
 	}
 
-	switch (find_holder(pfn, n)) {
+	switch (find_holder(first, n)) {
 	case HOLDER_HOST:
 		return true;
 	case HOLDER_LOAN:
-		return wait_for_loan(regs, pfn, n, user_table);
+		return user_table || wait_for_loan(first, n);
 	default:
-		return false;
+		return !same_page(address, user_table, pfn);
 	}
 }
 

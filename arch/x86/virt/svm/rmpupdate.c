@@ -66,6 +66,17 @@ static int split_direct_map(u64 pfn)
 	return set_memory_4k(addr, 1);
 }
 
+int rmp_split_direct_map(u64 pfn, unsigned long npages)
+{
+	unsigned long i;
+	int ret = 0;
+
+	for (i = 0; i < npages && !ret; i++)
+		ret = split_direct_map(pfn + i);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(rmp_split_direct_map);
+
 static int rmpupdate_once(u64 paddr, const struct rmp_insn_state *state)
 {
 	int ret;

@@ -224,9 +224,14 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	}
 	mutex_unlock(&snp->ap_lock);
 	kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
-	/* A signal is seen before the guest is entered. */
+	/*
+	 * A signal is seen before the guest is entered.  A vCPU that does not run yet is
+	 * not, and comes back at once: whoever changes the slot waits for readers.
+	 */
 	if (r == -EAGAIN || r == -EINTR) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
 		cond_resched();
+		kvm_vcpu_srcu_read_lock(vcpu);
 		return 1;
 	}
 

@@ -91,10 +91,9 @@ void snp_move(struct kvm *dst, struct kvm *src)
 {
 	struct kvm_sev_info *to = snp_sev_info(dst), *from = snp_sev_info(src);
 
+	mutex_init(&to->snp.request_lock);
 	kvm_set_apicv_inhibit(dst, APICV_INHIBIT_REASON_SEV);
 
-	/* No request of a mirror has the context now, and none gets it again from here. */
-	mutex_lock(&from->snp.request_lock);
 	mutex_lock(&sev_mirror_lock);
 	to->snp.context = from->snp.context;
 	WRITE_ONCE(to->snp.finished, true);
@@ -110,7 +109,6 @@ void snp_move(struct kvm *dst, struct kvm *src)
 	from->enc_context_owner = dst;
 	list_add_tail(&from->mirror_entry, &to->mirror_vms);
 	mutex_unlock(&sev_mirror_lock);
-	mutex_unlock(&from->snp.request_lock);
 
 	WRITE_ONCE(dst->arch.can_pre_fault, true);
 }
@@ -180,30 +178,23 @@ bool snp_mirror_waits(struct kvm *kvm)
 int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd, int *fw_error)
 {
 	struct kvm_sev_info *sev = snp_sev_info(kvm);
-	struct kvm_snp *snp;
-	struct kvm *owner;
-	int r = -EAGAIN;
+	void *context;
+	int r;
 
 	if (!sev->enc_context_owner) {
 		cmd->gctx_paddr = __psp_pa(sev->snp.context);
 		return sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error);
 	}
 
+	/*
+	 * The owner, and its context, stay as long as the lock is held.  A reference to the
+	 * owner instead could be the last one, and destroy that VM from a vCPU of this one.
+	 */
 	mutex_lock(&sev_mirror_lock);
-	owner = sev->enc_context_owner;
-	kvm_get_kvm(owner);
+	context = snp_sev_info(sev->enc_context_owner)->snp.context;
+	cmd->gctx_paddr = __psp_pa(context);
+	r = context ? sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error) : -EAGAIN;
 	mutex_unlock(&sev_mirror_lock);
-
-	/* The context stays as long as its owner's lock is held.  Owners are no mirrors. */
-	snp = &snp_sev_info(owner)->snp;
-	mutex_lock_nested(&snp->request_lock, SINGLE_DEPTH_NESTING);
-	if (snp->context) {
-		cmd->gctx_paddr = __psp_pa(snp->context);
-		r = sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error);
-	}
-	mutex_unlock(&snp->request_lock);
-
-	kvm_put_kvm(owner);
 	return r;
 }
 

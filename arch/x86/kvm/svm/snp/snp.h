@@ -39,13 +39,13 @@ struct vcpu_svm;
  * @context:	the guest context, a page of the firmware; NULL before LAUNCH_START
  * @finished:	LAUNCH_FINISH was done, vCPUs may run; of a mirror: that of its owner
  * @request_certs: ask user space for certificates in extended guest requests
- * @request_lock: for @request and @response; of the owner: a mirror may use @context
+ * @request_lock: for @request and @response
  * @request:	copy of what the guest asks the firmware
  * @response:	what the firmware answers, a page in firmware state
  *
  * All but the buffers change under kvm->lock.  The context is that of the VM that
- * the guest was launched in or moved to.  It moves under sev_mirror_lock, which is held
- * while the launch is finished, and under the request_lock of the VM that it leaves.
+ * the guest was launched in or moved to; its mirrors get at it under sev_mirror_lock,
+ * under which it moves, and which is held while the launch is finished.
  */
 struct kvm_snp {
 	void *context;
