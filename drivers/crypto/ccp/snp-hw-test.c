@@ -155,18 +155,27 @@ static void answers(struct kunit *test)
 	free_page((unsigned long)host);
 }
 
-/* Memory that is not the host's is not lent: not even to change a SEV guest. */
+/*
+ * Memory that is not the host's is not lent: not even to change a SEV guest. Nor is the
+ * kernel's own, as memory of users.
+ */
 static void lend_what_is_not_ours(struct kunit *test)
 {
-	struct sev_data_launch_update_data update = { .len = 2 * PAGE_SIZE };
+	struct sev_data_launch_update_vmsa vmsa = { .len = 2 * PAGE_SIZE };
+	struct sev_data_launch_update_data update = { .len = PAGE_SIZE };
 	struct page *page = alloc_pages(GFP_KERNEL, 1);
 	u64 pfn = page_to_pfn(page);
 	int error = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_ASSERT_EQ(test, rmp_make_private(pfn + 1, 0x1000, PG_LEVEL_4K, ASID, false), 0);
-	update.address = __psp_pa(page_address(page));
-	KUNIT_EXPECT_EQ(test, sev_do_cmd(SEV_CMD_LAUNCH_UPDATE_DATA, &update, &error), -EPERM);
+	vmsa.address = __psp_pa(page_address(page));
+	KUNIT_EXPECT_EQ(test, sev_do_cmd(SEV_CMD_LAUNCH_UPDATE_VMSA, &vmsa, &error), -EPERM);
+	KUNIT_EXPECT_EQ(test, error, (int)SEV_RET_NO_FW_CALL);
+	update.address = vmsa.address;
+	KUNIT_EXPECT_EQ(test, sev_do_cmd(SEV_CMD_LAUNCH_UPDATE_DATA, &update, &error), -EFAULT);
+	update.len = 6 * PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, sev_do_cmd(SEV_CMD_LAUNCH_UPDATE_DATA, &update, &error), -EINVAL);
 	KUNIT_EXPECT_EQ(test, error, (int)SEV_RET_NO_FW_CALL);
 	KUNIT_EXPECT_FALSE(test, rmp_of(test, pfn).assigned);
 	KUNIT_EXPECT_EQ(test, rmp_of(test, pfn + 1).asid, (u32)ASID);
