@@ -168,7 +168,7 @@ static void test_mem(void *(*kernel_writer)(void *))
 
 	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
 	pthread_create(&thread, NULL, kernel_writer, NULL);
-	for (i = 0; i < 3000 && !rc; i++)
+	for (i = 0; i < 1000 && !rc; i++)
 		rc = update(0, PAGE);
 	check(!rc, "LAUNCH_UPDATE_DATA of a page that the kernel writes to");
 	stop = 1;
