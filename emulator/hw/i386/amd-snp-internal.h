@@ -35,12 +35,16 @@ struct AmdSnpState {
     hwaddr low_size;            /* RAM below 4 GiB starts at 0, */
     hwaddr high_size;           /* the rest at 4 GiB */
     uint32_t nr_cpus;
+    uint64_t nr_pages;
 
     /* Where the machine put the RMP, and what is reserved for it. */
     hwaddr rmp_base;
     hwaddr rmp_end;             /* last byte */
 
-    /* What the CPUs' MSRs say: RMP_BASE and RMP_END alike, SNP on on all. */
+    /*
+     * What the CPUs' MSRs say: RMP_BASE and RMP_END alike, SNP on on all.
+     * Changed under rmp_lock, as are these MSRs of a CPU.
+     */
     hwaddr cur_base;
     hwaddr cur_end;
     bool range_valid;
@@ -59,6 +63,8 @@ struct AmdSnpState {
     uint32_t *large_cached;     /* like SnpPage.cached, for host large pages */
     uint32_t next_key;
     uint32_t *asid_key;
+    unsigned long *asid_valid;  /* if asids_managed */
+    bool asids_managed;
     MemoryRegion ciphertext;
     AddressSpace ciphertext_as;
     uint32_t nr_asids;

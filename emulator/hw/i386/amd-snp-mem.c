@@ -161,23 +161,12 @@ static void convert_exclusive(AmdSnpState *s, int64_t index, uint32_t key)
     }
 }
 
-static void convert(AmdSnpState *s, int64_t index, uint32_t key)
+/* With all CPUs stopped but this one */
+static void convert_stopped(AmdSnpState *s, CPUState *cpu, int64_t index,
+                            uint32_t key)
 {
-    CPUState *cpu = current_cpu;
     bool locked;
 
-    if (cpu && cpu_in_exclusive_context(cpu)) {
-        convert_exclusive(s, index, key);
-        return;
-    }
-    if (try_convert(s, index, key)) {
-        return;
-    }
-    if (!cpu) {
-        QEMU_LOCK_GUARD(&s->lock);
-        convert_exclusive(s, index, key);
-        return;
-    }
     /* Others may wait for the BQL before they can stop. */
     locked = bql_locked();
     if (locked) {
@@ -191,6 +180,38 @@ static void convert(AmdSnpState *s, int64_t index, uint32_t key)
     if (locked) {
         bql_lock();
     }
+}
+
+/*
+ * The fetch of a block's second page comes here with the lock of the first one
+ * held, which a CPU that has to stop may wait for.
+ */
+static void convert(AmdSnpState *s, int64_t index, uint32_t key)
+{
+    CPUState *cpu = current_cpu;
+    bool translating;
+
+    if (cpu && cpu_in_exclusive_context(cpu)) {
+        convert_exclusive(s, index, key);
+        return;
+    }
+    translating = cpu && tcg_enabled() && tb_gen_abandon();
+    if (!try_convert(s, index, key)) {
+        if (cpu) {
+            convert_stopped(s, cpu, index, key);
+        } else {
+            QEMU_LOCK_GUARD(&s->lock);
+            convert_exclusive(s, index, key);
+        }
+    }
+    if (translating) {
+        cpu_loop_exit_noexc(cpu);
+    }
+}
+
+bool amd_mem_is_ram(AmdSnpState *s, hwaddr spa)
+{
+    return snp_page_index(s, spa) >= 0;
 }
 
 void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key)

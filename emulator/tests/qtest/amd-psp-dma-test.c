@@ -133,10 +133,62 @@ static void test_read(void)
     stop(&m);
 }
 
+/* What the IOMMU writes on its own is for no command, until the shutdown. */
+static void test_iommu_pages(void)
+{
+    static const uint64_t pages[] = { T_EVTLOG, T_STORE };
+    SnpBufShutdownEx buf = {
+        .length = sizeof(buf), .flags = SNP_SHUTDOWN_IOMMU,
+    };
+    Machine m;
+    int i;
+
+    start(&m);
+    for (i = 0; i < ARRAY_SIZE(pages); i++) {
+        uint64_t was = psp_rmp(&m.psp, pages[i]);
+
+        psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_PAGE_RECLAIM, pages[i]),
+                   INVALID_PAGE_STATE);
+        psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_GCTX_CREATE, pages[i]),
+                   INVALID_PAGE_STATE);
+        psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_PLATFORM_STATUS, pages[i]),
+                   INVALID_PAGE_STATE);
+        g_assert_cmphex(psp_rmp(&m.psp, pages[i]), ==, was);
+    }
+    psp_set_rmp(&m.psp, T_PAGE, RMP_HYPERVISOR);
+    psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_DECOMMISSION, T_GCTX),
+               SUCCESS);
+    psp_assert(PSP_CMD(&m.psp, SNP_SHUTDOWN_EX, &buf), SUCCESS);
+    for (i = 0; i < ARRAY_SIZE(pages); i++) {
+        g_assert_cmphex(psp_rmp(&m.psp, pages[i]), ==, RMP_RECLAIM);
+    }
+    stop(&m);
+}
+
+/* A range for completion stores that ends before it begins */
+static void test_iommu_range(void)
+{
+    SnpBufInitEx buf = { .flags = SNP_INIT_RMP };
+    Machine m;
+
+    psp_start_with(&m.psp, "-device amd-iommu,x-snp=on -device edu,addr=6.0",
+                   "");
+    edu_find(&m.edu, m.psp.bus, EDU_DEVFN);
+    start_iommu(&m);
+    iommu_write(&m, AMDVI_MMIO_EXCL_LIMIT, 0);
+    psp_wrmsr(&m.psp, MSR_SYSCFG, SYSCFG_SNP);
+    psp_assert(PSP_CMD(&m.psp, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    iommu_write(&m, AMDVI_MMIO_EXCL_LIMIT, T_STORE);
+    psp_assert(PSP_CMD(&m.psp, SNP_INIT_EX, &buf), SUCCESS);
+    stop(&m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/amd-psp/dma/write", test_write);
     qtest_add_func("/amd-psp/dma/read", test_read);
+    qtest_add_func("/amd-psp/dma/iommu-pages", test_iommu_pages);
+    qtest_add_func("/amd-psp/dma/iommu-range", test_iommu_range);
     return g_test_run();
 }

@@ -58,6 +58,7 @@ typedef void (*volatile mem_fn)(void);
 
 #define EFER_SVME           BIT(12)
 #define SYSCFG_MFDE         BIT(18)
+#define SYSCFG_MFDM         BIT(19)
 #define SYSCFG_SMEE         BIT(23)
 #define SYSCFG_SNPEN        BIT(24)
 #define SYSCFG_VMPLEN       BIT(25)

@@ -199,8 +199,65 @@ static void test_guest_stale(void)
     check_npf(&vm, info, DATA, "guest-asid");
 }
 
+#define MTRR_MSRS   4
+
+static const struct {
+    u32 msr;
+    u64 val;
+} mtrrs[MTRR_MSRS] = {
+    { 0x26b, 0x0505050505050505 },
+    { 0x250, 0x0606060606060606 },
+    { 0x200, 0xc0000000 },
+    { 0x2ff, 0xc06 },
+};
+static mem64 ap_mtrrs[MTRR_MSRS];
+static mem32 ap_is_done;
+
+static void ap_set_mtrrs(void)
+{
+    int i;
+
+    for (i = 0; i < MTRR_MSRS; i++) {
+        wrmsr(mtrrs[i].msr, mtrrs[i].val);
+    }
+    ap_is_done = 1;
+}
+
+static void ap_get_mtrrs(void)
+{
+    int i;
+
+    for (i = 0; i < MTRR_MSRS; i++) {
+        ap_mtrrs[i] = rdmsr(mtrrs[i].msr);
+    }
+    ap_is_done = 1;
+}
+
+static void wait_ap(void)
+{
+    while (!ap_is_done) {
+        asm volatile("pause");
+    }
+    ap_is_done = 0;
+}
+
+/* INIT and SIPI start the other processor once more. */
+static void test_init_msrs(void)
+{
+    int i;
+
+    start_ap(ap_set_mtrrs);
+    wait_ap();
+    start_ap(ap_get_mtrrs);
+    wait_ap();
+    for (i = 0; i < MTRR_MSRS; i++) {
+        check_eq(ap_mtrrs[i], mtrrs[i].val, "INIT keeps MSR %x", mtrrs[i].msr);
+    }
+}
+
 void test_main(void)
 {
+    test_init_msrs();
     snp_enable();
     svm_enable();
     host_pte(AP_VMCB);
