@@ -67,6 +67,8 @@ struct AmdSnpState {
     bool asids_managed;
     MemoryRegion ciphertext;
     AddressSpace ciphertext_as;
+    MemoryRegion dma;
+    AddressSpace dma_as;
     uint32_t nr_asids;
 
     QemuMutex rmp_lock;         /* innermost: no conversion under it */

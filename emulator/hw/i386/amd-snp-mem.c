@@ -13,7 +13,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/lockable.h"
+#include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "qemu/units.h"
 #include "exec/exec-all.h"
@@ -249,6 +251,28 @@ static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
     return extract64(cpu_to_le64(word), spa % sizeof(word) * 8, size * 8);
 }
 
+/* DMA that is checked when it is made: see amd_mem_dma(). */
+static void dma_write(void *opaque, hwaddr spa, uint64_t val, unsigned int size)
+{
+    AmdSnpState *s = opaque;
+
+    if (!amd_rmp_dma_writable(s, spa)) {
+        qemu_log_mask(LOG_GUEST_ERROR, "amd-snp: DMA to 0x%" HWADDR_PRIx
+                      ", which has been assigned in between\n", spa);
+        return;
+    }
+    val = cpu_to_le64(val);
+    amd_mem_write(s, spa, &val, size, AMD_MEM_KEY_NONE);
+}
+
+static const MemoryRegionOps dma_ops = {
+    .read = ciphertext_read,
+    .write = dma_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid.max_access_size = 8,
+    .impl.max_access_size = 8,
+};
+
 static const MemoryRegionOps ciphertext_ops = {
     .read = ciphertext_read,
     .endianness = DEVICE_LITTLE_ENDIAN,
@@ -262,11 +286,18 @@ void snp_ciphertext_init(AmdSnpState *s, Object *owner, hwaddr top)
                           "amd-snp-ciphertext", top);
     address_space_init(&s->ciphertext_as, &s->ciphertext,
                        "amd-snp-ciphertext");
+    memory_region_init_io(&s->dma, owner, &dma_ops, s, "amd-snp-dma", top);
+    address_space_init(&s->dma_as, &s->dma, "amd-snp-dma");
 }
 
 AddressSpace *amd_mem_ciphertext(AmdSnpState *s)
 {
     return &s->ciphertext_as;
+}
+
+AddressSpace *amd_mem_dma(AmdSnpState *s)
+{
+    return &s->dma_as;
 }
 
 static void note_cached(AmdSnpState *s, hwaddr spa, int64_t index,

@@ -317,6 +317,11 @@ bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa)
     }
     mask = BIT_MASK(index);
     old = qatomic_fetch_or(&s->vmsa_busy[BIT_WORD(index)], mask);
+    /* Translations by 2 MiB are no longer good for writes. */
+    if (!(old & mask) && !(spa & (SNP_LARGE_SIZE - 1)) && s->enabled &&
+        amd_snp_rule(s, SNP_RULE_INUSE_LARGE)) {
+        snp_flush_tlbs(s);
+    }
     return !(old & mask) || !amd_snp_rule(s, SNP_RULE_VMRUN_VMSA_INUSE);
 }
 
@@ -335,4 +340,10 @@ bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages)
     }
     end = MIN(index + pages, s->nr_pages);
     return find_next_bit(s->vmsa_busy, end, index) < end;
+}
+
+bool amd_snp_large_busy(AmdSnpState *s, hwaddr spa)
+{
+    return amd_snp_rule(s, SNP_RULE_INUSE_LARGE) &&
+           amd_snp_vmsa_busy(s, spa & ~(SNP_LARGE_SIZE - 1), 1);
 }

@@ -121,6 +121,7 @@ typedef struct CPUX86SnpState {
     bool es;
     bool snp;
     bool vmcb_busy;             /* marked as in use, with SNP */
+    bool hsave_busy;            /* likewise the host save area */
 
     uint64_t next_rip;          /* after the instruction, while in a guest */
     uint64_t mov_info;          /* EXITINFO1 should MOV to CR0 be intercepted */

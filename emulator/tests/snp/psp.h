@@ -19,6 +19,7 @@
 #define PSP_LAUNCH_UPDATE_VMSA  0x032
 #define PSP_LAUNCH_MEASURE      0x033
 #define PSP_LAUNCH_FINISH       0x035
+#define PSP_SNP_INIT            0x081
 
 #define PSP_POLICY_ES           BIT(2)
 

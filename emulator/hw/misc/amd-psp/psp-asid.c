@@ -1,8 +1,8 @@
 /*
  * AMD Secure Processor: ASIDs
  *
- * An ASID belongs to one guest at a time, and is valid for VMRUN from the moment
- * on that this guest is both launched and active. What caches hold under it has to be
+ * An ASID belongs to one guest at a time, and is valid for VMRUN while that
+ * guest is both launched and active. What caches hold under it has to be
  * written back by every CPU (WBINVD) and by the data fabric (DF_FLUSH) between
  * two guests, and once before the first.
  *

@@ -2,8 +2,8 @@
  * AMD Secure Processor: the IOMMU's buffers
  *
  * What the IOMMU writes on its own (logs, completion store) is kept from the
- * host as long as the IOMMU enforces SNP: those pages have a state of their own,
- * which no command accepts, and are Reclaim pages when it no longer does.
+ * host as long as the IOMMU enforces SNP: those pages have a state of their
+ * own, which no command accepts, and are Reclaim pages when it no longer does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -82,7 +82,7 @@ static void set_range(AmdPspState *s, hwaddr base, uint64_t pages,
     }
 }
 
-/* What the RMP covers and no guest can have: all that is not DRAM, SMM's part. */
+/* What the RMP covers and no guest can have: what is not DRAM, SMM's memory */
 static void fix_holes(AmdPspState *s)
 {
     const AmdRmpEntry hv_fixed = { .immutable = true };

@@ -96,6 +96,12 @@ void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key);
 AddressSpace *amd_mem_ciphertext(AmdSnpState *s);
 
 /*
+ * The same with writes, which are checked one by one: what is assigned by then
+ * is not written. It cannot be mapped, so devices write when they are done.
+ */
+AddressSpace *amd_mem_dma(AmdSnpState *s);
+
+/*
  * A CPU is about to use the page at @spa with @key and to keep the translation
  * in its TLB, through a large page of the host if @host_large. To be called
  * before the RMP is looked at, so that a change of its entry either is seen or
@@ -216,12 +222,18 @@ bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa);
 void amd_rmp_smash(AmdSnpState *s, hwaddr spa);
 
 /*
- * VMRUN holds a VMSA in use until #VMEXIT: acquire() fails if another vCPU
- * does. busy() asks for any of @pages pages.
+ * VMRUN holds VMCB, VMSA and host save area in use until #VMEXIT: acquire()
+ * fails if another vCPU does. busy() asks for any of @pages pages.
  */
 bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa);
 void amd_snp_vmsa_release(AmdSnpState *s, hwaddr spa);
 bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages);
+
+/*
+ * An erratum: to a write through a page of 2 MiB, the whole of it is in use if
+ * its first 4 KiB are.
+ */
+bool amd_snp_large_busy(AmdSnpState *s, hwaddr spa);
 
 /*
  * The SNP firmware has completed SNP_INIT: from then on RMP checks hold, and

@@ -188,6 +188,7 @@ bool sev_vmcb_begin(CPUX86State *env, hwaddr spa)
         env->snp.vmcb_pa = spa;
         env->snp.vmcb_busy = true;
     }
+    env->snp.hsave_busy = amd_snp_vmsa_acquire(s, env->vm_hsave);
     return true;
 }
 
@@ -221,6 +222,10 @@ void sev_vmexit_end(CPUX86State *env)
     if (env->snp.vmcb_busy) {
         amd_snp_vmsa_release(s, env->snp.vmcb_pa);
         env->snp.vmcb_busy = false;
+    }
+    if (env->snp.hsave_busy) {
+        amd_snp_vmsa_release(s, env->vm_hsave);
+        env->snp.hsave_busy = false;
     }
     if (!env->snp.sev) {
         return;
