@@ -12,6 +12,7 @@
 #define SYSCFG_SNP      (SYSCFG_MFDM | SYSCFG_SMEE | SYSCFG_SNPEN | \
                          SYSCFG_VMPLEN)
 #define MTRR            0x26b
+#define ALL_WB          0x0606060606060606ULL
 
 static mem32 ap_msr, ap_done;
 static mem64 ap_val;
@@ -61,7 +62,7 @@ void test_main(void)
     set_other(MSR_SYSCFG, SYSCFG_SNP | SYSCFG_MFDE);
     check_init(INVALID_CONFIG, "init-msrs: SYSCFG");
     set_other(MSR_SYSCFG, SYSCFG_SNP);
-    set_other(MTRR, mtrr ^ 0x0606060606060606);
+    set_other(MTRR, mtrr == ALL_WB ? 0 : ALL_WB);
     check_init(INVALID_CONFIG, "init-msrs: a fixed MTRR");
     set_other(MTRR, mtrr);
     set_other(MSR_HWCR, hwcr ^ BIT(30));
