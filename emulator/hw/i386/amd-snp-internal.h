@@ -76,6 +76,7 @@ struct AmdSnpState {
     unsigned long *wbinvd_due;  /* CPUs */
     uint64_t rmpupdates;        /* that succeeded, for the audit */
     uint64_t psmashes;
+    uint32_t rmp_tries;         /* of both, if not all of them succeed */
     bool initialized;
 
     DECLARE_BITMAP(ignored, SNP_RULE__MAX);

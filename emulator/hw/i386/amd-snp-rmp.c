@@ -263,6 +263,16 @@ bool amd_rmp_asid_has_pages(AmdSnpState *s, uint32_t asid)
     return false;
 }
 
+uint32_t amd_rmp_contended(AmdSnpState *s)
+{
+    const uint32_t every = 7;
+
+    if (amd_snp_rule(s, SNP_RULE_RMP_IDLE) || ++s->rmp_tries % every) {
+        return 0;
+    }
+    return s->rmp_tries / every;
+}
+
 void amd_rmp_grant(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e)
 {
     rmp_encode(e, rmp_entry(s, spa));

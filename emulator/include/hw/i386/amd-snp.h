@@ -209,6 +209,11 @@ void amd_rmp_lock(AmdSnpState *s);
 void amd_rmp_unlock(AmdSnpState *s);
 bool amd_rmp_store(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e);
 void amd_rmp_release(AmdSnpState *s, hwaddr spa, uint8_t page_size);
+/*
+ * RMPUPDATE or PSMASH, with the RMP locked: is the entry in use by another
+ * processor, for the moment? A number that says which time this is, or 0.
+ */
+uint32_t amd_rmp_contended(AmdSnpState *s);
 /* RMPUPDATE has succeeded; with the RMP locked. For the audit. */
 void amd_rmp_count_update(AmdSnpState *s);
 
