@@ -15,7 +15,7 @@
 #define REG_CMDBUFF_HI  0x109e4
 #define RESPONSE        BIT(31)
 
-#define TMR             0x0e000000ULL
+#define TMR             0x0d000000ULL
 #define TMR_LEN         0x100000
 #define TRIES           100000000
 

@@ -9,14 +9,14 @@
 #define RUNS        20000
 
 static struct vm vm;
-static mem32 ap_stop, ap_ended, ap_flushed;
+static mem32 ap_stop, ap_ended, ap_flushed[4];
 static mem64 ap_reads;
 
 /* What a memory scanner of the host may do at any time */
 static void ap_read_vmsa(void)
 {
     asm volatile("wbinvd" : : : "memory");
-    ap_flushed = 1;
+    ap_flushed[cpu_id()] = 1;
     while (!ap_reads) {
         asm volatile("pause");
     }
@@ -74,14 +74,17 @@ static void test_read_vmsa(void)
 void test_main(void)
 {
     u32 handle;
+    int i;
 
     svm_enable();
     if (!check(psp_find(), "there is a security processor")) {
         return;
     }
     start_ap(ap_read_vmsa);
-    while (!ap_flushed) {
-        asm volatile("pause");
+    for (i = 1; i < nr_cpus(); i++) {
+        while (!ap_flushed[i]) {
+            asm volatile("pause");
+        }
     }
     check_eq(psp_init_es(), 0, "INIT");
     asm volatile("wbinvd" : : : "memory");
