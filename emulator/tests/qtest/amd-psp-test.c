@@ -105,6 +105,11 @@ static void test_snp_init_msrs(void)
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
     psp_stop(&p);
 
+    /* VMPLEn takes SNPEn: by itself this is seen without these rules only. */
+    psp_start(&p, DEFAULT ":init-vmpl:init-mfdm");
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    psp_stop(&p);
+
     /* An RMP that has no whole MiBs */
     psp_start(&p, DEFAULT);
     rmp_end = p.rmp + 0x1fffff - 0x2000;
