@@ -35,12 +35,16 @@ struct AmdSnpState {
     hwaddr low_size;            /* RAM below 4 GiB starts at 0, */
     hwaddr high_size;           /* the rest at 4 GiB */
     uint32_t nr_cpus;
+    uint64_t nr_pages;
 
     /* Where the machine put the RMP, and what is reserved for it. */
     hwaddr rmp_base;
     hwaddr rmp_end;             /* last byte */
 
-    /* What the CPUs' MSRs say: RMP_BASE and RMP_END alike, SNP on on all. */
+    /*
+     * What the CPUs' MSRs say: RMP_BASE and RMP_END alike, SNP on on all.
+     * Changed under rmp_lock, as are these MSRs of a CPU.
+     */
     hwaddr cur_base;
     hwaddr cur_end;
     bool range_valid;
@@ -59,8 +63,12 @@ struct AmdSnpState {
     uint32_t *large_cached;     /* like SnpPage.cached, for host large pages */
     uint32_t next_key;
     uint32_t *asid_key;
+    unsigned long *asid_valid;  /* if asids_managed */
+    bool asids_managed;
     MemoryRegion ciphertext;
     AddressSpace ciphertext_as;
+    MemoryRegion dma;
+    AddressSpace dma_as;
     uint32_t nr_asids;
 
     QemuMutex rmp_lock;         /* innermost: no conversion under it */
@@ -68,6 +76,7 @@ struct AmdSnpState {
     unsigned long *wbinvd_due;  /* CPUs */
     uint64_t rmpupdates;        /* that succeeded, for the audit */
     uint64_t psmashes;
+    uint32_t rmp_tries;         /* of both, if not all of them succeed */
     bool initialized;
 
     DECLARE_BITMAP(ignored, SNP_RULE__MAX);

@@ -13,7 +13,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/lockable.h"
+#include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "qemu/units.h"
 #include "exec/exec-all.h"
@@ -161,23 +163,12 @@ static void convert_exclusive(AmdSnpState *s, int64_t index, uint32_t key)
     }
 }
 
-static void convert(AmdSnpState *s, int64_t index, uint32_t key)
+/* With all CPUs stopped but this one */
+static void convert_stopped(AmdSnpState *s, CPUState *cpu, int64_t index,
+                            uint32_t key)
 {
-    CPUState *cpu = current_cpu;
     bool locked;
 
-    if (cpu && cpu_in_exclusive_context(cpu)) {
-        convert_exclusive(s, index, key);
-        return;
-    }
-    if (try_convert(s, index, key)) {
-        return;
-    }
-    if (!cpu) {
-        QEMU_LOCK_GUARD(&s->lock);
-        convert_exclusive(s, index, key);
-        return;
-    }
     /* Others may wait for the BQL before they can stop. */
     locked = bql_locked();
     if (locked) {
@@ -191,6 +182,38 @@ static void convert(AmdSnpState *s, int64_t index, uint32_t key)
     if (locked) {
         bql_lock();
     }
+}
+
+/*
+ * The fetch of a block's second page comes here with the lock of the first one
+ * held, which a CPU that has to stop may wait for.
+ */
+static void convert(AmdSnpState *s, int64_t index, uint32_t key)
+{
+    CPUState *cpu = current_cpu;
+    bool translating;
+
+    if (cpu && cpu_in_exclusive_context(cpu)) {
+        convert_exclusive(s, index, key);
+        return;
+    }
+    translating = cpu && tcg_enabled() && tb_gen_abandon();
+    if (!try_convert(s, index, key)) {
+        if (cpu) {
+            convert_stopped(s, cpu, index, key);
+        } else {
+            QEMU_LOCK_GUARD(&s->lock);
+            convert_exclusive(s, index, key);
+        }
+    }
+    if (translating) {
+        cpu_loop_exit_noexc(cpu);
+    }
+}
+
+bool amd_mem_is_ram(AmdSnpState *s, hwaddr spa)
+{
+    return snp_page_index(s, spa) >= 0;
 }
 
 void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key)
@@ -228,6 +251,28 @@ static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
     return extract64(cpu_to_le64(word), spa % sizeof(word) * 8, size * 8);
 }
 
+/* DMA that is checked when it is made: see amd_mem_dma(). */
+static void dma_write(void *opaque, hwaddr spa, uint64_t val, unsigned int size)
+{
+    AmdSnpState *s = opaque;
+
+    if (!amd_rmp_dma_writable(s, spa)) {
+        qemu_log_mask(LOG_GUEST_ERROR, "amd-snp: DMA to 0x%" HWADDR_PRIx
+                      ", which has been assigned in between\n", spa);
+        return;
+    }
+    val = cpu_to_le64(val);
+    amd_mem_write(s, spa, &val, size, AMD_MEM_KEY_NONE);
+}
+
+static const MemoryRegionOps dma_ops = {
+    .read = ciphertext_read,
+    .write = dma_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid.max_access_size = 8,
+    .impl.max_access_size = 8,
+};
+
 static const MemoryRegionOps ciphertext_ops = {
     .read = ciphertext_read,
     .endianness = DEVICE_LITTLE_ENDIAN,
@@ -241,11 +286,18 @@ void snp_ciphertext_init(AmdSnpState *s, Object *owner, hwaddr top)
                           "amd-snp-ciphertext", top);
     address_space_init(&s->ciphertext_as, &s->ciphertext,
                        "amd-snp-ciphertext");
+    memory_region_init_io(&s->dma, owner, &dma_ops, s, "amd-snp-dma", top);
+    address_space_init(&s->dma_as, &s->dma, "amd-snp-dma");
 }
 
 AddressSpace *amd_mem_ciphertext(AmdSnpState *s)
 {
     return &s->ciphertext_as;
+}
+
+AddressSpace *amd_mem_dma(AmdSnpState *s)
+{
+    return &s->dma_as;
 }
 
 static void note_cached(AmdSnpState *s, hwaddr spa, int64_t index,

@@ -173,7 +173,8 @@ static bool rmp_cached(AmdSnpState *s, hwaddr spa, unsigned int pages)
     if (qatomic_read(&s->large_cached[spa >> SNP_LARGE_SHIFT]) == epoch) {
         return true;
     }
-    for (i = 0; i < pages; i++) {
+    /* RAM may end in the middle of 2 MiB. */
+    for (i = 0; i < pages && index + i < s->nr_pages; i++) {
         if (qatomic_read(&s->pages[index + i].cached) == epoch) {
             return true;
         }
@@ -233,6 +234,45 @@ void amd_rmp_set(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e)
     }
 }
 
+void amd_rmp_fill(AmdSnpState *s, hwaddr spa, hwaddr end,
+                  const AmdRmpEntry *e)
+{
+    uint64_t *raw;
+
+    for (; spa < end; spa += SNP_PAGE_SIZE) {
+        raw = rmp_entry(s, spa);
+        if (raw) {
+            rmp_encode(e, raw);
+        }
+    }
+    snp_flush_tlbs(s);
+}
+
+bool amd_rmp_asid_has_pages(AmdSnpState *s, uint32_t asid)
+{
+    uint64_t *raw;
+    AmdRmpEntry e;
+    hwaddr spa;
+
+    for (spa = 0; (raw = rmp_entry(s, spa)); spa += SNP_PAGE_SIZE) {
+        rmp_decode(raw, &e);
+        if (e.assigned && e.asid == asid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t amd_rmp_contended(AmdSnpState *s)
+{
+    const uint32_t every = 7;
+
+    if (amd_snp_rule(s, SNP_RULE_RMP_IDLE) || ++s->rmp_tries % every) {
+        return 0;
+    }
+    return s->rmp_tries / every;
+}
+
 void amd_rmp_grant(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e)
 {
     rmp_encode(e, rmp_entry(s, spa));
@@ -275,6 +315,9 @@ AmdPageState amd_rmp_page_state(const AmdRmpEntry *e)
     if (e->vmsa) {
         return AMD_PAGE_CONTEXT;
     }
+    if (e->gpa == AMD_RMP_GPA_IOMMU) {
+        return AMD_PAGE_IOMMU;
+    }
     return e->gpa ? AMD_PAGE_METADATA : AMD_PAGE_FIRMWARE;
 }
 
@@ -287,6 +330,7 @@ const char *amd_page_state_name(AmdPageState state)
         [AMD_PAGE_FIRMWARE] = "firmware",
         [AMD_PAGE_CONTEXT] = "context",
         [AMD_PAGE_METADATA] = "metadata",
+        [AMD_PAGE_IOMMU] = "iommu",
         [AMD_PAGE_PRE_GUEST] = "pre-guest",
         [AMD_PAGE_PRE_SWAP] = "pre-swap",
         [AMD_PAGE_GUEST_INVALID] = "guest-invalid",

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "qemu/lockable.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "cpu.h"
@@ -79,13 +80,13 @@ static bool place_rmp(AmdSnpState *s, Error **errp)
 
 static void alloc_tables(AmdSnpState *s, hwaddr top)
 {
-    hwaddr pages = (s->low_size + s->high_size) >> SNP_PAGE_SHIFT;
-
-    s->pages = g_new0(SnpPage, pages);
+    s->nr_pages = (s->low_size + s->high_size) >> SNP_PAGE_SHIFT;
+    s->pages = g_new0(SnpPage, s->nr_pages);
     s->large_cached = g_new0(uint32_t, (top >> SNP_LARGE_SHIFT) + 1);
-    s->vmsa_busy = bitmap_new(pages);
+    s->vmsa_busy = bitmap_new(s->nr_pages);
     s->wbinvd_due = bitmap_new(s->nr_cpus);
     s->asid_key = g_new0(uint32_t, s->nr_asids);
+    s->asid_valid = bitmap_new(s->nr_asids);
 }
 
 bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
@@ -115,21 +116,21 @@ bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
 static void snp_reset(void *opaque)
 {
     AmdSnpState *s = opaque;
-    hwaddr pages = (s->low_size + s->high_size) >> SNP_PAGE_SHIFT;
     hwaddr i;
 
     if (!s->pages) {
         return;
     }
     /* Keys are made anew by a reset: what they protected is gone. */
-    for (i = 0; i < pages; i++) {
+    for (i = 0; i < s->nr_pages; i++) {
         amd_mem_page(s, i << SNP_PAGE_SHIFT < s->low_size ?
                      i << SNP_PAGE_SHIFT :
                      4 * GiB + (i << SNP_PAGE_SHIFT) - s->low_size,
                      AMD_MEM_KEY_NONE);
     }
     memset(s->asid_key, 0, s->nr_asids * sizeof(*s->asid_key));
-    bitmap_zero(s->vmsa_busy, pages);
+    bitmap_zero(s->asid_valid, s->nr_asids);
+    bitmap_zero(s->vmsa_busy, s->nr_pages);
     bitmap_zero(s->wbinvd_due, s->nr_cpus);
     s->initialized = false;
     s->enabled = false;
@@ -161,7 +162,11 @@ void amd_snp_bios_rmp(AmdSnpState *s, uint64_t *base, uint64_t *end)
     *end = s->rmp_end;
 }
 
-void amd_snp_msr_changed(AmdSnpState *s)
+/*
+ * With rmp_lock held: CPUs that set their MSRs at the same time would each see
+ * the other's as it was, and whoever stores the result last would be believed.
+ */
+static void msrs_changed(AmdSnpState *s)
 {
     CPUX86State *first = cpu_env(first_cpu);
     bool enabled = true, agree = true;
@@ -179,6 +184,30 @@ void amd_snp_msr_changed(AmdSnpState *s)
     s->range_valid = agree && s->cur_base < s->cur_end;
     s->enabled = enabled;
     snp_flush_tlbs(s);
+}
+
+void amd_snp_set_msr(AmdSnpState *s, uint64_t *reg, uint64_t val)
+{
+    QEMU_LOCK_GUARD(&s->rmp_lock);
+    *reg = val;
+    msrs_changed(s);
+}
+
+void amd_snp_msrs_restored(AmdSnpState *s)
+{
+    QEMU_LOCK_GUARD(&s->rmp_lock);
+    msrs_changed(s);
+}
+
+void amd_snp_disable(AmdSnpState *s)
+{
+    CPUState *cs;
+
+    QEMU_LOCK_GUARD(&s->rmp_lock);
+    CPU_FOREACH(cs) {
+        cpu_env(cs)->snp.syscfg &= ~(SYSCFG_SNPEN | SYSCFG_VMPLEN);
+    }
+    msrs_changed(s);
 }
 
 bool amd_snp_enabled(AmdSnpState *s)
@@ -207,6 +236,56 @@ bool amd_snp_hsave_clear(AmdSnpState *s)
         }
     }
     return true;
+}
+
+bool amd_snp_syscfg_all(AmdSnpState *s, uint64_t bits)
+{
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        if (bits & ~cpu_env(cs)->snp.syscfg) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool amd_snp_msrs_agree(AmdSnpState *s)
+{
+    const CPUX86State *first = cpu_env(first_cpu);
+    CPUState *cs;
+
+    CPU_FOREACH(cs) {
+        const CPUX86State *env = cpu_env(cs);
+
+        if (env->snp.syscfg != first->snp.syscfg ||
+            env->snp.hwcr != first->snp.hwcr ||
+            memcmp(env->mtrr_fixed, first->mtrr_fixed,
+                   sizeof(env->mtrr_fixed))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void amd_snp_manage_asids(AmdSnpState *s)
+{
+    s->asids_managed = true;
+}
+
+void amd_snp_set_asid_valid(AmdSnpState *s, uint32_t asid, bool valid)
+{
+    if (asid < s->nr_asids && valid) {
+        set_bit_atomic(asid, s->asid_valid);
+    } else if (asid < s->nr_asids) {
+        clear_bit_atomic(asid, s->asid_valid);
+    }
+}
+
+bool amd_snp_asid_valid(AmdSnpState *s, uint32_t asid)
+{
+    return !s->asids_managed ||
+           (asid < s->nr_asids && test_bit(asid, s->asid_valid));
 }
 
 void amd_snp_wbinvd(AmdSnpState *s, int cpu_index)
@@ -238,6 +317,11 @@ bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa)
     }
     mask = BIT_MASK(index);
     old = qatomic_fetch_or(&s->vmsa_busy[BIT_WORD(index)], mask);
+    /* Translations by 2 MiB are no longer good for writes. */
+    if (!(old & mask) && !(spa & (SNP_LARGE_SIZE - 1)) && s->enabled &&
+        amd_snp_rule(s, SNP_RULE_INUSE_LARGE)) {
+        snp_flush_tlbs(s);
+    }
     return !(old & mask) || !amd_snp_rule(s, SNP_RULE_VMRUN_VMSA_INUSE);
 }
 
@@ -249,7 +333,17 @@ void amd_snp_vmsa_release(AmdSnpState *s, hwaddr spa)
 bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages)
 {
     int64_t index = snp_page_index(s, spa);
+    unsigned long end;
 
-    return index >= 0 &&
-           find_next_bit(s->vmsa_busy, index + pages, index) < index + pages;
+    if (index < 0) {
+        return false;
+    }
+    end = MIN(index + pages, s->nr_pages);
+    return find_next_bit(s->vmsa_busy, end, index) < end;
+}
+
+bool amd_snp_large_busy(AmdSnpState *s, hwaddr spa)
+{
+    return amd_snp_rule(s, SNP_RULE_INUSE_LARGE) &&
+           amd_snp_vmsa_busy(s, spa & ~(SNP_LARGE_SIZE - 1), 1);
 }

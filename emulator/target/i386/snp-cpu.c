@@ -68,7 +68,8 @@ void x86_snp_cpuid(X86CPU *cpu, uint32_t *eax, uint32_t *ebx, uint32_t *ecx,
            SNP_CPUID_EAX_PAGE_FLUSH_MSR | SNP_CPUID_EAX_SEV_ES |
            SNP_CPUID_EAX_SEV_SNP | SNP_CPUID_EAX_VMPL |
            SNP_CPUID_EAX_RMPQUERY | SNP_CPUID_EAX_HW_ENF_CACHE_COH |
-           SNP_CPUID_EAX_64BIT_HOST | SNP_CPUID_EAX_DEBUG_SWAP;
+           SNP_CPUID_EAX_64BIT_HOST | SNP_CPUID_EAX_DEBUG_SWAP |
+           SNP_CPUID_EAX_ALLOWED_FEATURES;
     if (cpu->x_snp_rmpread) {
         *eax |= SNP_CPUID_EAX_RMPREAD;
     }
@@ -100,10 +101,32 @@ bool x86_snp_msr_locked(CPUX86State *env, uint32_t msr)
     }
 }
 
+/*
+ * Of the MSRs that belong to encryption those that the CPU's features do not
+ * bring along do not exist. Others that the model lacks are read as 0.
+ */
+static bool msr_exists(uint32_t msr)
+{
+    return !(msr >= MSR_GUEST_TSC_FREQ && msr <= MSR_SNP_LAST) &&
+           msr != MSR_SVSM_CAA;
+}
+
+uint64_t x86_snp_mtrr_types(CPUX86State *env)
+{
+    return env->snp.syscfg & SYSCFG_MFDM ? 0 : MTRR_FIX_RDMEM_WRMEM;
+}
+
 bool x86_snp_msr_native(CPUX86State *env, uint32_t msr)
 {
     return (env->snp.es && msr == MSR_GHCB) ||
            (env->snp.sev && msr == MSR_SEV_STATUS);
+}
+
+static SnpMsrResult unknown_msr(CPUX86State *env, uint32_t msr)
+{
+    return msr_exists(msr) ||
+           !amd_snp_rule(env_archcpu(env)->snp, SNP_RULE_MSR_EXISTS) ?
+           SNP_MSR_UNKNOWN : SNP_MSR_GP;
 }
 
 SnpMsrResult x86_snp_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
@@ -138,7 +161,7 @@ SnpMsrResult x86_snp_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
     case MSR_VM_PAGE_FLUSH:
         return SNP_MSR_GP;
     default:
-        return SNP_MSR_UNKNOWN;
+        return unknown_msr(env, msr);
     }
 }
 
@@ -160,8 +183,7 @@ static SnpMsrResult write_syscfg(CPUX86State *env, uint64_t val)
     if ((val & SYSCFG_VMPLEN) && !(val & SYSCFG_SNPEN)) {
         return SNP_MSR_GP;
     }
-    env->snp.syscfg = val;
-    amd_snp_msr_changed(s);
+    amd_snp_set_msr(s, &env->snp.syscfg, val);
     return SNP_MSR_OK;
 }
 
@@ -174,8 +196,7 @@ static SnpMsrResult write_rmp_range(CPUX86State *env, uint64_t *reg,
         amd_snp_rule(s, SNP_RULE_SYSCFG_LOCK)) {
         return SNP_MSR_GP;
     }
-    *reg = val;
-    amd_snp_msr_changed(s);
+    amd_snp_set_msr(s, reg, val);
     return SNP_MSR_OK;
 }
 
@@ -211,6 +232,6 @@ SnpMsrResult x86_snp_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
         /* [11:0] ASID. Caches are coherent: only the operand is checked. */
         return val & 0xfff ? SNP_MSR_OK : SNP_MSR_GP;
     default:
-        return SNP_MSR_UNKNOWN;
+        return unknown_msr(env, msr);
     }
 }

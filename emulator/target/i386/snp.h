@@ -23,11 +23,13 @@
 #define SNP_CPUID_EAX_64BIT_HOST        (1U << 11)
 #define SNP_CPUID_EAX_DEBUG_SWAP        (1U << 14)
 #define SNP_CPUID_EAX_RMPREAD           (1U << 21)
+#define SNP_CPUID_EAX_ALLOWED_FEATURES  (1U << 27)
 #define SNP_CBIT_POS                    51
 #define SNP_NUM_VMPLS                   4
 
 /* MSRs */
 #define MSR_SYSCFG                      0xc0010010
+#define SYSCFG_MFDM                     (1ULL << 19)    /* MtrrFixDramModEn */
 #define SYSCFG_SMEE                     (1ULL << 23)    /* MemEncryptionModEn */
 #define SYSCFG_SNPEN                    (1ULL << 24)
 #define SYSCFG_VMPLEN                   (1ULL << 25)
@@ -44,6 +46,10 @@
 #define MSR_RMP_BASE                    0xc0010132
 #define MSR_RMP_END                     0xc0010133
 #define RMP_ADDR_MASK                   0x000fffffffffe000ULL
+#define MSR_GUEST_TSC_FREQ              0xc0010134
+#define MSR_SNP_LAST                    0xc001013f
+#define MSR_SVSM_CAA                    0xc001f000
+#define MTRR_FIX_RDMEM_WRMEM            0x1818181818181818ULL
 
 /* VMCB */
 #define SVM_NESTED_CTL_SEV              (1ULL << 1)
@@ -115,6 +121,7 @@ typedef struct CPUX86SnpState {
     bool es;
     bool snp;
     bool vmcb_busy;             /* marked as in use, with SNP */
+    bool hsave_busy;            /* likewise the host save area */
 
     uint64_t next_rip;          /* after the instruction, while in a guest */
     uint64_t mov_info;          /* EXITINFO1 should MOV to CR0 be intercepted */

@@ -48,11 +48,11 @@ static void start_iommu(Machine *m)
 }
 
 /* A guest that is being launched, with one page */
-static void start(Machine *m)
+static void start_with(Machine *m, const char *devices)
 {
     Psp *p = &m->psp;
 
-    psp_start_with(p, "-device amd-iommu,x-snp=on -device edu,addr=6.0", "");
+    psp_start_with(p, devices, "");
     edu_find(&m->edu, p->bus, EDU_DEVFN);
     start_iommu(m);
     psp_snp_init(p);
@@ -61,6 +61,11 @@ static void start(Machine *m)
     qtest_memset(p->qts, T_PAGE, 0x5a, 0x1000);
     psp_assert(psp_launch_update(p, T_GCTX, T_PAGE, SNP_PAGE_TYPE_NORMAL, 0),
                SUCCESS);
+}
+
+static void start(Machine *m)
+{
+    start_with(m, "-device amd-iommu,x-snp=on -device edu,addr=6.0");
 }
 
 static void stop(Machine *m)
@@ -133,10 +138,87 @@ static void test_read(void)
     stop(&m);
 }
 
+/* The same with each write checked, and not the translation */
+static void test_checked(void)
+{
+    uint64_t word;
+    Machine m;
+
+    start_with(&m, "-device amd-iommu,x-snp=on,x-snp-checked-dma=on "
+               "-device edu,addr=6.0");
+    qtest_writeq(m.psp.qts, T_HV, EVIL);
+    qtest_memset(m.psp.qts, T_LIST, 0, 0x1000);
+    dma(&m, T_HV, EDU_BUFFER);
+    dma(&m, EDU_BUFFER, T_LIST + 12);
+    g_assert_cmphex(qtest_readq(m.psp.qts, T_LIST + 12), ==, EVIL);
+    g_assert_cmphex(qtest_readl(m.psp.qts, T_LIST + 8), ==, 0);
+    g_assert_cmphex(qtest_readl(m.psp.qts, T_LIST + 20), ==, 0);
+    dma(&m, EDU_BUFFER, T_PAGE + 8);
+    assert_untouched(&m);
+    word = dma_read(&m, T_PAGE);
+    g_assert_cmphex(word, !=, PLAINTEXT);
+    psp_set_rmp(&m.psp, T_PAGE, RMP_HYPERVISOR);
+    g_assert_cmphex(dma_read(&m, T_PAGE), ==, word);
+    stop(&m);
+}
+
+/* What the IOMMU writes on its own is for no command, until the shutdown. */
+static void test_iommu_pages(void)
+{
+    static const uint64_t pages[] = { T_EVTLOG, T_STORE };
+    SnpBufShutdownEx buf = {
+        .length = sizeof(buf), .flags = SNP_SHUTDOWN_IOMMU,
+    };
+    Machine m;
+    int i;
+
+    start(&m);
+    for (i = 0; i < ARRAY_SIZE(pages); i++) {
+        uint64_t was = psp_rmp(&m.psp, pages[i]);
+
+        psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_PAGE_RECLAIM, pages[i]),
+                   INVALID_PAGE_STATE);
+        psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_GCTX_CREATE, pages[i]),
+                   INVALID_PAGE_STATE);
+        psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_PLATFORM_STATUS, pages[i]),
+                   INVALID_PAGE_STATE);
+        g_assert_cmphex(psp_rmp(&m.psp, pages[i]), ==, was);
+    }
+    psp_set_rmp(&m.psp, T_PAGE, RMP_HYPERVISOR);
+    psp_assert(psp_addr_cmd(&m.psp, SEV_CMD_SNP_DECOMMISSION, T_GCTX),
+               SUCCESS);
+    psp_assert(PSP_CMD(&m.psp, SNP_SHUTDOWN_EX, &buf), SUCCESS);
+    for (i = 0; i < ARRAY_SIZE(pages); i++) {
+        g_assert_cmphex(psp_rmp(&m.psp, pages[i]), ==, RMP_RECLAIM);
+    }
+    stop(&m);
+}
+
+/* A range for completion stores that ends before it begins */
+static void test_iommu_range(void)
+{
+    SnpBufInitEx buf = { .flags = SNP_INIT_RMP };
+    Machine m;
+
+    psp_start_with(&m.psp, "-device amd-iommu,x-snp=on -device edu,addr=6.0",
+                   "");
+    edu_find(&m.edu, m.psp.bus, EDU_DEVFN);
+    start_iommu(&m);
+    iommu_write(&m, AMDVI_MMIO_EXCL_LIMIT, 0);
+    psp_wrmsr(&m.psp, MSR_SYSCFG, SYSCFG_SNP);
+    psp_assert(PSP_CMD(&m.psp, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    iommu_write(&m, AMDVI_MMIO_EXCL_LIMIT, T_STORE);
+    psp_assert(PSP_CMD(&m.psp, SNP_INIT_EX, &buf), SUCCESS);
+    stop(&m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/amd-psp/dma/write", test_write);
     qtest_add_func("/amd-psp/dma/read", test_read);
+    qtest_add_func("/amd-psp/dma/checked", test_checked);
+    qtest_add_func("/amd-psp/dma/iommu-pages", test_iommu_pages);
+    qtest_add_func("/amd-psp/dma/iommu-range", test_iommu_range);
     return g_test_run();
 }

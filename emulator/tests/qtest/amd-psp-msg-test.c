@@ -28,6 +28,10 @@ static void test_message_checks(void)
     hdr = good;
     hdr.seqno = 2;
     psp_assert(msg_send(&p, &hdr, key, &req), AEAD_OFLOW);
+    /* Whether it is genuine comes first. */
+    hdr = good;
+    hdr.seqno = 2;
+    psp_assert(msg_send(&p, &hdr, wrong, &req), BAD_MEASUREMENT);
     hdr = good;
     hdr.algo = 2;
     psp_assert(msg_send(&p, &hdr, key, &req), INVALID_PARAM);
@@ -41,9 +45,6 @@ static void test_message_checks(void)
     hdr.vmpck = 4;
     psp_assert(msg_send(&p, &hdr, key, &req), INVALID_PARAM);
     hdr = good;
-    hdr.reserved2 = 1;
-    psp_assert(msg_send(&p, &hdr, key, &req), INVALID_PARAM);
-    hdr = good;
     hdr.msg_type = 99;
     psp_assert(msg_send(&p, &hdr, key, &req), INVALID_PARAM);
     hdr = good;
@@ -53,14 +54,19 @@ static void test_message_checks(void)
     hdr.msg_size--;
     psp_assert(msg_send(&p, &hdr, key, &req), INVALID_PARAM);
 
+    /* Reserved fields of the header are ignored. */
     hdr = good;
+    hdr.reserved2 = 1;
     psp_assert(msg_send(&p, &hdr, key, &req), SUCCESS);
     /* The same message again */
     psp_assert(PSP_CMD(&p, SNP_GUEST_REQUEST, &buf), INVALID_PAGE_STATE);
     buf.response_paddr = T_OUT;
     psp_assert(PSP_CMD(&p, SNP_GUEST_REQUEST, &buf), AEAD_OFLOW);
     buf.request_paddr += 8;
-    psp_assert(PSP_CMD(&p, SNP_GUEST_REQUEST, &buf), INVALID_ADDRESS);
+    psp_assert(PSP_CMD(&p, SNP_GUEST_REQUEST, &buf), INVALID_PARAM);
+    buf.request_paddr = T_HUGE;
+    psp_set_rmp(&p, T_HUGE, RMP_GUEST_VALID(T_ASID, 0x200000) | RMP_2M);
+    psp_assert(PSP_CMD(&p, SNP_GUEST_REQUEST, &buf), INVALID_PAGE_SIZE);
     psp_stop(&p);
 }
 
@@ -95,18 +101,50 @@ static void test_key(void)
     req.field_select = 1 << 20;
     ask_key(&p, key, 7, &req, &b);
     g_assert_cmpuint(b.status, ==, SEV_STATUS_INVALID_PARAM);
-    req.field_select = 0;
+    req.field_select = 1 << 4;
     req.guest_svn = 1;
     ask_key(&p, key, 9, &req, &b);
     g_assert_cmpuint(b.status, ==, SEV_STATUS_INVALID_PARAM);
     req.guest_svn = 0;
+    req.field_select = 1 << 5;
     req.tcb_version = ~0ull;
     ask_key(&p, key, 11, &req, &b);
     g_assert_cmpuint(b.status, ==, SEV_STATUS_INVALID_PARAM);
-    req.tcb_version = 0;
-    req.key_select = 1;                 /* no VMRK */
+    /* What is not selected does not matter. */
+    req.field_select = 0;
+    req.guest_svn = 1;
     ask_key(&p, key, 13, &req, &b);
+    g_assert_cmpuint(b.status, ==, 0);
+    g_assert_cmpmem(a.key, 32, b.key, 32);
+    psp_stop(&p);
+}
+
+/* Each guest has a root key of its own from the start. */
+static void test_key_roots(void)
+{
+    SnpBufConfig config = { .flags = SNP_STATUS_MASK_CHIP_KEY };
+    SnpKeyReq req = { .key_select = 1 };
+    SnpKeyRsp a, b;
+    uint8_t ld[48], key[32];
+    Psp p;
+
+    msg_start_guest(&p, MSG_OPTIONS, T_POLICY, ld);
+    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
+    msg_vmpck(&p, 0, key);
+    ask_key(&p, key, 1, &req, &a);
+    g_assert_cmpuint(a.status, ==, 0);
+    req.key_select = 0;
+    ask_key(&p, key, 3, &req, &b);
+    g_assert_cmpuint(b.status, ==, 0);
+    g_assert_cmpint(memcmp(a.key, b.key, 32), !=, 0);
+    /* Of the chip there is none while its key is masked. */
+    psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
+    ask_key(&p, key, 5, &req, &b);
     g_assert_cmpuint(b.status, ==, SEV_STATUS_INVALID_KEY);
+    req.key_select = 1;
+    ask_key(&p, key, 7, &req, &b);
+    g_assert_cmpuint(b.status, ==, 0);
+    g_assert_cmpmem(a.key, 32, b.key, 32);
     psp_stop(&p);
 }
 
@@ -117,7 +155,11 @@ static void test_vmrk(void)
         .gctx_paddr = T_GCTX2, .policy = T_POLICY | SNP_POLICY_MIGRATE_MA,
         .ma_gctx_paddr = T_GCTX, .flags = SNP_LAUNCH_MA_EN,
     };
-    SnpVmrkReq req = { .gctx_paddr = T_GCTX2, .vmrk = { 1, 2, 3 } };
+    /* Messages have whole blocks of 16 bytes. */
+    struct {
+        SnpVmrkReq msg;
+        uint64_t pad;
+    } req = { .msg = { .gctx_paddr = T_GCTX2, .vmrk = { 1, 2, 3 } } };
     SnpMsgHeader hdr = msg_header(SNP_MSG_VMRK_REQ, 0, 1, sizeof(req));
     uint8_t ld[48], key[32], rsp[16];
     Psp p;
@@ -166,10 +208,20 @@ static void test_cpuid_message(void)
     g_assert_cmpuint(rsp.status, ==, SEV_STATUS_INVALID_PARAM);
     g_assert_cmpuint(rsp.count, ==, 1);
     g_assert_cmphex(rsp.fn.edx, ==, 0);
-    req.fn.edx = 0;
+    /* A function of another range is not counted. */
+    req.fn.eax_in = 0x40000000;
+    req.fn.edx = 0x1234;
     hdr = msg_header(SNP_MSG_CPUID_REQ, 0, 3, sizeof(req));
     psp_assert(msg_send(&p, &hdr, key, &req), SUCCESS);
     msg_reply(&p, key, SNP_MSG_CPUID_RSP, 4, &rsp);
+    g_assert_cmpuint(rsp.status, ==, 0);
+    g_assert_cmpuint(rsp.count, ==, 0);
+    g_assert_cmphex(rsp.fn.edx, ==, 0x1234);
+    req.fn.eax_in = 7;
+    req.fn.edx = 0;
+    hdr = msg_header(SNP_MSG_CPUID_REQ, 0, 5, sizeof(req));
+    psp_assert(msg_send(&p, &hdr, key, &req), SUCCESS);
+    msg_reply(&p, key, SNP_MSG_CPUID_RSP, 6, &rsp);
     g_assert_cmpuint(rsp.status, ==, 0);
     psp_stop(&p);
 }
@@ -198,6 +250,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/amd-psp/message/checks", test_message_checks);
     qtest_add_func("/amd-psp/message/key", test_key);
+    qtest_add_func("/amd-psp/message/key-roots", test_key_roots);
     qtest_add_func("/amd-psp/message/vmrk", test_vmrk);
     qtest_add_func("/amd-psp/message/cpuid", test_cpuid_message);
     qtest_add_func("/amd-psp/message/tsc-info", test_tsc_info);

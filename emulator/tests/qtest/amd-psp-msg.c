@@ -14,6 +14,10 @@
 #include "amd-psp-msg.h"
 
 #define SECRETS_GPA 0xd000
+#define VMSA_SPA    0x109000
+#define VMSA_GPA    0xe000
+/* GUEST_TSC_SCALE and GUEST_TSC_OFFSET in a VMSA */
+#define VMSA_TSC    0x2f0
 
 void msg_sha384(const void *data, size_t len, uint8_t digest[48])
 {
@@ -59,6 +63,13 @@ void msg_start_guest(Psp *p, const char *options, uint64_t policy,
     psp_assert(psp_launch_update(p, T_GCTX, T_SECRETS, SNP_PAGE_TYPE_SECRETS,
                                  0), SUCCESS);
     extend(ld, SNP_PAGE_TYPE_SECRETS, SECRETS_GPA, NULL);
+    /* What the hypervisor sets of the guest's TSC is not measured. */
+    psp_set_rmp(p, VMSA_SPA, RMP_PRE_GUEST(T_ASID, VMSA_GPA));
+    qtest_memwrite(p->qts, VMSA_SPA, page, sizeof(page));
+    psp_assert(psp_launch_update(p, T_GCTX, VMSA_SPA, SNP_PAGE_TYPE_VMSA, 0),
+               SUCCESS);
+    memset(page + VMSA_TSC, 0, 16);
+    extend(ld, SNP_PAGE_TYPE_VMSA, VMSA_GPA, page);
 }
 
 void msg_vmpck(Psp *p, int n, uint8_t key[32])

@@ -98,6 +98,8 @@ static void test_report(void)
     g_assert_cmphex(rsp.report.policy, ==, T_POLICY);
     g_assert_cmpmem(rsp.report.measurement, 48, ld, 48);
     g_assert_cmpmem(rsp.report.report_data, 64, req.report_data, 64);
+    g_assert_cmphex(rsp.report.platform_info, ==,
+                    SNP_REPORT_PLATFORM_ALIAS_CHECK);
 
     vcek = load_cert(dir, "vcek.der");
     ask = load_cert(dir, "ask.der");
@@ -194,6 +196,7 @@ static void test_vlek(void)
     g_autofree char *path = g_build_filename(dir, "vlek-hashstick.bin", NULL);
     g_autofree uint8_t *stick = NULL;
     SnpBufVlekLoad bad = { .length = 8 };
+    SnpBufConfig config = { .reported_tcb = 1 };
     SnpReportReq req = { .vmpl = 0 };
     gnutls_x509_crt_t vlek, asvk, ark;
     SnpReportRsp rsp;
@@ -206,20 +209,29 @@ static void test_vlek(void)
     psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
     g_assert_true(g_file_get_contents(path, (char **)&stick, &len, NULL));
     g_assert_cmpuint(len, ==, SNP_VLEK_LEN);
-    psp_assert(PSP_CMD(&p, SNP_VLEK_LOAD, &bad), INVALID_LENGTH);
+    psp_assert(PSP_CMD(&p, SNP_VLEK_LOAD, &bad), INVALID_PARAM);
     bad.length = sizeof(bad);
     bad.version = 1;
     psp_assert(PSP_CMD(&p, SNP_VLEK_LOAD, &bad), INVALID_PARAM);
     stick[0x20] ^= 1;
     psp_assert(load_vlek(&p, stick), BAD_MEASUREMENT);
     stick[0x20] ^= 1;
+    /* It is for a TCB version, which has to be the one that is reported. */
+    psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
+    psp_assert(load_vlek(&p, stick), BAD_SVN);
+    config.reported_tcb = 0;
+    psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
     psp_assert(load_vlek(&p, stick), SUCCESS);
+    /* Reports that it signs are signed even if the chip's key is masked. */
+    config.flags = SNP_STATUS_MASK_CHIP_KEY;
+    psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
 
     msg_vmpck(&p, 0, key);
     psp_assert(msg_send(&p, &hdr, key, &req), SUCCESS);
     msg_reply(&p, key, SNP_MSG_REPORT_RSP, 2, &rsp);
     g_assert_cmpuint(rsp.status, ==, 0);
-    g_assert_cmphex(rsp.report.key_info, ==, SNP_REPORT_KEY_VLEK);
+    g_assert_cmphex(rsp.report.key_info, ==,
+                    SNP_REPORT_KEY_MASKED | SNP_REPORT_KEY_VLEK);
     vlek = load_cert(dir, "vlek.der");
     asvk = load_cert(dir, "asvk.der");
     ark = load_cert(dir, "ark.der");
@@ -329,6 +341,8 @@ static void test_id_block(void)
     psp_assert(finish_with(&p, &id, bad), BAD_SIGNATURE);
     *bad = *auth;
     id.ld[0] ^= 1;
+    /* What it says comes before who says so. */
+    psp_assert(finish_with(&p, &id, bad), BAD_MEASUREMENT);
     owner_sign(id_key, &id, sizeof(id), &bad->id_block_sig);
     psp_assert(finish_with(&p, &id, bad), BAD_MEASUREMENT);
     id.ld[0] ^= 1;

@@ -26,9 +26,12 @@ static void test_init(void)
 
     psp_start(&p, "");
     g_assert_cmpuint(platform_state(&p, NULL), ==, SEV_PSTATE_UNINIT);
-    psp_assert(PSP_CMD0(&p, DF_FLUSH), INVALID_PLATFORM_STATE);
+    psp_assert(PSP_CMD0(&p, DF_FLUSH), SUCCESS);
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_PARAM);
     buf.flags = SEV_INIT_FLAGS_ES;
+    psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_LENGTH);
+    buf.tmr_address = T_TMR;
+    buf.tmr_len = 2 * T_TMR_LEN;
     psp_assert(PSP_CMD(&p, INIT, &buf), INVALID_LENGTH);
     buf.tmr_len = T_TMR_LEN;
     buf.tmr_address = T_TMR + 0x1000;
@@ -40,6 +43,19 @@ static void test_init(void)
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     psp_assert(PSP_CMD0(&p, PLATFORM_RESET), SUCCESS);
     psp_stop(&p);
+}
+
+/* The TMR is nobody's while it is in use. */
+static void test_tmr(Psp *p)
+{
+    SevBufBlob blob = { .address = T_TMR + 0x1000, .len = 0x1000 };
+
+    psp_assert(psp_addr_cmd(p, SEV_CMD_SNP_PAGE_RECLAIM, T_TMR),
+               INVALID_ADDRESS);
+    psp_assert(psp_addr_cmd(p, SEV_CMD_SNP_PLATFORM_STATUS, T_TMR + 0x5000),
+               INVALID_ADDRESS);
+    psp_set_rmp(p, T_CMDBUF, RMP_FIRMWARE);
+    psp_assert(PSP_CMD(p, GET_ID, &blob), INVALID_ADDRESS);
 }
 
 /* After SNP_INIT, the TMR and what is written have to be Firmware pages. */
@@ -64,6 +80,16 @@ static void test_init_snp(void)
     psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), INVALID_PAGE_STATE);
     psp_set_rmp(&p, T_CMDBUF, RMP_FIRMWARE);
     psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), SUCCESS);
+    /* The buffer is let go of when the command ends, and if it fails. */
+    g_assert_cmphex(psp_rmp(&p, T_CMDBUF), ==, RMP_RECLAIM);
+    psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), INVALID_PAGE_STATE);
+    psp_set_rmp(&p, T_CMDBUF, RMP_FIRMWARE);
+    psp_assert(PSP_CMD(&p, GET_ID, &(SevBufBlob) {}), INVALID_LENGTH);
+    g_assert_cmphex(psp_rmp(&p, T_CMDBUF), ==, RMP_RECLAIM);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_CMDBUF), SUCCESS);
+    test_tmr(&p);
+    psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_TMR), SUCCESS);
     psp_stop(&p);
 }
 
@@ -123,6 +149,7 @@ static void test_get_id(void)
 
 static void test_activate(void)
 {
+    SevBufRegion m = { .address = T_CERT, .len = sizeof(SevMeasurement) };
     uint32_t a, b, guests;
     Psp p;
 
@@ -141,6 +168,12 @@ static void test_activate(void)
     psp_assert(sev_activate(&p, a, T_ES_ASID), SUCCESS);
     psp_assert(sev_activate(&p, a, T_ES_ASID + 1), ACTIVE);
     psp_assert(SEV_HANDLE(&p, DECOMMISSION, a), ACTIVE);
+    psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), SUCCESS);
+    /* It could not run yet: the ASID is clean. */
+    psp_assert(sev_activate(&p, a, T_ES_ASID), SUCCESS);
+    m.handle = a;
+    psp_assert(PSP_CMD(&p, LAUNCH_MEASURE, &m), SUCCESS);
+    psp_assert(SEV_HANDLE(&p, LAUNCH_FINISH, a), SUCCESS);
     psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), SUCCESS);
     psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), INACTIVE);
     psp_assert(sev_activate(&p, a, T_ES_ASID), DFFLUSH_REQUIRED);
@@ -229,7 +262,7 @@ static void test_launch_sev(void)
     psp_assert(PSP_CMD0(&p, DF_FLUSH), SUCCESS);
     h = sev_launch_start(&p, 0);
     psp_assert(SEV_REGION(&p, LAUNCH_UPDATE_VMSA, h, T_DATA, 0x1000),
-               INVALID_GUEST_STATE);
+               UNSUPPORTED);
     psp_stop(&p);
 }
 

@@ -28,7 +28,7 @@ static void test_gctx_create(void)
 
     start(&p);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_GCTX_CREATE, T_GCTX + 8),
-               INVALID_ADDRESS);
+               INVALID_PARAM);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_GCTX_CREATE, 0xfee00000),
                INVALID_ADDRESS);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_GCTX_CREATE, T_GCTX),
@@ -57,7 +57,7 @@ static void test_context(void)
     psp_set_rmp(&p, T_GCTX, RMP_CONTEXT);
     psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), INVALID_GUEST);
     psp_gctx_create(&p, T_GCTX);
-    psp_assert(psp_launch_start(&p, T_GCTX + 0x10, T_POLICY), INVALID_ADDRESS);
+    psp_assert(psp_launch_start(&p, T_GCTX + 0x10, T_POLICY), INVALID_PARAM);
     psp_set_rmp(&p, T_GCTX, RMP_FIRMWARE);
     psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), INVALID_GUEST);
     psp_set_rmp(&p, T_GCTX, RMP_CONTEXT);
@@ -73,6 +73,7 @@ static void test_launch_start(void)
         T_POLICY | 0x0200,                          /* ABI 2.0 */
         T_POLICY | 0x01ff,
         T_POLICY | 1ull << 40,
+        T_POLICY | SNP_POLICY_CXL_ALLOW,
         T_POLICY | SNP_POLICY_AES_256_XTS,
         T_POLICY | SNP_POLICY_RAPL_DIS,
         T_POLICY | SNP_POLICY_CIPHERTEXT_HIDING,
@@ -115,6 +116,7 @@ static void test_activate(void)
     psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
     psp_assert(psp_activate(&p, T_GCTX, T_ASID + 1), ACTIVE);
     psp_assert(psp_activate(&p, T_GCTX2, T_ASID), ASID_OWNED);
+    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_DECOMMISSION, T_GCTX), SUCCESS);
 
     /* Caches have to be flushed before the ASID is another guest's. */
@@ -124,6 +126,40 @@ static void test_activate(void)
     psp_assert(psp_activate(&p, T_GCTX2, T_ASID), DFFLUSH_REQUIRED);
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
     psp_assert(psp_activate(&p, T_GCTX2, T_ASID), SUCCESS);
+    /* This guest could not run yet: its ASID is clean. */
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_DECOMMISSION, T_GCTX2), SUCCESS);
+    psp_gctx_create(&p, T_GCTX);
+    psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
+    psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
+    psp_stop(&p);
+}
+
+/* An ASID that pages are still assigned to is not activated. */
+static void test_activate_rmp(void)
+{
+    static const uint64_t pages[] = {
+        RMP_GUEST_VALID(T_ASID, 0x1000), RMP_PRE_GUEST(T_ASID, 0x1000),
+        RMP_ASSIGNED | RMP_ASID(T_ASID),
+        RMP_ASSIGNED | RMP_ASID(T_ASID) | RMP_2M,
+    };
+    SnpBufActivateEx ex = {
+        .length = sizeof(ex), .gctx_paddr = T_GCTX, .asid = T_ASID,
+    };
+    size_t i;
+    Psp p;
+
+    start(&p);
+    psp_gctx_create(&p, T_GCTX);
+    psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
+    for (i = 0; i < ARRAY_SIZE(pages); i++) {
+        psp_set_rmp(&p, T_HUGE, pages[i]);
+        psp_assert(psp_activate(&p, T_GCTX, T_ASID), INVALID_CONFIG);
+        psp_assert(PSP_CMD(&p, SNP_ACTIVATE_EX, &ex), INVALID_CONFIG);
+    }
+    /* Those of another one, and what is nobody's, do not matter. */
+    psp_set_rmp(&p, T_PAGE, RMP_GUEST_VALID(T_ASID + 1, 0x1000));
+    psp_set_rmp(&p, T_HUGE, RMP_ASID(T_ASID));
+    psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
     psp_stop(&p);
 }
 
@@ -182,6 +218,8 @@ static void test_guest_status(void)
     g_assert_cmphex(st.policy, ==, T_POLICY);
     g_assert_cmpuint(st.asid, ==, T_ASID);
     g_assert_cmpuint(st.state, ==, SNP_GSTATE_LAUNCH);
+    buf.address = T_OUT2 - 8;
+    psp_assert(PSP_CMD(&p, SNP_GUEST_STATUS, &buf), INVALID_PARAM);
     psp_stop(&p);
 }
 
@@ -192,23 +230,21 @@ static void test_launch_update_checks(void)
 
     start(&p);
     psp_gctx_create(&p, T_GCTX);
-    psp_set_rmp(&p, T_PAGE, RMP_PRE_GUEST(T_ASID, 0x5000));
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, 0),
                INVALID_GUEST_STATE);
     psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, 0), INACTIVE);
     psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
+    psp_set_rmp(&p, T_PAGE, RMP_PRE_GUEST(T_ASID, 0x5000));
 
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 0, 0), INVALID_PARAM);
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 7, 0), INVALID_PARAM);
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, 1 << 8),
                INVALID_PARAM);
-    psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, SNP_UPDATE_IMI),
-               INVALID_PARAM);
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE + 16, 1, 0),
-               INVALID_ADDRESS);
+               INVALID_PARAM);
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, SNP_UPDATE_PAGE_2M),
-               INVALID_ADDRESS);
+               INVALID_PARAM);
     psp_assert(psp_launch_update(&p, T_GCTX, T_HV, 1, 0), INVALID_PAGE_STATE);
     psp_set_rmp(&p, T_PAGE, RMP_GUEST_VALID(T_ASID, 0x5000));
     psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, 0),
@@ -295,10 +331,35 @@ static void test_launch_finish(void)
     psp_assert(psp_launch_finish(&p, T_GCTX), INACTIVE);
     psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_LAUNCH_FINISH, &buf), INVALID_PARAM);
+    /* An author's key without an ID block means nothing. */
     buf.flags = SNP_FINISH_AUTHOR_KEY;
-    psp_assert(PSP_CMD(&p, SNP_LAUNCH_FINISH, &buf), INVALID_PARAM);
-    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
+    psp_assert(PSP_CMD(&p, SNP_LAUNCH_FINISH, &buf), SUCCESS);
     psp_assert(psp_launch_finish(&p, T_GCTX), INVALID_GUEST_STATE);
+    psp_stop(&p);
+}
+
+/* A guest with an initial migration image: nothing else, and no end here */
+static void test_launch_imi(void)
+{
+    SnpBufLaunchStart buf = {
+        .gctx_paddr = T_GCTX, .policy = T_POLICY, .flags = SNP_LAUNCH_IMI_EN,
+    };
+    Psp p;
+
+    start(&p);
+    psp_gctx_create(&p, T_GCTX);
+    psp_assert(PSP_CMD(&p, SNP_LAUNCH_START, &buf), SUCCESS);
+    psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
+    psp_set_rmp(&p, T_PAGE, RMP_PRE_GUEST(T_ASID, 0x5000));
+    psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, 0), INVALID_PARAM);
+    psp_assert(psp_launch_update(&p, T_GCTX, T_PAGE, 1, SNP_UPDATE_IMI),
+               SUCCESS);
+    psp_assert(psp_launch_finish(&p, T_GCTX), INVALID_GUEST_STATE);
+    /* Other guests may have such pages. */
+    psp_new_guest(&p, T_GCTX2, T_POLICY, T_ASID + 1);
+    psp_set_rmp(&p, T_PAGE, RMP_PRE_GUEST(T_ASID + 1, 0x5000));
+    psp_assert(psp_launch_update(&p, T_GCTX2, T_PAGE, 1, SNP_UPDATE_IMI),
+               SUCCESS);
     psp_stop(&p);
 }
 
@@ -334,7 +395,7 @@ static void test_page_reclaim(void)
     }
     psp_set_rmp(&p, T_PAGE, RMP_FIRMWARE);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_PAGE | 1),
-               INVALID_ADDRESS);
+               INVALID_PARAM);
     psp_set_rmp(&p, T_HUGE, RMP_FIRMWARE | RMP_2M);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, T_HUGE),
                INVALID_PAGE_SIZE);
@@ -506,6 +567,7 @@ int main(int argc, char **argv)
     qtest_add_func("/amd-psp/snp/launch-start", test_launch_start);
     qtest_add_func("/amd-psp/snp/activate", test_activate);
     qtest_add_func("/amd-psp/snp/activate-ex", test_activate_ex);
+    qtest_add_func("/amd-psp/snp/activate-rmp", test_activate_rmp);
     qtest_add_func("/amd-psp/snp/decommission", test_decommission);
     qtest_add_func("/amd-psp/snp/guest-status", test_guest_status);
     qtest_add_func("/amd-psp/snp/launch-update/checks",
@@ -514,6 +576,7 @@ int main(int argc, char **argv)
                    test_launch_update_pages);
     qtest_add_func("/amd-psp/snp/launch-update/cpuid", test_cpuid_page);
     qtest_add_func("/amd-psp/snp/launch-finish", test_launch_finish);
+    qtest_add_func("/amd-psp/snp/launch-imi", test_launch_imi);
     qtest_add_func("/amd-psp/snp/page/reclaim", test_page_reclaim);
     qtest_add_func("/amd-psp/snp/page/unsmash", test_page_unsmash);
     qtest_add_func("/amd-psp/snp/page/set-state", test_page_set_state);

@@ -14,8 +14,8 @@
 #define T_BACK          0x10a000        /* where pages come back */
 #define T_HUGE2         0x600000
 #define T_HUGE_OUT      0xa00000
+#define T_UNCOVERED     0xfd00000
 #define T_GPA           0x7000ull
-#define MSR_RMP_END     0xc0010133
 
 #define PRE_SWAP(gpa)   (RMP_PRE_GUEST(T_ASID, gpa) | RMP_VALIDATED)
 #define METADATA(gctx)  (RMP_FIRMWARE | RMP_GPA(gctx))
@@ -222,7 +222,7 @@ static void test_out_checks(void)
     buf.dst_paddr = T_HV;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), INVALID_PAGE_STATE);
     buf.dst_paddr = T_OUT + 0x40;
-    psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), INVALID_ADDRESS);
+    psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), INVALID_PARAM);
     buf.dst_paddr = 0xfee00000;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), INVALID_ADDRESS);
     g_assert_cmphex(psp_rmp(&p, T_PAGE), ==, PRE_SWAP(T_GPA));
@@ -257,7 +257,7 @@ static void test_in_checks(void)
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &in), INVALID_PAGE_OWNER);
     psp_set_rmp(&p, T_BACK, RMP_PRE_GUEST(T_ASID, 0));
     in.dst_paddr += 8;
-    psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &in), INVALID_ADDRESS);
+    psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &in), INVALID_PARAM);
     in.dst_paddr -= 8;
     in.src_paddr = 0xfee00000;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &in), INVALID_ADDRESS);
@@ -299,7 +299,7 @@ static void test_common_checks(void)
             INVALID_PAGE_SIZE);
         TRY(flags, SNP_SWAP_PAGE_2M | SNP_SWAP_TYPE_METADATA << 1,
             INVALID_PAGE_SIZE);
-        TRY(src_paddr, buf[i].src_paddr + 0x10, INVALID_ADDRESS);
+        TRY(src_paddr, buf[i].src_paddr + 0x10, INVALID_PARAM);
 #undef TRY
     }
 
@@ -447,20 +447,20 @@ static void test_default_pages(void)
     Psp p;
 
     psp_start(&p, ",x-ignore=iommu");
-    /* Entries for 8 MiB */
-    psp_wrmsr(&p, MSR_RMP_END, p.rmp + RMP_ENTRIES + 0x800 * 16 - 1);
+    /* Entries for 252 of the 256 MiB */
+    psp_wrmsr(&p, MSR_RMP_END, p.rmp + 0xfffff);
     psp_snp_init(&p);
     new_guest(&p, T_GCTX, T_ASID);
     psp_assert(md_init(&p, T_GCTX, T_MDATA), SUCCESS);
     psp_set_rmp(&p, T_PAGE, PRE_SWAP(T_GPA));
     fill(&p, T_PAGE, 0x5a);
-    buf.dst_paddr = T_HUGE_OUT;
+    buf.dst_paddr = T_UNCOVERED;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), SUCCESS);
-    buf.src_paddr = T_HUGE_OUT + 0x1000;
+    buf.src_paddr = T_UNCOVERED + 0x1000;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), INVALID_PAGE_STATE);
     buf = in_buf(&p);
-    buf.src_paddr = T_HUGE_OUT;
-    buf.dst_paddr = T_HUGE_OUT + 0x1000;
+    buf.src_paddr = T_UNCOVERED;
+    buf.dst_paddr = T_UNCOVERED + 0x1000;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &buf), INVALID_PAGE_STATE);
     buf.dst_paddr = T_BACK;
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &buf), SUCCESS);

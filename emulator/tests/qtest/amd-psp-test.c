@@ -72,6 +72,50 @@ static void test_commands(void)
     g_usleep(100000);
     g_assert_cmphex(qpci_io_readl(p.dev, p.bar, PSP_REG_CMDRESP) & 0xffff, ==,
                     SEV_STATUS_INVALID_ADDRESS);
+    /* One in the memory of system management */
+    qpci_io_writel(p.dev, p.bar, PSP_REG_CMDBUFF_LO, 0xa8000);
+    qpci_io_writel(p.dev, p.bar, PSP_REG_CMDRESP,
+                   SEV_CMD_PLATFORM_STATUS << PSP_CMDRESP_CMD_SHIFT);
+    g_usleep(100000);
+    g_assert_cmphex(qpci_io_readl(p.dev, p.bar, PSP_REG_CMDRESP) & 0xffff, ==,
+                    SEV_STATUS_INVALID_ADDRESS);
+    psp_stop(&p);
+}
+
+/* What SNP_INIT wants of the processors */
+static void test_snp_init_msrs(void)
+{
+    SnpBufInitEx buf = { .flags = SNP_INIT_RMP };
+    uint64_t rmp_end;
+    Psp p;
+
+    psp_start(&p, DEFAULT);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP & ~(SYSCFG_MFDM | SYSCFG_VMPLEN));
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    psp_stop(&p);
+
+    psp_start(&p, DEFAULT);
+    psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP & ~SYSCFG_VMPLEN);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    psp_stop(&p);
+
+    psp_start(&p, DEFAULT);
+    psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP & ~SYSCFG_MFDM);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    psp_stop(&p);
+
+    /* VMPLEn takes SNPEn: by itself this is seen without these rules only. */
+    psp_start(&p, DEFAULT ":init-vmpl:init-mfdm");
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
+    psp_stop(&p);
+
+    /* An RMP that has no whole MiBs */
+    psp_start(&p, DEFAULT);
+    rmp_end = p.rmp + 0x1fffff - 0x2000;
+    psp_wrmsr(&p, MSR_RMP_END, rmp_end);
+    psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
     psp_stop(&p);
 }
 
@@ -82,28 +126,53 @@ static void test_snp_init(void)
     Psp p;
 
     psp_start(&p, DEFAULT);
-    psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), INVALID_PLATFORM_STATE);
+    /* Flushes have no platform state. */
+    psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_GCTX_CREATE, T_GCTX),
+               INVALID_PLATFORM_STATE);
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_PARAM);
-    buf.flags = SNP_INIT_RMP;
-    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
     psp_wrmsr(&p, MSR_HSAVE_PA, 0x200000);
     psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP);
+    buf.flags = SNP_INIT_RMP;
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
-    psp_wrmsr(&p, MSR_HSAVE_PA, 0);
+    /* It is about the RMP that is to be initialized. */
     buf.flags = 0;
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), RMP_INIT_REQUIRED);
+    psp_wrmsr(&p, MSR_HSAVE_PA, 0);
     buf.flags = SNP_INIT_RMP;
 
-    /* SEV comes after SNP. */
+    /* With SNP on, SEV comes after SNP_INIT. */
+    psp_assert(PSP_CMD(&p, INIT, &sev), INVALID_PLATFORM_STATE);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), SUCCESS);
     psp_assert(PSP_CMD(&p, INIT, &sev), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_PLATFORM_STATE);
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
-    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_PLATFORM_STATE);
     psp_assert(PSP_CMD0(&p, SNP_INIT), INVALID_PLATFORM_STATE);
     /* The RMP protects itself. */
     g_assert_cmphex(psp_rmp(&p, p.rmp), ==, RMP_FIRMWARE);
     g_assert_cmphex(psp_rmp(&p, T_PAGE), ==, RMP_HYPERVISOR);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PAGE_RECLAIM, p.rmp),
+               INVALID_ADDRESS);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, p.rmp),
+               INVALID_ADDRESS);
+    psp_stop(&p);
+}
+
+/* What is not DRAM, and what SMM has, is nobody's to assign. */
+static void test_snp_init_holes(void)
+{
+    Psp p;
+
+    psp_start(&p, DEFAULT);
+    psp_snp_init(&p);
+    g_assert_cmphex(psp_rmp(&p, 0x9f000), ==, RMP_HYPERVISOR);
+    g_assert_cmphex(psp_rmp(&p, 0xa0000), ==, RMP_HV_FIXED);
+    g_assert_cmphex(psp_rmp(&p, 0xbf000), ==, RMP_HV_FIXED);
+    g_assert_cmphex(psp_rmp(&p, 0xc0000), ==, RMP_HYPERVISOR);
+    /* The table has entries for more than there is. */
+    g_assert_cmphex(psp_rmp(&p, T_RAM_END - 0x1000), ==, RMP_HYPERVISOR);
+    g_assert_cmphex(psp_rmp(&p, T_RAM_END), ==, RMP_HV_FIXED);
     psp_stop(&p);
 }
 
@@ -113,7 +182,7 @@ static void test_snp_init_iommu(void)
 
     psp_start(&p, "");
     psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP);
-    psp_assert(PSP_CMD0(&p, SNP_INIT), INVALID_CONFIG);
+    psp_assert(PSP_CMD0(&p, SNP_INIT), HWERROR_PLATFORM);
     psp_stop(&p);
 }
 
@@ -158,23 +227,85 @@ static void test_snp_shutdown(void)
     psp_start(&p, DEFAULT);
     psp_snp_init(&p);
     psp_assert(PSP_CMD(&p, INIT, &sev), SUCCESS);
-    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), INVALID_LENGTH);
+    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), INVALID_PARAM);
     buf.length = sizeof(buf);
+    buf.flags = SNP_SHUTDOWN_X86;
+    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), INVALID_PARAM);
     buf.flags = 1 << 7;
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), INVALID_PARAM);
     buf.flags = SNP_SHUTDOWN_IOMMU;
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), INVALID_PLATFORM_STATE);
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     psp_new_guest(&p, T_GCTX, T_POLICY, T_ASID);
+    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
+    /* Not with guests, and no flush helps */
+    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), DFFLUSH_REQUIRED);
+    psp_wbinvd(&p);
+    psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
+    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), DFFLUSH_REQUIRED);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_DECOMMISSION, T_GCTX), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), DFFLUSH_REQUIRED);
     psp_wbinvd(&p);
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), SUCCESS);
-    psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), INVALID_PLATFORM_STATE);
-    /* The RMP is initialized once and for all. */
-    psp_assert(psp_cmd(&p, SEV_CMD_SNP_INIT_EX, &(SnpBufInitEx) {},
-                       sizeof(SnpBufInitEx)), SUCCESS);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_GCTX_CREATE, T_GCTX),
+               INVALID_PLATFORM_STATE);
+    psp_stop(&p);
+}
+
+static uint8_t rmp_init(Psp *p, uint64_t address)
+{
+    SnpPlatformStatus st;
+
+    psp_assert(psp_addr_cmd(p, SEV_CMD_SNP_PLATFORM_STATUS, address), SUCCESS);
+    qtest_memread(p->qts, address, &st, sizeof(st));
+    return st.is_rmp_init;
+}
+
+/* What remains of SNP depends on what is shut down. */
+static void test_snp_shutdown_again(void)
+{
+    SnpBufShutdownEx buf = {
+        .length = sizeof(buf), .flags = SNP_SHUTDOWN_IOMMU,
+    };
+    SnpBufConfig config = { .flags = SNP_STATUS_MASK_CHIP_ID };
+    SnpBufInitEx init = { 0 };
+    SevBufInit sev = { 0 };
+    SnpPlatformStatus st;
+    Psp p;
+
+    psp_start(&p, DEFAULT);
+    g_assert_cmphex(rmp_init(&p, T_HV), ==, 0);
+    psp_snp_init(&p);
+    g_assert_cmphex(rmp_init(&p, T_OUT), ==,
+                    SNP_STATUS_RMP_INIT | SNP_STATUS_ALIAS_CHECK);
+    psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
+    psp_assert(PSP_CMD0(&p, SNP_SHUTDOWN), SUCCESS);
+    g_assert_cmphex(rmp_init(&p, T_HV), ==,
+                    SNP_STATUS_RMP_INIT | SNP_STATUS_ALIAS_CHECK);
+    qtest_memread(p.qts, T_HV, &st, sizeof(st));
+    g_assert_cmphex(st.flags & SNP_STATUS_MASK_CHIP_ID, !=, 0);
+    psp_assert(PSP_CMD(&p, INIT, &sev), SUCCESS);
+    psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &init), SUCCESS);
+    psp_wbinvd(&p);
+    psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
+
+    /* Without the IOMMU the RMP is not initialized any more, */
+    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), SUCCESS);
+    g_assert_cmphex(rmp_init(&p, T_HV), ==, 0);
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &init), RMP_INIT_REQUIRED);
+    psp_assert(PSP_CMD(&p, INIT, &sev), INVALID_PLATFORM_STATE);
+    psp_snp_init(&p);
+
+    /* and without the processors' part SNP is off. */
+    buf.flags |= SNP_SHUTDOWN_X86;
+    psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), SUCCESS);
+    init.flags = SNP_INIT_RMP;
+    psp_assert(PSP_CMD(&p, SNP_INIT_EX, &init), INVALID_CONFIG);
+    psp_assert(PSP_CMD(&p, INIT, &sev), SUCCESS);
+    psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
+    psp_snp_init(&p);
     psp_stop(&p);
 }
 
@@ -191,16 +322,22 @@ static void test_snp_status(void)
     psp_snp_init(&p);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_HV),
                INVALID_PAGE_STATE);
-    /* A buffer that ends in a page of another state */
-    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_OUT2 + 0xff0),
-               INVALID_PAGE_STATE);
+    /* A buffer in two pages, which both are the firmware's */
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_OUT + 0xff0),
+               INVALID_PARAM);
+    /* A context is no guest yet. */
     psp_gctx_create(&p, T_GCTX);
+    psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_OUT), SUCCESS);
+    qtest_memread(p.qts, T_OUT, &st, sizeof(st));
+    g_assert_cmpuint(st.guest_count, ==, 0);
+    psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_OUT), SUCCESS);
     qtest_memread(p.qts, T_OUT, &st, sizeof(st));
     g_assert_cmpuint(st.api_major, ==, SEV_FW_API_MAJOR);
     g_assert_cmpuint(st.api_minor, ==, SEV_FW_API_MINOR);
     g_assert_cmpuint(st.state, ==, SEV_PSTATE_INIT);
-    g_assert_cmpuint(st.is_rmp_init, ==, 1);
+    g_assert_cmphex(st.is_rmp_init, ==,
+                    SNP_STATUS_RMP_INIT | SNP_STATUS_ALIAS_CHECK);
     g_assert_cmpuint(st.guest_count, ==, 1);
     g_assert_cmphex(st.current_tcb, ==, st.reported_tcb);
     psp_stop(&p);
@@ -212,13 +349,18 @@ static void test_feature_info(void)
     Psp p;
 
     psp_start(&p, "");
-    psp_assert(PSP_CMD(&p, SNP_FEATURE_INFO, &buf), INVALID_LENGTH);
-    buf.length = sizeof(buf);
-    buf.ecx_in = 1;
     psp_assert(PSP_CMD(&p, SNP_FEATURE_INFO, &buf), INVALID_PARAM);
+    buf.length = sizeof(buf);
+    buf.ecx_in = 2;
+    psp_assert(PSP_CMD(&p, SNP_FEATURE_INFO, &buf), INVALID_PARAM);
+    buf.ecx_in = 1;
+    psp_assert(PSP_CMD(&p, SNP_FEATURE_INFO, &buf), SUCCESS);
+    g_assert_cmphex(qtest_readl(p.qts, T_HV), ==, 0x1ff);
     buf.ecx_in = 0;
     psp_assert(PSP_CMD(&p, SNP_FEATURE_INFO, &buf), SUCCESS);
-    g_assert_cmphex(qtest_readl(p.qts, T_HV + 4), ==, 0);
+    g_assert_cmphex(qtest_readl(p.qts, T_HV), ==, 1);
+    g_assert_cmphex(qtest_readl(p.qts, T_HV + 4), ==, 1);
+    g_assert_cmphex(qtest_readl(p.qts, T_HV + 8), ==, 3);
     psp_stop(&p);
 }
 
@@ -239,7 +381,7 @@ static void test_snp_config(void)
     psp_assert(PSP_CMD(&p, SNP_CONFIG, &buf), INVALID_PARAM);
     buf.reported_tcb = 0x0403000000000101ull;
     psp_assert(PSP_CMD(&p, SNP_CONFIG, &buf), SUCCESS);
-    psp_assert(PSP_CMD(&p, SNP_COMMIT, &commit), INVALID_LENGTH);
+    psp_assert(PSP_CMD(&p, SNP_COMMIT, &commit), INVALID_PARAM);
     commit.length = sizeof(commit);
     psp_assert(PSP_CMD(&p, SNP_COMMIT, &commit), SUCCESS);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_HV), SUCCESS);
@@ -299,9 +441,40 @@ static void test_fail(void)
     psp_stop(&p);
 }
 
+/* Commands that take time: the response comes, but not at once. */
+static void test_delay(void)
+{
+    int64_t start;
+    Psp p;
+
+    psp_start(&p, ",x-delay=NOP:300");
+    start = g_get_monotonic_time();
+    psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
+    psp_assert(PSP_CMD0(&p, NOP), SUCCESS);
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 290000);
+    /* A reset ends it. */
+    qpci_io_writel(p.dev, p.bar, PSP_REG_CMDRESP,
+                   SEV_CMD_NOP << PSP_CMDRESP_CMD_SHIFT);
+    g_usleep(50000);
+    g_assert_cmphex(qpci_io_readl(p.dev, p.bar, PSP_REG_CMDRESP) &
+                    PSP_CMDRESP_RESPONSE, ==, 0);
+    psp_reset(&p);
+    qtest_qmp_assert_success(p.qts, "{'execute': 'qom-set', 'arguments': {"
+        "'path': '/machine/peripheral/psp', 'property': 'x-delay', "
+        "'value': 'ALL:100+NOP:0'}}");
+    start = g_get_monotonic_time();
+    psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 90000);
+    psp_stop(&p);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    qtest_add_func("/amd-psp/snp-init/msrs", test_snp_init_msrs);
+    qtest_add_func("/amd-psp/snp-init/holes", test_snp_init_holes);
+    qtest_add_func("/amd-psp/snp-shutdown/again", test_snp_shutdown_again);
+    qtest_add_func("/amd-psp/delay", test_delay);
     qtest_add_func("/amd-psp/registers", test_registers);
     qtest_add_func("/amd-psp/interrupt", test_interrupt);
     qtest_add_func("/amd-psp/commands", test_commands);

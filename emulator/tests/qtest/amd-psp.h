@@ -35,6 +35,7 @@ typedef struct Psp {
 #define T_LIST          0x108000
 #define T_HUGE          0x400000
 #define T_TMR           0x800000
+#define T_RAM_END       0x10000000
 
 /* RMP entries, as they are stored on Milan and Genoa */
 #define RMP_ENTRIES     0x4000          /* from RMP_BASE */
@@ -59,7 +60,10 @@ typedef struct Psp {
 #define MSR_SYSCFG      0xc0010010
 /* MFDM, SMEE, SNPEn, VMPLEn */
 #define SYSCFG_SNP      (1u << 19 | 1u << 23 | 1u << 24 | 1u << 25)
+#define SYSCFG_MFDM     (1u << 19)
+#define SYSCFG_VMPLEN   (1u << 25)
 #define MSR_HSAVE_PA    0xc0010117
+#define MSR_RMP_END     0xc0010133
 
 #define T_POLICY        (SNP_POLICY_MBO | SNP_POLICY_SMT)
 #define T_ASID          1

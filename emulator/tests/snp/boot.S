@@ -14,6 +14,7 @@
 #define CR4_BITS        0x6a0           /* PAE, PGE, OSFXSR, OSXMMEXCPT */
 #define CR0_BITS        0x80010033      /* PG, WP, NE, ET, MP, PE */
 #define AP_BASE         0x8000
+#define LAPIC_ID        0xfee00020
 
 /* What a C function has to leave as it was, in the order of being pushed */
     .macro save_callee
@@ -204,7 +205,10 @@ ap_first:
 ap32:
     movl $DS, %eax
     movl %eax, %ss
-    movl $ap_stack_end, %esp
+    movl %ss:LAPIC_ID, %esp         /* a stack each */
+    shrl $24, %esp
+    shll $14, %esp
+    addl $boot_stack_end, %esp
     ljmp $CS32, $enter_long
 ap_gdtr:
     .word 63
@@ -236,8 +240,7 @@ boot_pd:
     .skip 4 * 4096
     .skip 16384
 boot_stack_end:
-    .skip 16384
-ap_stack_end:
+    .skip 3 * 16384
     .skip 4096
 user_stack_end:
 user_rsp:

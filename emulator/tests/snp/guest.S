@@ -108,6 +108,12 @@ g_busy:
     je 1b
     vmgexit
 
+    /* Exit for ever */
+    .globl g_exits
+g_exits:
+1:  vmgexit
+    jmp 1b
+
     /* Exceptions: vector and error code are on the stack at the exit */
     .balign 16
     .globl g_stubs

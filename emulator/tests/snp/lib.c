@@ -11,7 +11,7 @@
 #define LAPIC_ICR   0xfee00300UL
 #define LAPIC_SVR   0xfee000f0UL
 #define AP_BASE     0x8000
-#define MAX_CPUS    2
+#define MAX_CPUS    4
 #define TABLES      0x0e000000UL    /* where more page tables go */
 
 struct frame {
@@ -161,6 +161,14 @@ int cpu_id(void)
 
     cpuid(1, r);
     return (r[1] >> 24) % MAX_CPUS;
+}
+
+int nr_cpus(void)
+{
+    u32 r[4];
+
+    cpuid(1, r);
+    return r[3] & BIT(28) ? r[1] >> 16 & 255 : 1;
 }
 
 struct trap *trap(void)

@@ -58,6 +58,7 @@ typedef void (*volatile mem_fn)(void);
 
 #define EFER_SVME           BIT(12)
 #define SYSCFG_MFDE         BIT(18)
+#define SYSCFG_MFDM         BIT(19)
 #define SYSCFG_SMEE         BIT(23)
 #define SYSCFG_SNPEN        BIT(24)
 #define SYSCFG_VMPLEN       BIT(25)
@@ -108,8 +109,8 @@ bool check(bool good, const char *fmt, ...)
     } while (0)
 void test_exit(void) __attribute__((noreturn));
 void test_main(void);           /* each program has its own */
-void ap_main(void);             /* ends the other processor's start-up */
-void start_ap(void (*fn)(void));
+void ap_main(void);             /* ends another processor's start-up */
+void start_ap(void (*fn)(void));        /* on all others */
 u64 random64(void);
 
 /* What the last instruction marked with EX() raised on this processor */
@@ -120,6 +121,7 @@ struct trap {
 };
 struct trap *trap(void);
 int cpu_id(void);
+int nr_cpus(void);             /* at most 4 */
 
 #define EX(insn)                                                        \
     "1: " insn "\n2:\n"                                                 \

@@ -7,7 +7,7 @@
 
 #define RMP_BOOKKEEPING 0x4000
 
-static u8 hsave[2][4096] PAGE_ALIGNED;
+static u8 hsave[4][4096] PAGE_ALIGNED;
 
 void snp_enable(void)
 {

@@ -8,6 +8,7 @@
 #define MSR_SMM_KEY     0xc0010119
 #define HWCR_SMMLOCK    BIT(0)
 #define PAGE_OF_GUEST   0x10000000ULL
+#define NOT_RAM         0xd0000000ULL
 
 static void test_cpuid(void)
 {
@@ -22,6 +23,7 @@ static void test_cpuid(void)
     check((r[1] & 63) >= 32 && (r[1] & 63) < 52, "a C-bit in the addresses");
     check((r[1] >> 12 & 15) == 4, "4 VMPLs");
     check(r[3] > 1 && r[2] >= r[3], "ASIDs with and without SEV-ES");
+    check(r[0] & BIT(27), "ALLOWED_SEV_FEATURES");
 }
 
 static void test_syscfg(void)
@@ -74,6 +76,48 @@ static void test_others(void)
     check(rdmsr(MSR_HWCR) & HWCR_SMMLOCK, "it stays locked");
 }
 
+static void test_exists(void)
+{
+    static const u32 missing[] = {
+        0xc0010134, 0xc0010135, 0xc0010136, 0xc001013f, 0xc001f000,
+    };
+    u64 val;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(missing); i++) {
+        check_eq(try_rdmsr(missing[i], &val), GP, "msr-exists: read %x",
+                 missing[i]);
+        check_eq(try_wrmsr(missing[i], 0), GP, "msr-exists: write %x",
+                 missing[i]);
+    }
+}
+
+/* The extended types, RdMem and WrMem, are there with MtrrFixDramModEn only. */
+static void test_fixed_mtrrs(void)
+{
+    u64 old = rdmsr(MSR_MTRR_FIX64K), syscfg = rdmsr(MSR_SYSCFG);
+
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x0605040100060606), NO_TRAP,
+             "all types of fixed MTRRs");
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x0606060206060606), GP, "type 2");
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x0706060606060606), GP, "type 7");
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x0606060606060646), GP, "type 46h");
+    wrmsr(MSR_SYSCFG, syscfg & ~SYSCFG_MFDM);
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x1e1e1e1e1e1e1e1e), GP,
+             "RdMem and WrMem without MtrrFixDramModEn");
+    wrmsr(MSR_SYSCFG, syscfg | SYSCFG_MFDM);
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x1e1e1e1e1e1e1e1e), NO_TRAP,
+             "RdMem and WrMem");
+    check_eq(rdmsr(MSR_MTRR_FIX64K), 0x1e1e1e1e1e1e1e1e, "they are set");
+    check_eq(try_wrmsr(MSR_MTRR_FIX64K, 0x1e1e1e1e1e1e1e1a), GP,
+             "type 2 with them");
+    wrmsr(MSR_SYSCFG, syscfg & ~SYSCFG_MFDM);
+    check_eq(rdmsr(MSR_MTRR_FIX64K), 0x0606060606060606,
+             "not to be seen without MtrrFixDramModEn");
+    wrmsr(MSR_MTRR_FIX64K, old);
+    wrmsr(MSR_SYSCFG, syscfg);
+}
+
 static void check_locked(u32 msr, u64 val, const char *name)
 {
     u64 old;
@@ -117,6 +161,8 @@ static void test_hsave(void)
     check_eq(try_wrmsr(MSR_VM_HSAVE_PA, PAGE_OF_GUEST), NO_TRAP,
              "VM_HSAVE_PA in the hypervisor's page");
     check_eq(rdmsr(MSR_VM_HSAVE_PA), PAGE_OF_GUEST, "it is set");
+    check_eq(try_wrmsr(MSR_VM_HSAVE_PA, NOT_RAM), GP,
+             "VM_HSAVE_PA that is not memory");
 }
 
 void test_main(void)
@@ -125,6 +171,8 @@ void test_main(void)
     test_syscfg();
     test_rmp_range();
     test_others();
+    test_exists();
+    test_fixed_mtrrs();
     snp_enable();
     test_locked();
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);

@@ -7,6 +7,7 @@
 
 #define AREA        0x18000000ULL
 #define AP_VMCB     0x0f100000ULL
+#define LARGE_VMCB  0x0f400000ULL
 #define DATA        GUEST_DATA
 #define STEPS       1000000
 #define VECTOR      0x30
@@ -16,11 +17,13 @@ static mem_fn ap_work;
 static mem64 ap_addr;
 static mem32 ap_vec;
 static mem64 ap_err;
+static mem64 ap_hsave;
 
 static void ap_loop(void)
 {
     snp_enable();
     svm_enable();
+    ap_hsave = rdmsr(MSR_VM_HSAVE_PA);
     for (;;) {
         while (!ap_work) {
             asm volatile("pause");
@@ -133,11 +136,50 @@ static void test_in_use(void)
     check_eq(rmp_entry(AP_VMCB)[0], 0, "nothing changed");
     rmp_clear(AP_VMCB, 1);
     rmp_entry(VMSA_SPA)[0] = entry;
+    check_eq(rmp_assign(ap_hsave, 0, ES_ASID, false), FAIL_INUSE,
+             "rmpupdate-inuse: host save area");
+    rmp_clear(ap_hsave, 1);
     stop_guest();
     check_eq(rmp_share(VMSA_SPA, false), SUCCESS, "VMSA after #VMEXIT");
     check_eq(rmp_assign(AP_VMCB, 0, ES_ASID, false), SUCCESS,
              "VMCB after #VMEXIT");
     rmp_share(AP_VMCB, false);
+}
+
+/*
+ * An erratum: 2 MiB whose first page is in use cannot be written to as 2 MiB.
+ * What is in use may be anywhere else in it.
+ */
+static void test_in_use_large(u64 vmcb, bool denied)
+{
+    vm_init(&vm, PLAIN);
+    host_large(LARGE_VMCB);
+    memcpy((void *)vmcb, vm.vmcb, PAGE);
+    vm.vmcb = (u8 *)vmcb;
+    vm.save = vm.vmcb + VMCB_SAVE;
+    check_eq(try_write(LARGE_VMCB + 5 * PAGE, 1), NO_TRAP, "not in use");
+    vm_prepare(&vm, g_spin, DATA, 0, 0, 0);
+    ap_work = ap_guest;
+    while (!(u32)rd(SPA(DATA))) {
+        asm volatile("pause");
+    }
+    if (denied) {
+        check_eq(try_write(LARGE_VMCB + 5 * PAGE, 2), PF,
+                 "inuse-large-page: by 2 MiB");
+        check_eq(trap()->err, PF_P | PF_W | PF_RMP, "error code");
+        check_eq(try_read(LARGE_VMCB + 5 * PAGE, NULL), NO_TRAP, "a read");
+        host_pte(LARGE_VMCB);
+        check_eq(try_write(LARGE_VMCB + 5 * PAGE, 2), NO_TRAP, "by 4 KiB");
+    } else {
+        check_eq(try_write(LARGE_VMCB + 5 * PAGE, 2), NO_TRAP,
+                 "in use is another page of the 2 MiB");
+    }
+    wr(SPA(DATA) + 8, 1);
+    check(ap_done(), "the guest has ended");
+    check_done(&vm, "as it should");
+    host_large(LARGE_VMCB);
+    check_eq(try_write(LARGE_VMCB + 5 * PAGE, 3), NO_TRAP,
+             "by 2 MiB after #VMEXIT");
 }
 
 /* SEV-ES: the VMSA is the hypervisor's page, and as busy. */
@@ -199,8 +241,65 @@ static void test_guest_stale(void)
     check_npf(&vm, info, DATA, "guest-asid");
 }
 
+#define MTRR_MSRS   4
+
+static const struct {
+    u32 msr;
+    u64 val;
+} mtrrs[MTRR_MSRS] = {
+    { 0x26b, 0x0505050505050505 },
+    { 0x250, 0x0606060606060606 },
+    { 0x200, 0xc0000000 },
+    { 0x2ff, 0xc06 },
+};
+static mem64 ap_mtrrs[MTRR_MSRS];
+static mem32 ap_is_done;
+
+static void ap_set_mtrrs(void)
+{
+    int i;
+
+    for (i = 0; i < MTRR_MSRS; i++) {
+        wrmsr(mtrrs[i].msr, mtrrs[i].val);
+    }
+    ap_is_done = 1;
+}
+
+static void ap_get_mtrrs(void)
+{
+    int i;
+
+    for (i = 0; i < MTRR_MSRS; i++) {
+        ap_mtrrs[i] = rdmsr(mtrrs[i].msr);
+    }
+    ap_is_done = 1;
+}
+
+static void wait_ap(void)
+{
+    while (!ap_is_done) {
+        asm volatile("pause");
+    }
+    ap_is_done = 0;
+}
+
+/* INIT and SIPI start the other processor once more. */
+static void test_init_msrs(void)
+{
+    int i;
+
+    start_ap(ap_set_mtrrs);
+    wait_ap();
+    start_ap(ap_get_mtrrs);
+    wait_ap();
+    for (i = 0; i < MTRR_MSRS; i++) {
+        check_eq(ap_mtrrs[i], mtrrs[i].val, "INIT keeps MSR %x", mtrrs[i].msr);
+    }
+}
+
 void test_main(void)
 {
+    test_init_msrs();
     snp_enable();
     svm_enable();
     host_pte(AP_VMCB);
@@ -213,6 +312,8 @@ void test_main(void)
     test_stale(AREA, AREA + PAGE, false, "host-large-page");
     test_in_use();
     test_es_in_use();
+    test_in_use_large(LARGE_VMCB, true);
+    test_in_use_large(LARGE_VMCB + PAGE, false);
     test_guest_stale();
     test_injected_once(PLAIN, "plain");
     test_injected_once(SEV_ES, "SEV-ES");

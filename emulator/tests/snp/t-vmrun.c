@@ -9,6 +9,7 @@
 #include "svm.h"
 
 #define OTHER_PAGE      0x0f100000ULL
+#define NOT_RAM         0xfee00000ULL
 #define INJECT_VALID    BIT(31)
 #define INJECT_CODE     BIT(11)
 #define TYPE_INTR       (0 << 8)
@@ -128,6 +129,9 @@ static void test_vmsa_page(void)
     rmp_clear(VMSA_SPA, 1);
     vm_enter(&vm);
     check_done(&vm, "SEV-ES, the hypervisor's");
+    VMCB64(&vm, VMCB_VMSA) = NOT_RAM;
+    vm_enter(&vm);
+    check_exit(&vm, EXIT_INVALID, "a VMSA that is not memory");
 }
 
 static void test_features(void)
@@ -213,6 +217,57 @@ static void test_vmcb_page(void)
     svm_enable();
 }
 
+/* The save area is written to by VMRUN itself. */
+static void test_save_area(void)
+{
+    u64 was;
+
+    vm_init(&vm, PLAIN);
+    vm_prepare(&vm, g_nop, 0, 0, 0, 0);
+    host_pte(OTHER_PAGE);
+    wrmsr(MSR_VM_HSAVE_PA, OTHER_PAGE);
+    was = rd(OTHER_PAGE + VMCB_SAVE + SAVE_RIP);
+    check_eq(rmp_assign(OTHER_PAGE, 0, ES_ASID, false), SUCCESS,
+             "the save area becomes a guest's");
+    trap()->vec = NO_TRAP;
+    vmrun_asm(vm.vmcb, vm.gprs);
+    check_eq(trap()->vec, GP, "vmrun-vmcb-page: VMRUN with that save area");
+    check_eq(rd(OTHER_PAGE + VMCB_SAVE + SAVE_RIP), was,
+             "vmrun-vmcb-page: nothing is written");
+    rmp_share(OTHER_PAGE, false);
+    vm_enter(&vm);
+    check_done(&vm, "VMRUN with the hypervisor's again");
+    svm_enable();
+}
+
+/* Bits of a nested table that is in another guest's page stay as they are. */
+static void test_nested_table(enum kind kind)
+{
+    u64 info = NPF_GPT | PF_P | PF_W | PF_U | PF_RMP;
+    mem64 *entry;
+
+    vm_init(&vm, kind);
+    vm_prepare(&vm, g_nop, 0, 0, 0, 0);
+    entry = (mem64 *)VMCB64(&vm, VMCB_NCR3);
+    host_pte((u64)entry);
+    entry[0] &= ~PTE_A;
+    check_eq(rmp_assign((u64)entry, 0, ES_ASID + 1, false), SUCCESS,
+             "a nested table becomes another guest's");
+    vm_enter(&vm);
+    check_npf(&vm, info | (kind == SNP ? NPF_ENC : 0), 0x1000, "nested-table");
+    check(!(entry[0] & PTE_A), "nested-table: A is clear");
+    rmp_share((u64)entry, false);
+    vm_enter(&vm);
+    check_done(&vm, "it is the hypervisor's again");
+    check(entry[0] & PTE_A, "A is set");
+    /* Nothing is to be set in it now. */
+    vm_prepare(&vm, g_nop, 0, 0, 0, 0);
+    rmp_assign((u64)entry, 0, ES_ASID + 1, false);
+    vm_enter(&vm);
+    check_done(&vm, "it can be read");
+    rmp_share((u64)entry, false);
+}
+
 static void inject(u64 event)
 {
     VMCB64(&vm, VMCB_EVENT_INJ) = event | INJECT_VALID;
@@ -235,6 +290,21 @@ static void test_injection(enum kind kind)
     check_exit(&vm, EXIT_INVALID, "vmrun-injection: #BP");
     inject(TYPE_EXCEPTION | 4);
     check_exit(&vm, EXIT_INVALID, "vmrun-injection: #OF");
+}
+
+/* What fails late, with the guest's state loaded */
+static void test_bad_injection(enum kind kind)
+{
+    vm_init(&vm, kind);
+    inject(TYPE_EXCEPTION | 2);
+    check_exit(&vm, EXIT_INVALID, "an exception with the NMI's vector");
+    check_eq(vm_get(&vm, SAVE_RIP), vm_rip_of(g_nop), "RIP is the guest's");
+    inject(TYPE_EXCEPTION | 31);
+    check_exit(&vm, EXIT_INVALID, "an exception with vector 31");
+    check_eq(vm_get(&vm, SAVE_RIP), vm_rip_of(g_nop), "RIP is the guest's");
+    inject(1 << 8);
+    check_exit(&vm, EXIT_INVALID, "a reserved type");
+    check_eq(vm_get(&vm, SAVE_RIP), vm_rip_of(g_nop), "RIP is the guest's");
 }
 
 static void test_virtual_interrupt(enum kind kind)
@@ -264,8 +334,13 @@ void test_main(void)
     test_vmsa_page();
     test_features();
     test_vmcb_page();
+    test_save_area();
+    test_nested_table(PLAIN);
+    test_nested_table(SNP);
     test_injection(SEV_ES);
     test_injection(SNP);
+    test_bad_injection(PLAIN);
+    test_bad_injection(SEV_ES);
     test_invalid_state(SEV_ES);
     test_invalid_state(SNP);
     test_virtual_interrupt(SEV_ES);

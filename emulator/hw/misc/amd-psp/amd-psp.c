@@ -6,7 +6,8 @@
  * (CCP) and the platform-access mailboxes that other IDs imply.
  *
  * A command runs with all vCPUs stopped, after the register write that starts
- * it has returned; the main loop then sets the response and the interrupt.
+ * it has returned; the main loop then sets the response and the interrupt, at
+ * once or when the time of x-delay is over.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -38,6 +39,7 @@ typedef struct PspJob {
     uint64_t address;
     bool interrupt;
     PspStatus status;
+    QEMUTimer *timer;           /* if it takes time */
 } PspJob;
 
 static void update_irq(AmdPspState *s)
@@ -64,6 +66,7 @@ static void complete(void *opaque)
     g_autofree PspJob *job = opaque;
     AmdPspState *s = job->s;
 
+    timer_free(job->timer);
     if (job->generation != s->generation) {
         return;
     }
@@ -77,16 +80,35 @@ static void complete(void *opaque)
     trace_amd_psp_complete(s->cmdresp, job->interrupt);
 }
 
-/* Context: exclusive */
+/* Context: main loop */
+static void complete_later(void *opaque)
+{
+    PspJob *job = opaque;
+    uint32_t ms = job->id < SEV_CMD_MAX ? job->s->delay_ms[job->id] : 0;
+
+    if (!ms) {
+        complete(job);
+        return;
+    }
+    job->timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, complete, job);
+    timer_mod(job->timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + ms);
+}
+
+/*
+ * Context: exclusive. The BQL is for what devices and properties share with
+ * commands: nobody who has it waits for us.
+ */
 static void execute(CPUState *cpu, run_on_cpu_data data)
 {
     PspJob *job = data.host_ptr;
     AmdPspState *s = job->s;
 
-    if (job->generation == qatomic_read(&s->generation)) {
+    bql_lock();
+    if (job->generation == s->generation) {
         job->status = psp_execute(s, job->id, job->address);
     }
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), complete, job);
+    bql_unlock();
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), complete_later, job);
 }
 
 static void start_command(AmdPspState *s, uint32_t value)
@@ -188,7 +210,7 @@ static void psp_reset(DeviceState *dev)
 {
     AmdPspState *s = AMD_PSP(dev);
 
-    qatomic_inc(&s->generation);
+    s->generation++;
     s->busy = false;
     s->inten = 0;
     s->intsts = 0;
@@ -207,6 +229,7 @@ static void psp_reset(DeviceState *dev)
     s->reported_tcb = s->tcb;
     s->committed_tcb = s->tcb;
     s->nv_address = 0;
+    s->tmr_len = 0;
     bitmap_zero(s->asid_used, PSP_ASIDS);
     bitmap_fill(s->asid_dirty, PSP_ASIDS);
     s->cbit = psp_cpu_cbit();
@@ -222,9 +245,15 @@ static void psp_realize(PCIDevice *dev, Error **errp)
         error_setg(errp, "amd-psp needs a machine whose CPUs have x-snp=on");
         return;
     }
+    if (!psp_cpu_known()) {
+        error_setg(errp, "amd-psp has the TCB version and chip ID of families "
+                   "17h and 19h only");
+        return;
+    }
     if (!psp_parse_rules(s, s->ignore ?: "", errp)) {
         return;
     }
+    amd_snp_manage_asids(s->snp);
     psp_keys_init(s);
     sev_keys_reset(s);
     if (s->cert_dir && !psp_export_certs(s, s->tcb, errp)) {
@@ -270,6 +299,21 @@ static void set_fail(Object *obj, const char *value, Error **errp)
     s->fail = g_strdup(value);
 }
 
+static char *get_delay(Object *obj, Error **errp)
+{
+    return g_strdup(AMD_PSP(obj)->delay ?: "");
+}
+
+static void set_delay(Object *obj, const char *value, Error **errp)
+{
+    AmdPspState *s = AMD_PSP(obj);
+
+    if (psp_parse_delays(s, value, errp)) {
+        g_free(s->delay);
+        s->delay = g_strdup(value);
+    }
+}
+
 static void psp_instance_init(Object *obj)
 {
     AmdPspState *s = AMD_PSP(obj);
@@ -282,6 +326,7 @@ static void psp_instance_init(Object *obj)
 static void psp_instance_finalize(Object *obj)
 {
     g_free(AMD_PSP(obj)->fail);
+    g_free(AMD_PSP(obj)->delay);
 }
 
 static const Property psp_properties[] = {
@@ -317,6 +362,9 @@ static void psp_class_init(ObjectClass *klass, void *data)
     object_class_property_add_str(klass, "x-fail", get_fail, set_fail);
     object_class_property_set_description(klass, "x-fail",
         "COMMAND:STATUS[:NTH][+...] fails that call, or every one");
+    object_class_property_add_str(klass, "x-delay", get_delay, set_delay);
+    object_class_property_set_description(klass, "x-delay",
+        "COMMAND:MILLISECONDS[+...], how long that command, or ALL, takes");
 }
 
 static const TypeInfo psp_info = {

@@ -1,7 +1,8 @@
 /*
  * AMD Secure Processor: ASIDs
  *
- * An ASID belongs to one guest at a time. What caches hold under it has to be
+ * An ASID belongs to one guest at a time, and is valid for VMRUN while that
+ * guest is both launched and active. What caches hold under it has to be
  * written back by every CPU (WBINVD) and by the data fabric (DF_FLUSH) between
  * two guests, and once before the first.
  *
@@ -25,17 +26,31 @@ PspStatus psp_asid_take(AmdPspState *s, uint32_t asid, bool es_or_snp,
     PSP_REQUIRE(s, ASID_OWNED, !test_bit(asid, s->asid_used), ASID_OWNED);
     PSP_REQUIRE(s, ASID_FLUSH, !test_bit(asid, s->asid_dirty),
                 DFFLUSH_REQUIRED);
+    PSP_REQUIRE(s, ASID_PAGES, !s->snp_init ||
+                !amd_rmp_asid_has_pages(s->snp, asid), INVALID_CONFIG);
     set_bit(asid, s->asid_used);
     amd_mem_set_asid_key(s->snp, asid, key);
     return SEV_STATUS_SUCCESS;
 }
 
+void psp_asid_validate(AmdPspState *s, uint32_t asid)
+{
+    if (asid) {
+        set_bit(asid, s->asid_valid);
+        amd_snp_set_asid_valid(s->snp, asid, true);
+    }
+}
+
+/* An ASID that no guest could run with is as clean as it was. */
 void psp_asid_release(AmdPspState *s, uint32_t asid)
 {
     clear_bit(asid, s->asid_used);
-    set_bit(asid, s->asid_dirty);
     amd_mem_set_asid_key(s->snp, asid, AMD_MEM_KEY_NONE);
-    amd_snp_need_wbinvd(s->snp);
+    amd_snp_set_asid_valid(s->snp, asid, false);
+    if (test_and_clear_bit(asid, s->asid_valid)) {
+        set_bit(asid, s->asid_dirty);
+        amd_snp_need_wbinvd(s->snp);
+    }
 }
 
 /* DF_FLUSH, SNP_DF_FLUSH */

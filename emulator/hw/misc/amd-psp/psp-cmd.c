@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: dispatch of commands, injected faults
+ * AMD Secure Processor: dispatch of commands
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,8 +20,12 @@
 #define N_INIT      (1 << 5)
 #define N_ANY       (N_UNINIT | N_INIT)
 
-/* The command writes its buffer. */
+/* The command writes its buffer if it succeeds, */
 #define OUT         (1 << 8)
+/* or whatever its status: there are lengths in it; */
+#define OUT_ALWAYS  (OUT | 1 << 9)
+/* and that buffer is the hypervisor's page with SNP as well. */
+#define OUT_ANYWHERE (1 << 10)
 
 typedef struct PspCmdInfo {
     const char *name;
@@ -44,13 +48,13 @@ static const PspCmdInfo commands[SEV_CMD_MAX] = {
     CMD_NO_BUFFER(PLATFORM_RESET, S_UNINIT | N_ANY),
     CMD(PLATFORM_STATUS, SevBufStatus, S_ANY | N_ANY | OUT),
     CMD_NO_BUFFER(PEK_GEN, S_INIT | N_ANY),
-    CMD(PEK_CSR, SevBufBlob, S_UP | N_ANY | OUT),
+    CMD(PEK_CSR, SevBufBlob, S_UP | N_ANY | OUT_ALWAYS),
     CMD(PEK_CERT_IMPORT, SevBufCerts, S_INIT | N_ANY),
-    CMD(PDH_CERT_EXPORT, SevBufCerts, S_UP | N_ANY | OUT),
+    CMD(PDH_CERT_EXPORT, SevBufCerts, S_UP | N_ANY | OUT_ALWAYS),
     CMD_NO_BUFFER(PDH_GEN, S_UP | N_ANY),
-    CMD_NO_BUFFER(DF_FLUSH, S_UP | N_ANY),
+    CMD_NO_BUFFER(DF_FLUSH, S_ANY | N_ANY),
     CMD(DOWNLOAD_FIRMWARE, SevBufBlob, S_UNINIT | N_UNINIT),
-    CMD(GET_ID, SevBufBlob, S_ANY | N_ANY | OUT),
+    CMD(GET_ID, SevBufBlob, S_ANY | N_ANY | OUT_ALWAYS),
     CMD_NO_BUFFER(NOP, S_ANY | N_ANY),
     CMD_UNSUPPORTED(RING_BUFFER),
     CMD(DECOMMISSION, SevBufHandle, S_WORKING | N_ANY),
@@ -62,13 +66,14 @@ static const PspCmdInfo commands[SEV_CMD_MAX] = {
     CMD(LAUNCH_START, SevBufStart, S_UP | N_ANY | OUT),
     CMD(LAUNCH_UPDATE_DATA, SevBufRegion, S_WORKING | N_ANY),
     CMD(LAUNCH_UPDATE_VMSA, SevBufRegion, S_WORKING | N_ANY),
-    CMD(LAUNCH_MEASURE, SevBufRegion, S_WORKING | N_ANY | OUT),
+    CMD(LAUNCH_MEASURE, SevBufRegion, S_WORKING | N_ANY | OUT_ALWAYS),
     CMD(LAUNCH_SECRET, SevBufPacket, S_WORKING | N_ANY),
     CMD(LAUNCH_FINISH, SevBufHandle, S_WORKING | N_ANY),
-    CMD(ATTESTATION, SevBufAttestation, S_WORKING | N_ANY | OUT),
-    CMD(SEND_START, SevBufSendStart, S_WORKING | N_ANY | OUT),
-    CMD(SEND_UPDATE_DATA, SevBufPacket, S_WORKING | N_ANY | OUT),
-    CMD(SEND_UPDATE_VMSA, SevBufPacket, S_WORKING | N_ANY | OUT),
+    CMD(ATTESTATION, SevBufAttestation,
+        S_WORKING | N_ANY | OUT_ALWAYS | OUT_ANYWHERE),
+    CMD(SEND_START, SevBufSendStart, S_WORKING | N_ANY | OUT_ALWAYS),
+    CMD(SEND_UPDATE_DATA, SevBufPacket, S_WORKING | N_ANY | OUT_ALWAYS),
+    CMD(SEND_UPDATE_VMSA, SevBufPacket, S_WORKING | N_ANY | OUT_ALWAYS),
     CMD(SEND_FINISH, SevBufHandle, S_WORKING | N_ANY),
     CMD(SEND_CANCEL, SevBufHandle, S_WORKING | N_ANY),
     CMD(RECEIVE_START, SevBufStart, S_UP | N_ANY | OUT),
@@ -84,7 +89,7 @@ static const PspCmdInfo commands[SEV_CMD_MAX] = {
     CMD_NO_BUFFER(SNP_SHUTDOWN, S_ANY | N_ANY),
     CMD(SNP_SHUTDOWN_EX, SnpBufShutdownEx, S_ANY | N_ANY),
     CMD(SNP_PLATFORM_STATUS, SnpBufAddr, S_ANY | N_ANY),
-    CMD_NO_BUFFER(SNP_DF_FLUSH, S_ANY | N_INIT),
+    CMD_NO_BUFFER(SNP_DF_FLUSH, S_ANY | N_ANY),
     CMD(SNP_DECOMMISSION, SnpBufAddr, S_ANY | N_INIT),
     CMD(SNP_ACTIVATE, SnpBufActivate, S_ANY | N_INIT),
     CMD(SNP_ACTIVATE_EX, SnpBufActivateEx, S_ANY | N_INIT),
@@ -166,85 +171,24 @@ bool psp_parse_rules(AmdPspState *s, const char *text, Error **errp)
     return true;
 }
 
-static PspFault *parse_fault(const char *text, Error **errp)
+bool psp_cmd_by_name(const char *name, uint32_t *id)
 {
-    g_auto(GStrv) part = g_strsplit(text, ":", 3);
-    unsigned int cmd, status, nth = 0;
-    PspFault *f;
-
-    if (g_strv_length(part) < 2) {
-        error_setg(errp, "amd-psp: '%s' is not COMMAND:STATUS[:NTH]", text);
-        return NULL;
-    }
-    for (cmd = 0; cmd < SEV_CMD_MAX; cmd++) {
-        if (commands[cmd].name && !strcmp(commands[cmd].name, part[0])) {
-            break;
+    for (*id = 0; *id < SEV_CMD_MAX; (*id)++) {
+        if (commands[*id].name && !strcmp(commands[*id].name, name)) {
+            return true;
         }
     }
-    for (status = 0; status < SEV_STATUS_MAX; status++) {
-        if (statuses[status] && !strcmp(statuses[status], part[1])) {
-            break;
-        }
-    }
-    if ((cmd == SEV_CMD_MAX && qemu_strtoui(part[0], NULL, 0, &cmd)) ||
-        (status == SEV_STATUS_MAX && qemu_strtoui(part[1], NULL, 0, &status)) ||
-        (part[2] && qemu_strtoui(part[2], NULL, 0, &nth))) {
-        error_setg(errp, "amd-psp: no such command, status or number: '%s'",
-                   text);
-        return NULL;
-    }
-    f = g_new0(PspFault, 1);
-    f->cmd = cmd;
-    f->status = status;
-    f->nth = nth;
-    return f;
+    return !qemu_strtoui(name, NULL, 0, id);
 }
 
-void psp_drop_faults(AmdPspState *s)
+bool psp_status_by_name(const char *name, uint32_t *status)
 {
-    PspFault *f, *next;
-
-    QTAILQ_FOREACH_SAFE(f, &s->faults, next, next) {
-        QTAILQ_REMOVE(&s->faults, f, next);
-        g_free(f);
-    }
-}
-
-/* COMMAND:STATUS[:NTH]+...: fail the NTH call from now on, or (0) every one. */
-bool psp_parse_faults(AmdPspState *s, const char *text, Error **errp)
-{
-    g_auto(GStrv) items = g_strsplit(text, "+", 0);
-    int i;
-
-    psp_drop_faults(s);
-    for (i = 0; items[i]; i++) {
-        PspFault *f = parse_fault(items[i], errp);
-
-        if (!f) {
-            psp_drop_faults(s);
-            return false;
-        }
-        QTAILQ_INSERT_TAIL(&s->faults, f, next);
-    }
-    return true;
-}
-
-static bool injected_fault(AmdPspState *s, uint32_t id, PspStatus *status)
-{
-    bool hit = false;
-    PspFault *f;
-
-    QTAILQ_FOREACH(f, &s->faults, next) {
-        if (f->cmd != id) {
-            continue;
-        }
-        f->seen++;
-        if (!hit && (!f->nth || f->seen == f->nth)) {
-            *status = f->status;
-            hit = true;
+    for (*status = 0; *status < SEV_STATUS_MAX; (*status)++) {
+        if (statuses[*status] && !strcmp(statuses[*status], name)) {
+            return true;
         }
     }
-    return hit;
+    return !qemu_strtoui(name, NULL, 0, status);
 }
 
 static bool state_allows(AmdPspState *s, uint16_t flags)
@@ -253,11 +197,45 @@ static bool state_allows(AmdPspState *s, uint16_t flags)
            (flags & (s->snp_init ? N_INIT : N_UNINIT));
 }
 
+/*
+ * With SNP, what firmware writes is in Firmware pages. Those of the command
+ * buffer are let go of when the command ends, whatever its status.
+ */
+static void reclaim_buffer(AmdPspState *s, uint64_t address, size_t len)
+{
+    hwaddr spa = psp_spa(s, address), page;
+    AmdRmpEntry e;
+
+    if (!s->snp_init || !psp_rule(s, PSP_RULE_BUFFER_RECLAIM)) {
+        return;
+    }
+    for (page = spa & PSP_PAGE_MASK; page < spa + len; page += PSP_PAGE_SIZE) {
+        if (psp_page_entry(s, page, &e) &&
+            amd_rmp_page_state(&e) == AMD_PAGE_FIRMWARE) {
+            e.immutable = false;
+            amd_rmp_set(s->snp, e.page_size == RMP_PG_SIZE_2M ?
+                        page & ~(PSP_PAGE_2M - 1) : page, &e);
+        }
+    }
+}
+
+static PspStatus write_buffer(AmdPspState *s, const PspCmdInfo *info,
+                              const PspCmd *cmd)
+{
+    if (info->flags & OUT_ANYWHERE) {
+        amd_mem_write(s->snp, psp_spa(s, cmd->address), cmd->buf, info->len,
+                      psp_host_key(s, cmd->address));
+        return SEV_STATUS_SUCCESS;
+    }
+    return psp_write(s, cmd->address, cmd->buf, info->len);
+}
+
 static PspStatus run(AmdPspState *s, uint32_t id, uint64_t address)
 {
     const PspCmdInfo *info = &commands[id];
     uint8_t buf[128] QEMU_ALIGNED(8);
     PspCmd cmd = { .id = id, .address = address, .buf = buf };
+    bool lent = info->flags & OUT && !(info->flags & OUT_ANYWHERE);
     PspStatus status;
 
     assert(info->len <= sizeof(buf));
@@ -266,12 +244,16 @@ static PspStatus run(AmdPspState *s, uint32_t id, uint64_t address)
     if (info->len) {
         PSP_TRY(psp_read(s, address, buf, info->len));
     }
-    if (info->flags & OUT) {
+    if (lent) {
         PSP_TRY(psp_check_writable(s, address, info->len));
     }
     status = info->fn(s, &cmd);
-    if (info->flags & OUT) {
-        psp_write(s, address, buf, info->len);
+    if (info->flags & OUT && (status == SEV_STATUS_SUCCESS ||
+                              (info->flags & OUT_ALWAYS) == OUT_ALWAYS)) {
+        write_buffer(s, info, &cmd);
+    }
+    if (lent) {
+        reclaim_buffer(s, address, info->len);
     }
     return status;
 }
@@ -287,7 +269,7 @@ PspStatus psp_execute(AmdPspState *s, uint32_t id, uint64_t address)
 
     if (id >= SEV_CMD_MAX || !commands[id].name) {
         status = SEV_STATUS_INVALID_COMMAND;
-    } else if (injected_fault(s, id, &status)) {
+    } else if (psp_injected_fault(s, id, &status)) {
         trace_amd_psp_inject(psp_cmd_name(id), psp_status_name(status));
         return status;
     } else if (!commands[id].fn) {

@@ -49,6 +49,23 @@ void psp_asid_range(bool es_or_snp, uint32_t *min, uint32_t *max)
     }
 }
 
+bool psp_cpu_mfdm(AmdPspState *s)
+{
+    return amd_snp_syscfg_all(s->snp, SYSCFG_MFDM);
+}
+
+bool psp_cpu_vmplen(AmdPspState *s)
+{
+    return amd_snp_syscfg_all(s->snp, SYSCFG_VMPLEN);
+}
+
+bool psp_cpu_known(void)
+{
+    uint32_t fms = psp_cpuid(1, 0).eax;
+
+    return (fms >> 8 & 0xf) + (fms >> 20 & 0xff) <= 0x19;
+}
+
 bool psp_cpu_smt(void)
 {
     return first_cpu->nr_threads > 1;

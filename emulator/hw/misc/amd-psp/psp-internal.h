@@ -69,7 +69,6 @@ typedef struct SnpGuest {
     uint8_t vmpck[4][32];
     uint64_t msg_count[4];
     uint8_t vmrk[32];
-    bool vmrk_set;
     uint8_t oek[32];            /* protects pages that are swapped out */
     uint64_t oek_iv;            /* of the next one */
     SnpMdata root_mdata;
@@ -111,6 +110,7 @@ struct AmdPspState {
     char *seed;
     char *cert_dir;
     char *fail;
+    char *delay;
     char *ignore;
     uint64_t tcb;
 
@@ -127,6 +127,7 @@ struct AmdPspState {
     /* audit */
     DECLARE_BITMAP(ignored, PSP_RULE__MAX);
     QTAILQ_HEAD(, PspFault) faults;
+    uint32_t delay_ms[SEV_CMD_MAX];
 
     /* platform */
     AmdSnpState *snp;
@@ -142,6 +143,8 @@ struct AmdPspState {
     uint64_t committed_tcb;
     uint32_t fw_key;            /* under which firmware keeps its pages */
     uint64_t nv_address;        /* INIT_EX, with the C-bit */
+    hwaddr tmr;
+    uint32_t tmr_len;           /* 0 unless in use */
     uint64_t next_magic;
 
     /* guests */
@@ -149,6 +152,7 @@ struct AmdPspState {
     QTAILQ_HEAD(, SnpGuest) snp_guests;
     uint32_t next_handle;
     DECLARE_BITMAP(asid_used, PSP_ASIDS);
+    DECLARE_BITMAP(asid_valid, PSP_ASIDS);      /* VMRUN accepts it */
     DECLARE_BITMAP(asid_dirty, PSP_ASIDS);
 };
 
@@ -188,9 +192,16 @@ const char *psp_cmd_name(uint32_t id);
 const char *psp_status_name(PspStatus status);
 bool psp_rule(AmdPspState *s, PspRule rule);
 PspStatus psp_refuse(AmdPspState *s, const char *rule, PspStatus status);
-bool psp_parse_faults(AmdPspState *s, const char *text, Error **errp);
 bool psp_parse_rules(AmdPspState *s, const char *text, Error **errp);
+/* Numbers of names, or of numbers as text; false if there is no such one */
+bool psp_cmd_by_name(const char *name, uint32_t *id);
+bool psp_status_by_name(const char *name, uint32_t *status);
+
+/* psp-fault.c: what x-fail and x-delay say. Context: with the BQL. */
+bool psp_parse_faults(AmdPspState *s, const char *text, Error **errp);
 void psp_drop_faults(AmdPspState *s);
+bool psp_injected_fault(AmdPspState *s, uint32_t id, PspStatus *status);
+bool psp_parse_delays(AmdPspState *s, const char *text, Error **errp);
 
 /* psp-mem.c: addresses as commands have them, that is with the C-bit */
 hwaddr psp_spa(AmdPspState *s, uint64_t address);
@@ -201,10 +212,13 @@ PspStatus psp_write(AmdPspState *s, uint64_t address, const void *buf,
                     size_t len);
 PspStatus psp_return_blob(AmdPspState *s, uint64_t address, void *len,
                           const void *blob, uint32_t size);
+/* May a command be about @len bytes at @address? Not the TMR, RMP or SMRAM. */
+PspStatus psp_check_address(AmdPspState *s, uint64_t address, size_t len);
 bool psp_page_entry(AmdPspState *s, uint64_t address, AmdRmpEntry *e);
 PspStatus psp_check_page(AmdPspState *s, uint64_t address, AmdPageState state,
                          AmdRmpEntry *e);
 bool psp_all_zero(const void *buf, size_t len);
+bool psp_in_one_page(AmdPspState *s, uint64_t address, size_t len);
 /* Change the entry of the page at @spa, which was in state @from. */
 void psp_set_entry(AmdPspState *s, hwaddr spa, AmdPageState from,
                    const AmdRmpEntry *e);
@@ -220,8 +234,15 @@ bool psp_cpu_smt(void);
 uint32_t psp_cpu_tsc_khz(void);
 void psp_asid_range(bool es_or_snp, uint32_t *min, uint32_t *max);
 
+/* Has SYSCFG these bits set on every CPU? */
+bool psp_cpu_mfdm(AmdPspState *s);
+bool psp_cpu_vmplen(AmdPspState *s);
+/* Is it of a family whose TCB version and chip ID the firmware has? */
+bool psp_cpu_known(void);
+
 /* psp-iommu.c: what the IOMMU writes on its own */
 bool psp_iommu_ready(void);
+bool psp_iommu_range_ok(void);
 void psp_iommu_take(AmdPspState *s);
 void psp_iommu_release(AmdPspState *s);
 
@@ -229,6 +250,8 @@ void psp_iommu_release(AmdPspState *s);
 PspStatus psp_asid_take(AmdPspState *s, uint32_t asid, bool es_or_snp,
                         uint32_t key);
 void psp_asid_release(AmdPspState *s, uint32_t asid);
+/* The guest with @asid, if that is not 0, can run from now on. */
+void psp_asid_validate(AmdPspState *s, uint32_t asid);
 PspStatus psp_asid_flush(AmdPspState *s);
 
 /* psp-keys.c: secrets of the chip, and keys derived from them */
@@ -238,6 +261,7 @@ void psp_derive(AmdPspState *s, const char *label, const void *context,
 void psp_vcek(AmdPspState *s, uint64_t tcb, PspEcKey *key);
 void psp_vlek(AmdPspState *s, uint64_t tcb, PspEcKey *key);
 bool psp_vlek_check(AmdPspState *s, const uint8_t *wrapped);
+uint64_t psp_vlek_tcb(const uint8_t *wrapped);
 void psp_vlek_wrap(AmdPspState *s, uint8_t *wrapped);
 
 /* psp-certs.c */

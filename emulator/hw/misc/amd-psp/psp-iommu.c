@@ -2,8 +2,8 @@
  * AMD Secure Processor: the IOMMU's buffers
  *
  * What the IOMMU writes on its own (logs, completion store) is kept from the
- * host as long as the IOMMU enforces SNP: those pages are Firmware pages, and
- * Reclaim ones when it no longer does.
+ * host as long as the IOMMU enforces SNP: those pages have a state of their
+ * own, which no command accepts, and are Reclaim pages when it no longer does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,6 +16,13 @@ bool psp_iommu_ready(void)
     AMDVIState *iommu = amdvi_snp_iommu();
 
     return iommu && amdvi_snp_ready(iommu);
+}
+
+bool psp_iommu_range_ok(void)
+{
+    AMDVIState *iommu = amdvi_snp_iommu();
+
+    return !iommu || amdvi_snp_range_ok(iommu);
 }
 
 static void set_buffers(AmdPspState *s, AMDVIState *iommu,
@@ -37,11 +44,14 @@ static void set_buffers(AmdPspState *s, AMDVIState *iommu,
 /* SNP_INIT: enforce SNP in the IOMMU. */
 void psp_iommu_take(AmdPspState *s)
 {
-    const AmdRmpEntry firmware = { .assigned = true, .immutable = true };
+    const AmdRmpEntry own = {
+        .assigned = true, .immutable = true,
+        .gpa = psp_rule(s, PSP_RULE_IOMMU_PAGE) ? AMD_RMP_GPA_IOMMU : 0,
+    };
     AMDVIState *iommu = amdvi_snp_iommu();
 
     if (iommu) {
-        set_buffers(s, iommu, &firmware);
+        set_buffers(s, iommu, &own);
         amdvi_snp_enforce(iommu, true);
     }
 }

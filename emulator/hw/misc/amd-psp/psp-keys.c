@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/error-report.h"
 #include "psp-internal.h"
 
@@ -104,4 +105,9 @@ bool psp_vlek_check(AmdPspState *s, const uint8_t *wrapped)
                            WRAP_AAD_LEN, data, sizeof(data),
                            wrapped + WRAP_TAG) &&
            !memcmp(data, expected, sizeof(data));
+}
+
+uint64_t psp_vlek_tcb(const uint8_t *wrapped)
+{
+    return ldq_le_p(wrapped + WRAP_TCB);
 }

@@ -11,8 +11,13 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
+#include "qemu/range.h"
 #include "psp-internal.h"
 #include "trace.h"
+
+/* The memory of system management below 1 MiB */
+#define ASEG_BASE   0xa0000ull
+#define ASEG_SIZE   0x20000ull
 
 hwaddr psp_spa(AmdPspState *s, uint64_t address)
 {
@@ -25,8 +30,28 @@ uint32_t psp_host_key(AmdPspState *s, uint64_t address)
     return AMD_MEM_KEY_NONE;
 }
 
+PspStatus psp_check_address(AmdPspState *s, uint64_t address, size_t len)
+{
+    hwaddr spa = psp_spa(s, address), base, end;
+
+    if (!len) {
+        return SEV_STATUS_SUCCESS;
+    }
+    PSP_REQUIRE(s, TMR, !s->tmr_len ||
+                !ranges_overlap(spa, len, s->tmr, s->tmr_len),
+                INVALID_ADDRESS);
+    PSP_REQUIRE(s, ADDRESS, !ranges_overlap(spa, len, ASEG_BASE, ASEG_SIZE),
+                INVALID_ADDRESS);
+    PSP_REQUIRE(s, ADDRESS, !s->snp_init ||
+                !amd_rmp_range(s->snp, &base, &end) ||
+                !ranges_overlap(spa, len, base, end - base + 1),
+                INVALID_ADDRESS);
+    return SEV_STATUS_SUCCESS;
+}
+
 PspStatus psp_read(AmdPspState *s, uint64_t address, void *buf, size_t len)
 {
+    PSP_TRY(psp_check_address(s, address, len));
     if (!amd_mem_read(s->snp, psp_spa(s, address), buf, len,
                       psp_host_key(s, address))) {
         return SEV_STATUS_INVALID_ADDRESS;
@@ -46,6 +71,7 @@ PspStatus psp_check_writable(AmdPspState *s, uint64_t address, size_t len)
     if (spa + len < spa) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
+    PSP_TRY(psp_check_address(s, spa, len));
     for (page = spa & PSP_PAGE_MASK; page < spa + len; page += PSP_PAGE_SIZE) {
         AmdRmpEntry e;
         uint8_t probe;
@@ -99,8 +125,11 @@ bool psp_page_entry(AmdPspState *s, uint64_t address, AmdRmpEntry *e)
 PspStatus psp_check_page(AmdPspState *s, uint64_t address, AmdPageState state,
                          AmdRmpEntry *e)
 {
-    if (psp_spa(s, address) & ~PSP_PAGE_MASK ||
-        !psp_page_entry(s, address, e)) {
+    if (psp_spa(s, address) & ~PSP_PAGE_MASK) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
+    PSP_TRY(psp_check_address(s, address, PSP_PAGE_SIZE));
+    if (!psp_page_entry(s, address, e)) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
     PSP_REQUIRE(s, PAGE_STATE, amd_rmp_page_state(e) == state,
@@ -114,6 +143,11 @@ void psp_set_entry(AmdPspState *s, hwaddr spa, AmdPageState from,
     trace_amd_psp_page(spa, amd_page_state_name(from),
                        amd_page_state_name(amd_rmp_page_state(e)));
     amd_rmp_set(s->snp, spa, e);
+}
+
+bool psp_in_one_page(AmdPspState *s, uint64_t address, size_t len)
+{
+    return (psp_spa(s, address) & ~PSP_PAGE_MASK) + len <= PSP_PAGE_SIZE;
 }
 
 bool psp_all_zero(const void *buf, size_t len)

@@ -118,6 +118,9 @@ static PspStatus activate(AmdPspState *s, uint32_t handle, uint32_t asid)
     PSP_REQUIRE(s, ACTIVE, !g->asid, ACTIVE);
     PSP_TRY(psp_asid_take(s, asid, g->policy & SEV_POLICY_ES, g->key));
     g->asid = asid;
+    if (g->state == SEV_GSTATE_RUNNING || g->state == SEV_GSTATE_SUPDATE) {
+        psp_asid_validate(s, asid);
+    }
     return SEV_STATUS_SUCCESS;
 }
 

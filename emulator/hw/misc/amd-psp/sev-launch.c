@@ -118,7 +118,7 @@ PspStatus psp_cmd_LAUNCH_UPDATE_VMSA(AmdPspState *s, PspCmd *cmd)
     SevGuest *g;
 
     PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LUPDATE, &g));
-    PSP_REQUIRE(s, POLICY, g->policy & SEV_POLICY_ES, INVALID_GUEST_STATE);
+    PSP_REQUIRE(s, POLICY, g->policy & SEV_POLICY_ES, UNSUPPORTED);
     if (psp_spa(s, buf->address) & ~PSP_PAGE_MASK) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
@@ -207,6 +207,7 @@ PspStatus psp_cmd_LAUNCH_FINISH(AmdPspState *s, PspCmd *cmd)
     PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_LSECRET, &g));
     sev_session_end(g);
     g->state = SEV_GSTATE_RUNNING;
+    psp_asid_validate(s, g->asid);
     return SEV_STATUS_SUCCESS;
 }
 

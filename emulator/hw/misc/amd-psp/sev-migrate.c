@@ -177,5 +177,6 @@ PspStatus psp_cmd_RECEIVE_FINISH(AmdPspState *s, PspCmd *cmd)
     PSP_TRY(sev_guest_get(s, buf->handle, SEV_GSTATE_RUPDATE, &g));
     sev_session_end(g);
     g->state = SEV_GSTATE_RUNNING;
+    psp_asid_validate(s, g->asid);
     return SEV_STATUS_SUCCESS;
 }

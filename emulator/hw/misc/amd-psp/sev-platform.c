@@ -92,13 +92,17 @@ static PspStatus sev_init(AmdPspState *s, uint32_t flags, uint64_t tmr,
 {
     hwaddr align = s->snp_init ? PSP_PAGE_2M : TMR_SIZE;
 
+    PSP_REQUIRE(s, RMP_INIT, s->rmp_init || !amd_snp_enabled(s->snp),
+                INVALID_PLATFORM_STATE);
     PSP_REQUIRE(s, RESERVED, !(flags & ~SEV_INIT_FLAGS_ES), INVALID_PARAM);
     if (flags & SEV_INIT_FLAGS_ES) {
-        PSP_REQUIRE(s, LENGTH, tmr_len >= align, INVALID_LENGTH);
+        PSP_REQUIRE(s, LENGTH, tmr_len == align, INVALID_LENGTH);
         if (psp_spa(s, tmr) & (align - 1)) {
             return SEV_STATUS_INVALID_ADDRESS;
         }
         PSP_TRY(psp_check_writable(s, tmr, tmr_len));
+        s->tmr = psp_spa(s, tmr);
+        s->tmr_len = tmr_len;
     }
     s->sev_es = flags & SEV_INIT_FLAGS_ES;
     s->sev_state = SEV_PSTATE_INIT;
@@ -140,6 +144,7 @@ PspStatus psp_cmd_SHUTDOWN(AmdPspState *s, PspCmd *cmd)
     s->sev_state = SEV_PSTATE_UNINIT;
     s->sev_es = false;
     s->nv_address = 0;
+    s->tmr_len = 0;
     return SEV_STATUS_SUCCESS;
 }
 

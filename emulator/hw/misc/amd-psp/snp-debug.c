@@ -18,7 +18,10 @@ static PspStatus get_page(AmdPspState *s, uint64_t gctx, uint64_t address,
                 INVALID_GUEST_STATE);
     PSP_REQUIRE(s, DEBUG, (*g)->policy & SNP_POLICY_DEBUG, POLICY_FAILURE);
     PSP_REQUIRE(s, ACTIVE, (*g)->asid, INACTIVE);
-    if (spa & ~PSP_PAGE_MASK || !psp_page_entry(s, spa, &e)) {
+    if (spa & ~PSP_PAGE_MASK) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
+    if (!psp_page_entry(s, spa, &e)) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
     PSP_REQUIRE(s, PAGE_STATE, e.assigned && e.asid, INVALID_PAGE_STATE);
@@ -34,8 +37,10 @@ PspStatus psp_cmd_SNP_DBG_DECRYPT(AmdPspState *s, PspCmd *cmd)
     SnpGuest *g;
 
     PSP_TRY(get_page(s, buf->gctx_paddr, buf->src_address, &g));
-    if (psp_spa(s, buf->dst_address) & ~PSP_PAGE_MASK ||
-        !amd_mem_read(s->snp, psp_spa(s, buf->src_address), page,
+    if (psp_spa(s, buf->dst_address) & ~PSP_PAGE_MASK) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
+    if (!amd_mem_read(s->snp, psp_spa(s, buf->src_address), page,
                       PSP_PAGE_SIZE, g->key)) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
@@ -51,7 +56,7 @@ PspStatus psp_cmd_SNP_DBG_ENCRYPT(AmdPspState *s, PspCmd *cmd)
 
     PSP_TRY(get_page(s, buf->gctx_paddr, buf->dst_address, &g));
     if (psp_spa(s, buf->src_address) & ~PSP_PAGE_MASK) {
-        return SEV_STATUS_INVALID_ADDRESS;
+        return SEV_STATUS_INVALID_PARAM;
     }
     PSP_TRY(psp_read(s, buf->src_address, page, PSP_PAGE_SIZE));
     if (!amd_mem_write(s->snp, psp_spa(s, buf->dst_address), page,

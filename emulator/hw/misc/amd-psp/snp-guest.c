@@ -30,7 +30,7 @@ PspStatus snp_guest_get(AmdPspState *s, uint64_t address, SnpGuest **guest)
     AmdRmpEntry e;
 
     if (gctx & ~PSP_PAGE_MASK) {
-        return SEV_STATUS_INVALID_ADDRESS;
+        return SEV_STATUS_INVALID_PARAM;
     }
     PSP_REQUIRE(s, CONTEXT_STATE, psp_page_entry(s, gctx, &e) &&
                 amd_rmp_page_state(&e) == AMD_PAGE_CONTEXT, INVALID_GUEST);
@@ -73,13 +73,14 @@ void snp_guest_free_all(AmdPspState *s)
     }
 }
 
+/* A context that is not launched yet is no guest. */
 uint32_t snp_guest_count(AmdPspState *s)
 {
     uint32_t n = 0;
     SnpGuest *g;
 
     QTAILQ_FOREACH(g, &s->snp_guests, next) {
-        n++;
+        n += g->state != SNP_GSTATE_INIT;
     }
     return n;
 }
@@ -105,6 +106,7 @@ PspStatus psp_cmd_SNP_GCTX_CREATE(AmdPspState *s, PspCmd *cmd)
     psp_random(g->vmpck, sizeof(g->vmpck));
     psp_random(g->report_id, sizeof(g->report_id));
     psp_random(g->oek, sizeof(g->oek));
+    g->launch_tcb = s->committed_tcb;
     QTAILQ_INSERT_TAIL(&s->snp_guests, g, next);
 
     e.vmsa = true;
@@ -139,6 +141,9 @@ static PspStatus activate(AmdPspState *s, uint64_t gctx, uint32_t asid)
     PSP_REQUIRE(s, ACTIVE, !g->asid, ACTIVE);
     PSP_TRY(psp_asid_take(s, asid, true, g->key));
     g->asid = asid;
+    if (g->state == SNP_GSTATE_RUNNING) {
+        psp_asid_validate(s, asid);
+    }
     return SEV_STATUS_SUCCESS;
 }
 
@@ -180,5 +185,8 @@ PspStatus psp_cmd_SNP_GUEST_STATUS(AmdPspState *s, PspCmd *cmd)
     st.asid = g->asid;
     st.state = g->state;
     st.vcek_dis = g->vcek_dis;
+    if (!psp_in_one_page(s, buf->address, sizeof(st))) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
     return psp_write(s, buf->address, &st, sizeof(st));
 }

@@ -15,17 +15,23 @@ static bool signed_by(const void *data, size_t len, const SevEcKey *key,
     return psp_ec_verify(key, digest, sizeof(digest), sig);
 }
 
-static PspStatus check_signatures(AmdPspState *s, const SnpIdBlock *id,
-                                  const SnpIdAuth *auth, bool author)
+static PspStatus check_algorithms(AmdPspState *s, const SnpIdAuth *auth,
+                                  bool author)
 {
     PSP_REQUIRE(s, ID_BLOCK, auth->id_key_algo == SEV_ALGO_ECDSA_P384_SHA384,
                 INVALID_PARAM);
+    PSP_REQUIRE(s, ID_BLOCK, !author ||
+                auth->author_key_algo == SEV_ALGO_ECDSA_P384_SHA384,
+                INVALID_PARAM);
+    return SEV_STATUS_SUCCESS;
+}
+
+static PspStatus check_signatures(AmdPspState *s, const SnpIdBlock *id,
+                                  const SnpIdAuth *auth, bool author)
+{
     PSP_REQUIRE(s, ID_BLOCK, signed_by(id, sizeof(*id), &auth->id_key,
                                        &auth->id_block_sig), BAD_SIGNATURE);
     if (author) {
-        PSP_REQUIRE(s, ID_BLOCK,
-                    auth->author_key_algo == SEV_ALGO_ECDSA_P384_SHA384,
-                    INVALID_PARAM);
         PSP_REQUIRE(s, ID_BLOCK,
                     signed_by(&auth->id_key, sizeof(auth->id_key),
                               &auth->author_key, &auth->id_key_sig),
@@ -45,10 +51,11 @@ PspStatus snp_id_block_check(AmdPspState *s, SnpGuest *g,
     PSP_TRY(psp_read(s, buf->id_block_paddr, &id, sizeof(id)));
     PSP_TRY(psp_read(s, buf->id_auth_paddr, auth, sizeof(*auth)));
     PSP_REQUIRE(s, RESERVED, id.version == 1, INVALID_PARAM);
-    PSP_TRY(check_signatures(s, &id, auth, author));
     PSP_REQUIRE(s, ID_BLOCK, !memcmp(id.ld, g->ld, sizeof(id.ld)),
                 BAD_MEASUREMENT);
     PSP_REQUIRE(s, ID_BLOCK, id.policy == g->policy, POLICY_FAILURE);
+    PSP_TRY(check_algorithms(s, auth, author));
+    PSP_TRY(check_signatures(s, &id, auth, author));
 
     g->id_block = id;
     g->id_block_en = true;

@@ -7,6 +7,10 @@
 #include "psp-internal.h"
 #include "trace.h"
 
+/* GUEST_TSC_SCALE and GUEST_TSC_OFFSET */
+#define VMSA_GUEST_TSC_SCALE    0x2f0
+#define VMSA_GUEST_TSC_LEN      16
+
 /* What LAUNCH_UPDATE works on */
 typedef struct Update {
     SnpGuest *g;
@@ -30,7 +34,8 @@ PspStatus snp_check_policy(AmdPspState *s, uint64_t policy)
     PSP_REQUIRE(s, POLICY, policy & SNP_POLICY_SMT || !psp_cpu_smt(),
                 POLICY_FAILURE);
     /* What the machine does not have */
-    PSP_REQUIRE(s, POLICY, !(policy & (SNP_POLICY_AES_256_XTS |
+    PSP_REQUIRE(s, POLICY, !(policy & (SNP_POLICY_CXL_ALLOW |
+                                       SNP_POLICY_AES_256_XTS |
                                        SNP_POLICY_RAPL_DIS |
                                        SNP_POLICY_CIPHERTEXT_HIDING)),
                 POLICY_FAILURE);
@@ -72,9 +77,22 @@ PspStatus psp_cmd_SNP_LAUNCH_START(AmdPspState *s, PspCmd *cmd)
     g->imi_en = buf->flags & SNP_LAUNCH_IMI_EN;
     g->desired_tsc_khz = buf->desired_tsc_khz;
     memcpy(g->gosvw, buf->gosvw, sizeof(g->gosvw));
-    g->launch_tcb = s->tcb;
+    psp_random(g->vmrk, sizeof(g->vmrk));
     g->state = SNP_GSTATE_LAUNCH;
     return SEV_STATUS_SUCCESS;
+}
+
+/* What the hypervisor sets of a VMSA for the guest's TSC counts as 0. */
+static void hash_contents(const Update *u, const uint8_t *contents,
+                          uint8_t *digest)
+{
+    uint8_t page[PSP_PAGE_SIZE];
+
+    memcpy(page, contents, sizeof(page));
+    if (u->type == SNP_PAGE_TYPE_VMSA) {
+        memset(page + VMSA_GUEST_TSC_SCALE, 0, VMSA_GUEST_TSC_LEN);
+    }
+    psp_sha384(page, sizeof(page), digest);
 }
 
 /* Extend the launch digest by one page. */
@@ -89,7 +107,7 @@ static void measure(const Update *u, const uint8_t *contents, uint64_t gpa)
 
     memcpy(info.vmpl_perms, u->vmpl_perms, sizeof(info.vmpl_perms));
     if (contents) {
-        psp_sha384(contents, PSP_PAGE_SIZE, info.contents);
+        hash_contents(u, contents, info.contents);
     }
     memcpy(info.digest_cur, u->g->ld, sizeof(info.digest_cur));
     psp_sha384(&info, sizeof(info), u->g->ld);
@@ -148,16 +166,16 @@ static PspStatus check_update(AmdPspState *s, const SnpBufLaunchUpdate *buf,
     PSP_REQUIRE(s, RESERVED, !(buf->flags & SNP_UPDATE_RESERVED) &&
                 !buf->reserved && !buf->reserved2 && !buf->reserved3,
                 INVALID_PARAM);
-    if (u->type < SNP_PAGE_TYPE_NORMAL || u->type > SNP_PAGE_TYPE_CPUID ||
-        (u->imi && !u->g->imi_en)) {
+    if (u->type < SNP_PAGE_TYPE_NORMAL || u->type > SNP_PAGE_TYPE_CPUID) {
         return SEV_STATUS_INVALID_PARAM;
     }
+    PSP_REQUIRE(s, IMI, u->imi || !u->g->imi_en, INVALID_PARAM);
     for (i = 0; i < 3; i++) {
         PSP_REQUIRE(s, RESERVED, !(buf->vmpl_perms[i] & ~RMP_PERM_ALL),
                     INVALID_PARAM);
     }
     if (u->spa & ((huge ? PSP_PAGE_2M : PSP_PAGE_SIZE) - 1)) {
-        return SEV_STATUS_INVALID_ADDRESS;
+        return SEV_STATUS_INVALID_PARAM;
     }
     if (huge && (u->type == SNP_PAGE_TYPE_VMSA ||
                  u->type == SNP_PAGE_TYPE_SECRETS ||
@@ -219,14 +237,14 @@ PspStatus psp_cmd_SNP_LAUNCH_FINISH(AmdPspState *s, PspCmd *cmd)
     PSP_REQUIRE(s, RESERVED, !(buf->flags & ~(uint64_t)(SNP_FINISH_ID_BLOCK |
                                SNP_FINISH_AUTHOR_KEY | SNP_FINISH_VCEK_DIS)),
                 INVALID_PARAM);
+    PSP_REQUIRE(s, IMI, !g->imi_en, INVALID_GUEST_STATE);
     PSP_REQUIRE(s, ACTIVE, g->asid, INACTIVE);
     if (buf->flags & SNP_FINISH_ID_BLOCK) {
         PSP_TRY(snp_id_block_check(s, g, buf));
-    } else if (buf->flags & SNP_FINISH_AUTHOR_KEY) {
-        return SEV_STATUS_INVALID_PARAM;
     }
     memcpy(g->host_data, buf->host_data, sizeof(g->host_data));
     g->vcek_dis = buf->flags & SNP_FINISH_VCEK_DIS;
     g->state = SNP_GSTATE_RUNNING;
+    psp_asid_validate(s, g->asid);
     return SEV_STATUS_SUCCESS;
 }

@@ -15,8 +15,11 @@ static PspStatus get_sized_page(AmdPspState *s, uint64_t paddr, hwaddr *spa,
     bool huge = paddr & PAGE_2M_FLAG;
 
     *spa = psp_spa(s, paddr & ~PAGE_2M_FLAG);
-    if (*spa & ((huge ? PSP_PAGE_2M : PSP_PAGE_SIZE) - 1) ||
-        !psp_page_entry(s, *spa, e)) {
+    if (*spa & ((huge ? PSP_PAGE_2M : PSP_PAGE_SIZE) - 1)) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
+    PSP_TRY(psp_check_address(s, *spa, huge ? PSP_PAGE_2M : PSP_PAGE_SIZE));
+    if (!psp_page_entry(s, *spa, e)) {
         return SEV_STATUS_INVALID_ADDRESS;
     }
     PSP_REQUIRE(s, PAGE_SIZE, huge == (e->page_size == RMP_PG_SIZE_2M),

@@ -10,18 +10,43 @@
 #define RMP_ENTRY_SIZE      16
 #define RMP_MIN_SIZE        (RMP_BOOKKEEPING + RMP_ENTRY_SIZE)
 
+/* SNP_FEATURE_INFO: sub-function 0 */
+#define FEATURE_EAX_LAST    1
+#define FEATURE_EBX_MSGS    (1u << 0)   /* sub-function 1: guest messages */
 #define FEATURE_ECX_VLEK    (1u << 0)
+#define FEATURE_ECX_X86     (1u << 1)   /* X86_SNP_SHUTDOWN */
+/* Sub-function 1: the pairs of messages */
+#define FEATURE_MSGS        0x1ffu
 
-/* SNP_INIT needs SNP and an RMP on every CPU, VM_HSAVE_PA clear, an IOMMU. */
-static PspStatus check_machine(AmdPspState *s, hwaddr *base, hwaddr *end)
+/* The memory of system management below 1 MiB */
+#define ASEG_BASE           0xa0000ull
+#define ASEG_END            0xc0000ull
+
+/* What SNP_INIT demands of every CPU's SYSCFG, and of MSRs besides */
+static PspStatus check_msrs(AmdPspState *s)
 {
     PSP_REQUIRE(s, SNP_ENABLED, amd_snp_enabled(s->snp), INVALID_CONFIG);
+    PSP_REQUIRE(s, INIT_VMPL, psp_cpu_vmplen(s), INVALID_CONFIG);
+    PSP_REQUIRE(s, INIT_MFDM, psp_cpu_mfdm(s), INVALID_CONFIG);
+    PSP_REQUIRE(s, INIT_MSRS, amd_snp_msrs_agree(s->snp), INVALID_CONFIG);
+    return SEV_STATUS_SUCCESS;
+}
+
+/* SNP_INIT needs an RMP, VM_HSAVE_PA clear if that is new, an IOMMU. */
+static PspStatus check_machine(AmdPspState *s, bool init_rmp, hwaddr *base,
+                               hwaddr *end)
+{
+    PSP_TRY(check_msrs(s));
     if (!amd_rmp_range(s->snp, base, end) ||
         *base & (1 * 1024 * 1024 - 1) || *end - *base + 1 < RMP_MIN_SIZE) {
         return SEV_STATUS_INVALID_CONFIG;
     }
-    PSP_REQUIRE(s, HSAVE_CLEAR, amd_snp_hsave_clear(s->snp), INVALID_CONFIG);
-    PSP_REQUIRE(s, IOMMU, psp_iommu_ready(), INVALID_CONFIG);
+    PSP_REQUIRE(s, RMP_SIZE, !((*end - *base + 1) & (1 * 1024 * 1024 - 1)),
+                INVALID_CONFIG);
+    PSP_REQUIRE(s, HSAVE_CLEAR, !init_rmp || amd_snp_hsave_clear(s->snp),
+                INVALID_CONFIG);
+    PSP_REQUIRE(s, IOMMU, psp_iommu_ready(), HWERROR_PLATFORM);
+    PSP_REQUIRE(s, IOMMU_RANGE, psp_iommu_range_ok(), INVALID_CONFIG);
     return SEV_STATUS_SUCCESS;
 }
 
@@ -57,6 +82,32 @@ static void set_range(AmdPspState *s, hwaddr base, uint64_t pages,
     }
 }
 
+/* What the RMP covers and no guest can have: what is not DRAM, SMM's memory */
+static void fix_holes(AmdPspState *s)
+{
+    const AmdRmpEntry hv_fixed = { .immutable = true };
+    hwaddr spa, hole = 0;
+    bool in_hole = false;
+
+    if (!psp_rule(s, PSP_RULE_HV_FIXED_HOLES)) {
+        return;
+    }
+    amd_rmp_fill(s->snp, ASEG_BASE, ASEG_END, &hv_fixed);
+    for (spa = 0; amd_rmp_covered(s->snp, spa); spa += PSP_PAGE_SIZE) {
+        bool ram = amd_mem_is_ram(s->snp, spa);
+
+        if (in_hole && ram) {
+            amd_rmp_fill(s->snp, hole, spa, &hv_fixed);
+        } else if (!in_hole && !ram) {
+            hole = spa;
+        }
+        in_hole = !ram;
+    }
+    if (in_hole) {
+        amd_rmp_fill(s->snp, hole, spa, &hv_fixed);
+    }
+}
+
 /* The list of ranges that stay the hypervisor's for good */
 static PspStatus set_hv_fixed(AmdPspState *s, uint64_t list)
 {
@@ -89,7 +140,7 @@ static PspStatus snp_init(AmdPspState *s, bool init_rmp, bool list_en,
     const AmdRmpEntry firmware = { .assigned = true, .immutable = true };
     hwaddr base, end;
 
-    PSP_TRY(check_machine(s, &base, &end));
+    PSP_TRY(check_machine(s, init_rmp, &base, &end));
     if (list_en && (!init_rmp || psp_spa(s, list) & ~PSP_PAGE_MASK)) {
         return init_rmp ? SEV_STATUS_INVALID_ADDRESS : SEV_STATUS_INVALID_PARAM;
     }
@@ -100,6 +151,7 @@ static PspStatus snp_init(AmdPspState *s, bool init_rmp, bool list_en,
         if (!clear_rmp(s, base, end)) {
             return SEV_STATUS_RMP_INIT_FAILED;
         }
+        fix_holes(s);
         if (list_en) {
             PSP_TRY(set_hv_fixed(s, list));
         }
@@ -137,22 +189,32 @@ PspStatus psp_cmd_SNP_INIT_EX(AmdPspState *s, PspCmd *cmd)
                     buf->flags & SNP_INIT_LIST_EN, buf->list_paddr);
 }
 
-static PspStatus snp_shutdown(AmdPspState *s, bool iommu)
+/*
+ * With @iommu the IOMMU no longer enforces SNP, and the RMP is not initialized
+ * any more; with @x86, the CPUs do not check it either.
+ */
+static PspStatus snp_shutdown(AmdPspState *s, bool iommu, bool x86)
 {
     if (!s->snp_init) {
         return SEV_STATUS_SUCCESS;
     }
     PSP_REQUIRE(s, SHUTDOWN_ORDER, s->sev_state == SEV_PSTATE_UNINIT,
                 INVALID_PLATFORM_STATE);
+    PSP_REQUIRE(s, SHUTDOWN_ACTIVE, bitmap_empty(s->asid_used, PSP_ASIDS),
+                DFFLUSH_REQUIRED);
     PSP_REQUIRE(s, ASID_FLUSH, bitmap_empty(s->asid_dirty, PSP_ASIDS),
                 DFFLUSH_REQUIRED);
     snp_guest_free_all(s);
     s->snp_init = false;
-    s->snp_config = 0;
     s->vlek_loaded = false;
-    s->reported_tcb = s->committed_tcb;
     if (iommu) {
         psp_iommu_release(s);
+        s->rmp_init = false;
+        s->snp_config = 0;
+        s->reported_tcb = s->committed_tcb;
+    }
+    if (x86) {
+        amd_snp_disable(s->snp);
     }
     amd_snp_set_initialized(s->snp, false);
     return SEV_STATUS_SUCCESS;
@@ -161,7 +223,7 @@ static PspStatus snp_shutdown(AmdPspState *s, bool iommu)
 /* SNP_SHUTDOWN */
 PspStatus psp_cmd_SNP_SHUTDOWN(AmdPspState *s, PspCmd *cmd)
 {
-    return snp_shutdown(s, false);
+    return snp_shutdown(s, false, false);
 }
 
 /* SNP_SHUTDOWN_EX */
@@ -169,10 +231,12 @@ PspStatus psp_cmd_SNP_SHUTDOWN_EX(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufShutdownEx *buf = cmd->buf;
 
-    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_LENGTH);
-    PSP_REQUIRE(s, RESERVED, !(buf->flags & ~SNP_SHUTDOWN_IOMMU),
-                INVALID_PARAM);
-    return snp_shutdown(s, buf->flags & SNP_SHUTDOWN_IOMMU);
+    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_PARAM);
+    PSP_REQUIRE(s, RESERVED,
+                !(buf->flags & ~(SNP_SHUTDOWN_IOMMU | SNP_SHUTDOWN_X86)) &&
+                buf->flags != SNP_SHUTDOWN_X86, INVALID_PARAM);
+    return snp_shutdown(s, buf->flags & SNP_SHUTDOWN_IOMMU,
+                        buf->flags & SNP_SHUTDOWN_X86);
 }
 
 /* SNP_PLATFORM_STATUS */
@@ -183,7 +247,8 @@ PspStatus psp_cmd_SNP_PLATFORM_STATUS(AmdPspState *s, PspCmd *cmd)
         .api_major = SEV_FW_API_MAJOR,
         .api_minor = SEV_FW_API_MINOR,
         .state = s->snp_init ? SEV_PSTATE_INIT : SEV_PSTATE_UNINIT,
-        .is_rmp_init = s->rmp_init,
+        .is_rmp_init = s->rmp_init ? SNP_STATUS_RMP_INIT |
+                                     SNP_STATUS_ALIAS_CHECK : 0,
         .build_id = SEV_FW_BUILD,
         .flags = s->snp_config | SNP_STATUS_FEATURE_INFO |
                  (s->vlek_loaded ? SNP_STATUS_VLEK_EN : 0),
@@ -192,6 +257,9 @@ PspStatus psp_cmd_SNP_PLATFORM_STATUS(AmdPspState *s, PspCmd *cmd)
         .reported_tcb = s->reported_tcb,
     };
 
+    if (!psp_in_one_page(s, buf->address, sizeof(st))) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
     return psp_write(s, buf->address, &st, sizeof(st));
 }
 
@@ -237,7 +305,7 @@ PspStatus psp_cmd_SNP_COMMIT(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufCommit *buf = cmd->buf;
 
-    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_LENGTH);
+    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_PARAM);
     s->committed_tcb = s->tcb;
     return SEV_STATUS_SUCCESS;
 }
@@ -248,7 +316,7 @@ PspStatus psp_cmd_SNP_VLEK_LOAD(AmdPspState *s, PspCmd *cmd)
     SnpBufVlekLoad *buf = cmd->buf;
     uint8_t wrapped[SNP_VLEK_LEN];
 
-    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_LENGTH);
+    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_PARAM);
     PSP_REQUIRE(s, RESERVED, !buf->version &&
                 psp_all_zero(buf->reserved, sizeof(buf->reserved)),
                 INVALID_PARAM);
@@ -256,6 +324,8 @@ PspStatus psp_cmd_SNP_VLEK_LOAD(AmdPspState *s, PspCmd *cmd)
     if (!psp_vlek_check(s, wrapped)) {
         return SEV_STATUS_BAD_MEASUREMENT;
     }
+    PSP_REQUIRE(s, TCB_VERSION, psp_vlek_tcb(wrapped) == s->reported_tcb,
+                BAD_SVN);
     s->vlek_loaded = true;
     return SEV_STATUS_SUCCESS;
 }
@@ -264,11 +334,17 @@ PspStatus psp_cmd_SNP_VLEK_LOAD(AmdPspState *s, PspCmd *cmd)
 PspStatus psp_cmd_SNP_FEATURE_INFO(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufFeatureInfo *buf = cmd->buf;
-    PspCpuid info = { .ecx = FEATURE_ECX_VLEK };
+    PspCpuid info = {
+        .eax = FEATURE_EAX_LAST, .ebx = FEATURE_EBX_MSGS,
+        .ecx = FEATURE_ECX_VLEK | FEATURE_ECX_X86,
+    };
 
-    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_LENGTH);
-    if (buf->ecx_in) {
+    PSP_REQUIRE(s, LENGTH, buf->length == sizeof(*buf), INVALID_PARAM);
+    if (buf->ecx_in > FEATURE_EAX_LAST) {
         return SEV_STATUS_INVALID_PARAM;
+    }
+    if (buf->ecx_in) {
+        info = (PspCpuid) { .eax = FEATURE_MSGS };
     }
     return psp_write(s, buf->address, &info, sizeof(info));
 }

@@ -75,7 +75,8 @@ static void describe_platform(AmdPspState *s, SnpReport *r)
     r->current_tcb = s->tcb;
     r->reported_tcb = s->reported_tcb;
     r->committed_tcb = s->committed_tcb;
-    r->platform_info = psp_cpu_smt() ? SNP_REPORT_PLATFORM_SMT : 0;
+    r->platform_info = (psp_cpu_smt() ? SNP_REPORT_PLATFORM_SMT : 0) |
+                       SNP_REPORT_PLATFORM_ALIAS_CHECK;
     r->cpuid_fam_id = (fms >> 8 & 0xf) + (fms >> 20 & 0xff);
     r->cpuid_mod_id = (fms >> 4 & 0xf) | (fms >> 12 & 0xf0);
     r->cpuid_step = fms & 0xf;
@@ -108,8 +109,11 @@ uint32_t snp_make_report(AmdPspState *s, SnpGuest *g, uint32_t vmpl,
     describe_guest(g, r);
     describe_platform(s, r);
     if (s->snp_config & SNP_STATUS_MASK_CHIP_KEY) {
-        r->key_info |= SNP_REPORT_KEY_MASKED | SNP_REPORT_KEY_NONE;
-        return SEV_STATUS_SUCCESS;
+        r->key_info |= SNP_REPORT_KEY_MASKED;
+        if (which == SNP_REPORT_KEY_VCEK) {
+            r->key_info |= SNP_REPORT_KEY_NONE;
+            return SEV_STATUS_SUCCESS;
+        }
     }
     r->key_info |= which;
     if (which == SNP_REPORT_KEY_VLEK) {
@@ -130,8 +134,7 @@ typedef struct QEMU_PACKED KeyContext {
     uint8_t family_id[16];
     uint8_t ld[48];
     uint8_t host_data[32];
-    uint8_t id_key_digest[48];
-    uint8_t author_key_digest[48];
+    uint8_t owner_digest[48];   /* of the author's key, else of the ID key */
     uint8_t root[48];
 } KeyContext;
 
@@ -146,11 +149,15 @@ static uint32_t key_root(AmdPspState *s, SnpGuest *g, uint32_t select,
     }
     if (select & KEY_ROOT_VMRK) {
         memcpy(c->root, g->vmrk, sizeof(g->vmrk));
-        return g->vmrk_set ? SEV_STATUS_SUCCESS : SEV_STATUS_INVALID_KEY;
+        return SEV_STATUS_SUCCESS;
     }
     status = choose_key(s, g, KEY_ROOT_SEL(select), &which);
     if (status) {
         return status;
+    }
+    if (which == SNP_REPORT_KEY_VCEK &&
+        s->snp_config & SNP_STATUS_MASK_CHIP_KEY) {
+        return SEV_STATUS_INVALID_KEY;
     }
     if (which == SNP_REPORT_KEY_VLEK) {
         psp_vlek(s, 0, &key);
@@ -180,21 +187,21 @@ uint32_t snp_make_key(AmdPspState *s, SnpGuest *g, const SnpKeyReq *req,
     KeyContext c = { .req = *req };
     uint32_t status;
 
+    if (!(req->field_select & KEY_FIELD_SVN)) {
+        c.req.guest_svn = 0;
+    }
+    if (!(req->field_select & KEY_FIELD_TCB)) {
+        c.req.tcb_version = 0;
+    }
     if (req->reserved || req->field_select & KEY_FIELD_RESERVED ||
-        req->guest_svn > g->id_block.guest_svn ||
-        (tcb_exceeds(req->tcb_version, s->committed_tcb) &&
+        c.req.guest_svn > g->id_block.guest_svn ||
+        (tcb_exceeds(c.req.tcb_version, s->committed_tcb) &&
          psp_rule(s, PSP_RULE_TCB_VERSION))) {
         return SEV_STATUS_INVALID_PARAM;
     }
     status = key_root(s, g, req->key_select, &c);
     if (status) {
         return status;
-    }
-    if (!(req->field_select & KEY_FIELD_SVN)) {
-        c.req.guest_svn = 0;
-    }
-    if (!(req->field_select & KEY_FIELD_TCB)) {
-        c.req.tcb_version = 0;
     }
     if (req->field_select & KEY_FIELD_POLICY) {
         c.policy = g->policy;
@@ -209,9 +216,9 @@ uint32_t snp_make_key(AmdPspState *s, SnpGuest *g, const SnpKeyReq *req,
         memcpy(c.ld, g->ld, sizeof(c.ld));
     }
     memcpy(c.host_data, g->host_data, sizeof(c.host_data));
-    memcpy(c.id_key_digest, g->id_key_digest, sizeof(c.id_key_digest));
-    memcpy(c.author_key_digest, g->author_key_digest,
-           sizeof(c.author_key_digest));
+    memcpy(c.owner_digest, g->author_key_en ? g->author_key_digest
+                                            : g->id_key_digest,
+           sizeof(c.owner_digest));
     psp_derive(s, "guest-key", &c, sizeof(c), key, 32);
     return SEV_STATUS_SUCCESS;
 }

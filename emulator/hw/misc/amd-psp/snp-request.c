@@ -22,6 +22,23 @@ typedef struct Message {
     uint32_t status;            /* in the response, for the trace */
 } Message;
 
+/* A request may be longer than its type needs, in blocks of 16 bytes. */
+static bool fits(const Message *m, size_t len)
+{
+    return m->request_len >= len && !(m->request_len & 15);
+}
+
+/* Functions of other ranges are answered, but not counted. */
+static uint32_t count_functions(const SnpCpuidTable *table)
+{
+    uint32_t i, n = 0;
+
+    for (i = 0; i < table->count; i++) {
+        n += !(table->fn[i].eax_in & 0x7fff0000);
+    }
+    return n;
+}
+
 static PspStatus do_cpuid(AmdPspState *s, Message *m)
 {
     SnpCpuidTable *in = (SnpCpuidTable *)m->request;
@@ -38,7 +55,7 @@ static PspStatus do_cpuid(AmdPspState *s, Message *m)
     m->status = snp_cpuid_check(s, in) ? 0 : SEV_STATUS_INVALID_PARAM;
     /* The response has a status before the count. */
     stl_le_p(m->response, m->status);
-    stl_le_p(m->response + 4, in->count);
+    stl_le_p(m->response + 4, count_functions(in));
     memcpy(m->response + 16, in->fn, len - 16);
     m->response_len = len;
     return SEV_STATUS_SUCCESS;
@@ -49,7 +66,7 @@ static PspStatus do_key(AmdPspState *s, Message *m)
     SnpKeyReq *req = (SnpKeyReq *)m->request;
     SnpKeyRsp *rsp = (SnpKeyRsp *)m->response;
 
-    if (m->request_len != sizeof(*req)) {
+    if (!fits(m, sizeof(*req))) {
         return SEV_STATUS_INVALID_PARAM;
     }
     m->response_len = sizeof(*rsp);
@@ -67,7 +84,7 @@ static PspStatus do_report(AmdPspState *s, Message *m)
     SnpReportReq *req = (SnpReportReq *)m->request;
     SnpReportRsp *rsp = (SnpReportRsp *)m->response;
 
-    if (m->request_len != sizeof(*req)) {
+    if (!fits(m, sizeof(*req))) {
         return SEV_STATUS_INVALID_PARAM;
     }
     m->response_len = sizeof(*rsp);
@@ -92,7 +109,7 @@ static PspStatus do_vmrk(AmdPspState *s, Message *m)
     SnpVmrkReq *req = (SnpVmrkReq *)m->request;
     SnpGuest *target;
 
-    if (m->request_len != sizeof(*req)) {
+    if (!fits(m, sizeof(*req))) {
         return SEV_STATUS_INVALID_PARAM;
     }
     m->response_len = 16;
@@ -100,7 +117,6 @@ static PspStatus do_vmrk(AmdPspState *s, Message *m)
     if (snp_guest_get(s, req->gctx_paddr, &target) == SEV_STATUS_SUCCESS &&
         target->ma == m->g && target->state == SNP_GSTATE_LAUNCH) {
         memcpy(target->vmrk, req->vmrk, sizeof(target->vmrk));
-        target->vmrk_set = true;
         m->status = SEV_STATUS_SUCCESS;
     }
     stl_le_p(m->response, m->status);
@@ -140,17 +156,20 @@ static PspStatus dispatch(AmdPspState *s, Message *m, uint8_t type)
     }
 }
 
-static PspStatus check_header(AmdPspState *s, const SnpGuest *g,
-                              const SnpMsgHeader *hdr)
+static PspStatus check_header(const SnpMsgHeader *hdr)
 {
     if (hdr->algo != SNP_AEAD_AES_256_GCM || hdr->hdr_version != 1 ||
         hdr->hdr_size != sizeof(*hdr) || hdr->msg_version == 0 ||
         hdr->msg_size > SNP_MSG_MAX || hdr->vmpck >= RMP_VMPLS) {
         return SEV_STATUS_INVALID_PARAM;
     }
-    PSP_REQUIRE(s, RESERVED, !hdr->reserved && !hdr->reserved2 &&
-                psp_all_zero(hdr->reserved3, sizeof(hdr->reserved3)),
-                INVALID_PARAM);
+    return SEV_STATUS_SUCCESS;
+}
+
+/* Whether a message is the next one is asked when it is known to be genuine. */
+static PspStatus check_seqno(AmdPspState *s, const SnpGuest *g,
+                             const SnpMsgHeader *hdr)
+{
     if (g->msg_count[hdr->vmpck] >= UINT64_MAX - 1) {
         return SEV_STATUS_AEAD_OFLOW;
     }
@@ -199,6 +218,18 @@ static void encrypt(Message *m, SnpMsgHeader *hdr, uint8_t *page)
                     SNP_MSG_AAD_LEN, payload, m->response_len, rsp->authtag);
 }
 
+static PspStatus check_message_page(AmdPspState *s, uint64_t address)
+{
+    AmdRmpEntry e;
+
+    if (psp_spa(s, address) & ~PSP_PAGE_MASK) {
+        return SEV_STATUS_INVALID_PARAM;
+    }
+    PSP_REQUIRE(s, PAGE_SIZE, !psp_page_entry(s, address, &e) ||
+                e.page_size == RMP_PG_SIZE_4K, INVALID_PAGE_SIZE);
+    return SEV_STATUS_SUCCESS;
+}
+
 /* SNP_GUEST_REQUEST */
 PspStatus psp_cmd_SNP_GUEST_REQUEST(AmdPspState *s, PspCmd *cmd)
 {
@@ -210,15 +241,14 @@ PspStatus psp_cmd_SNP_GUEST_REQUEST(AmdPspState *s, PspCmd *cmd)
     PSP_TRY(snp_guest_get(s, buf->gctx_paddr, &m->g));
     PSP_REQUIRE(s, GUEST_STATE, m->g->state == SNP_GSTATE_RUNNING,
                 INVALID_GUEST_STATE);
-    if (psp_spa(s, buf->request_paddr) & ~PSP_PAGE_MASK ||
-        psp_spa(s, buf->response_paddr) & ~PSP_PAGE_MASK) {
-        return SEV_STATUS_INVALID_ADDRESS;
-    }
+    PSP_TRY(check_message_page(s, buf->request_paddr));
+    PSP_TRY(check_message_page(s, buf->response_paddr));
     PSP_TRY(psp_read(s, buf->request_paddr, page, PSP_PAGE_SIZE));
     PSP_TRY(psp_check_writable(s, buf->response_paddr, PSP_PAGE_SIZE));
     memcpy(&hdr, page, sizeof(hdr));
-    PSP_TRY(check_header(s, m->g, &hdr));
+    PSP_TRY(check_header(&hdr));
     PSP_TRY(decrypt(s, m, &hdr, page + sizeof(hdr)));
+    PSP_TRY(check_seqno(s, m->g, &hdr));
     PSP_TRY(dispatch(s, m, hdr.msg_type));
 
     m->g->msg_count[m->vmpck] += 2;

@@ -37,8 +37,9 @@ static PspStatus get_page(AmdPspState *s, const Swap *w, uint64_t address,
 
     p->spa = psp_spa(s, address);
     if (p->spa & (w->size - 1)) {
-        return SEV_STATUS_INVALID_ADDRESS;
+        return SEV_STATUS_INVALID_PARAM;
     }
+    PSP_TRY(psp_check_address(s, p->spa, w->size));
     p->covered = psp_page_entry(s, p->spa, &p->e);
     PSP_REQUIRE(s, PAGE_SIZE, !p->covered || p->e.page_size == size,
                 INVALID_PAGE_SIZE);

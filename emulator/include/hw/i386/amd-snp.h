@@ -36,8 +36,16 @@ bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
 /* RMP_BASE and RMP_END as the BIOS leaves them at reset. */
 void amd_snp_bios_rmp(AmdSnpState *s, uint64_t *base, uint64_t *end);
 
-/* SYSCFG, RMP_BASE or RMP_END of a CPU has changed. */
-void amd_snp_msr_changed(AmdSnpState *s);
+/*
+ * A CPU sets its SYSCFG, RMP_BASE or RMP_END, which is *@reg. What all CPUs
+ * agree on is found out in the same step, with respect to other CPUs.
+ */
+void amd_snp_set_msr(AmdSnpState *s, uint64_t *reg, uint64_t val);
+/* The MSRs of a CPU have been restored behind an INIT. */
+void amd_snp_msrs_restored(AmdSnpState *s);
+
+/* Is the page at @spa RAM? */
+bool amd_mem_is_ram(AmdSnpState *s, hwaddr spa);
 
 /* Memory encryption */
 
@@ -56,6 +64,14 @@ void amd_mem_destroy_key(AmdSnpState *s, uint32_t key);
 /* The key that accesses with the C-bit use under @asid; NONE if not active. */
 void amd_mem_set_asid_key(AmdSnpState *s, uint32_t asid, uint32_t key);
 uint32_t amd_mem_asid_key(AmdSnpState *s, uint32_t asid);
+
+/*
+ * ASIDs that VMRUN takes for encrypted guests: all of them, unless there is
+ * firmware, which then makes them valid and invalid again.
+ */
+void amd_snp_manage_asids(AmdSnpState *s);
+void amd_snp_set_asid_valid(AmdSnpState *s, uint32_t asid, bool valid);
+bool amd_snp_asid_valid(AmdSnpState *s, uint32_t asid);
 
 /*
  * Access physical memory with a key. Not subject to RMP checks. @spa may be
@@ -78,6 +94,12 @@ void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key);
  * the tags of pages alone, so that nobody who uses a page with its key notices.
  */
 AddressSpace *amd_mem_ciphertext(AmdSnpState *s);
+
+/*
+ * The same with writes, which are checked one by one: what is assigned by then
+ * is not written. It cannot be mapped, so devices write when they are done.
+ */
+AddressSpace *amd_mem_dma(AmdSnpState *s);
 
 /*
  * A CPU is about to use the page at @spa with @key and to keep the translation
@@ -110,6 +132,9 @@ typedef struct AmdRmpEntry {
     uint8_t perms[RMP_VMPLS];   /* RMP_PERM_* for VMPL 0 to 3 */
 } AmdRmpEntry;
 
+/* Of the pages that the IOMMU writes on its own, which are no command's */
+#define AMD_RMP_GPA_IOMMU   0x0007fffffffff000ULL
+
 /* The states of a page that the SNP firmware ABI derives from its entry. */
 typedef enum AmdPageState {
     AMD_PAGE_HYPERVISOR,        /* assigned 0, immutable 0 */
@@ -118,6 +143,7 @@ typedef enum AmdPageState {
     AMD_PAGE_FIRMWARE,          /* asid 0, immutable 1, vmsa 0, gpa 0 */
     AMD_PAGE_CONTEXT,           /* asid 0, immutable 1, vmsa 1 */
     AMD_PAGE_METADATA,          /* asid 0, immutable 1, vmsa 0, gpa not 0 */
+    AMD_PAGE_IOMMU,             /* the same, gpa AMD_RMP_GPA_IOMMU */
     AMD_PAGE_PRE_GUEST,         /* asid, immutable 1, validated 0 */
     AMD_PAGE_PRE_SWAP,          /* asid, immutable 1, validated 1 */
     AMD_PAGE_GUEST_INVALID,     /* asid, immutable 0, validated 0 */
@@ -163,6 +189,16 @@ bool amd_rmp_get(AmdSnpState *s, hwaddr spa, AmdRmpEntry *e);
 void amd_rmp_set(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e);
 
 /*
+ * The same for all 4 KiB pages from @spa to @end, exclusive, that have an entry
+ * and none of which has been assigned. Context: exclusive.
+ */
+void amd_rmp_fill(AmdSnpState *s, hwaddr spa, hwaddr end,
+                  const AmdRmpEntry *e);
+
+/* Is any page assigned to @asid? What the CPUs count in the RMP's beginning. */
+bool amd_rmp_asid_has_pages(AmdSnpState *s, uint32_t asid);
+
+/*
  * The parts of amd_rmp_set() for instructions, which look at an entry and
  * change it in one step with respect to other CPUs: store() under the lock says
  * whether the page has gone back to the hypervisor; then, after unlocking,
@@ -173,6 +209,11 @@ void amd_rmp_lock(AmdSnpState *s);
 void amd_rmp_unlock(AmdSnpState *s);
 bool amd_rmp_store(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e);
 void amd_rmp_release(AmdSnpState *s, hwaddr spa, uint8_t page_size);
+/*
+ * RMPUPDATE or PSMASH, with the RMP locked: is the entry in use by another
+ * processor, for the moment? A number that says which time this is, or 0.
+ */
+uint32_t amd_rmp_contended(AmdSnpState *s);
 /* RMPUPDATE has succeeded; with the RMP locked. For the audit. */
 void amd_rmp_count_update(AmdSnpState *s);
 
@@ -186,12 +227,18 @@ bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa);
 void amd_rmp_smash(AmdSnpState *s, hwaddr spa);
 
 /*
- * VMRUN holds a VMSA in use until #VMEXIT: acquire() fails if another vCPU
- * does. busy() asks for any of @pages pages.
+ * VMRUN holds VMCB, VMSA and host save area in use until #VMEXIT: acquire()
+ * fails if another vCPU does. busy() asks for any of @pages pages.
  */
 bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa);
 void amd_snp_vmsa_release(AmdSnpState *s, hwaddr spa);
 bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages);
+
+/*
+ * An erratum: to a write through a page of 2 MiB, the whole of it is in use if
+ * its first 4 KiB are.
+ */
+bool amd_snp_large_busy(AmdSnpState *s, hwaddr spa);
 
 /*
  * The SNP firmware has completed SNP_INIT: from then on RMP checks hold, and
@@ -211,8 +258,14 @@ void amd_snp_wbinvd(AmdSnpState *s, int cpu_index);
 void amd_snp_need_wbinvd(AmdSnpState *s);
 bool amd_snp_wbinvd_done(AmdSnpState *s);
 
-/* A CPU's MSRs that the firmware checks at SNP_INIT. */
+/* The CPUs' MSRs that the firmware checks at SNP_INIT. Context: exclusive. */
 bool amd_snp_hsave_clear(AmdSnpState *s);   /* VM_HSAVE_PA is 0 on every CPU */
+bool amd_snp_syscfg_all(AmdSnpState *s, uint64_t bits); /* set on every CPU */
+/* SYSCFG, HWCR and the fixed MTRRs are the same on every CPU. */
+bool amd_snp_msrs_agree(AmdSnpState *s);
+
+/* Clear SYSCFG[SecureNestedPagingEn] on every CPU. Context: exclusive. */
+void amd_snp_disable(AmdSnpState *s);
 
 /*
  * DMA by a device, as the IOMMU with SNP decides it: writes to assigned pages

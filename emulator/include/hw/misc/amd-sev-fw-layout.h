@@ -304,6 +304,10 @@ typedef struct QEMU_PACKED SnpPlatformStatus {
 } SnpPlatformStatus;
 SEV_LAYOUT(SnpPlatformStatus, 0x20);
 
+/* is_rmp_init */
+#define SNP_STATUS_RMP_INIT     (1u << 0)
+#define SNP_STATUS_ALIAS_CHECK  (1u << 1)
+/* flags */
 #define SNP_STATUS_MASK_CHIP_ID (1u << 0)
 #define SNP_STATUS_MASK_CHIP_KEY (1u << 1)
 #define SNP_STATUS_VLEK_EN      (1u << 2)

@@ -89,6 +89,7 @@ QEMU_BUILD_BUG_ON(offsetof(SnpReport, signature) != 0x2a0);
 #define SNP_REPORT_KEY_VLEK     (1u << 2)
 #define SNP_REPORT_KEY_NONE     (7u << 2)
 #define SNP_REPORT_PLATFORM_SMT (1u << 0)
+#define SNP_REPORT_PLATFORM_ALIAS_CHECK (1u << 5)
 
 typedef struct QEMU_PACKED SnpReportRsp {
     uint32_t status;

@@ -13,9 +13,20 @@
 #include "sev-es.h"
 #include "vmsa.h"
 
+/*
+ * A page that is used by its address in the host's memory, by this helper. It
+ * counts as cached, so that another CPU that reads it with another key waits
+ * until we are done with it.
+ */
+static void *page_in_use(AmdSnpState *s, hwaddr spa, uint32_t key)
+{
+    amd_mem_tlb_use(s, spa, key, false);
+    return amd_mem_page(s, spa, key);
+}
+
 static struct vmsa *vmsa_of(CPUX86State *env)
 {
-    return amd_mem_page(env_archcpu(env)->snp, env->snp.vmsa_pa, env->snp.key);
+    return page_in_use(env_archcpu(env)->snp, env->snp.vmsa_pa, env->snp.key);
 }
 
 static bool es_rule(CPUX86State *env, AmdSnpRule rule)
@@ -73,7 +84,8 @@ static bool enter_es(CPUX86State *env, bool *busy)
 
     snp->vmsa_pa = x86_ldq_phys(env_cpu(env), env->vm_vmcb + VMCB_VMSA_PTR);
     snp->vmsa_pa &= ~(1ULL << SNP_CBIT_POS);
-    if (snp->vmsa_pa & ~TARGET_PAGE_MASK) {
+    if (snp->vmsa_pa & ~TARGET_PAGE_MASK ||
+        !amd_mem_is_ram(s, snp->vmsa_pa)) {
         return false;
     }
     if (!amd_snp_vmsa_acquire(s, snp->vmsa_pa)) {
@@ -81,9 +93,6 @@ static bool enter_es(CPUX86State *env, bool *busy)
         return false;
     }
     vmsa = vmsa_of(env);
-    if (!vmsa) {
-        return false;
-    }
     snp->es = true;
     snp->sev_features = le64_to_cpu(vmsa->sev_features);
     snp->snp = snp->sev_features & SEV_FEATURES_SNP_ACTIVE;
@@ -132,6 +141,10 @@ bool sev_vmrun_begin(CPUX86State *env, uint64_t nested_ctl, uint32_t asid,
         (asid > cpu->x_snp_asids || es != (asid <= cpu->x_snp_es_asids))) {
         return false;
     }
+    if (amd_snp_rule(s, SNP_RULE_VMRUN_ASID_VALID) &&
+        !amd_snp_asid_valid(s, asid)) {
+        return false;
+    }
     snp->asid = asid;
     snp->key = amd_mem_asid_key(s, asid);
     snp->sev = true;
@@ -153,6 +166,13 @@ bool sev_host_page_ok(CPUX86State *env, hwaddr spa)
            !amd_rmp_get(s, spa, &e) || !e.assigned;
 }
 
+bool sev_hsave_ok(CPUX86State *env, hwaddr spa)
+{
+    AmdSnpState *s = env_archcpu(env)->snp;
+
+    return !s || (amd_mem_is_ram(s, spa) && sev_host_page_ok(env, spa));
+}
+
 bool sev_vmcb_begin(CPUX86State *env, hwaddr spa)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
@@ -160,13 +180,15 @@ bool sev_vmcb_begin(CPUX86State *env, hwaddr spa)
     if (!s || !(env->snp.syscfg & SYSCFG_SNPEN)) {
         return true;
     }
-    if (!env->vm_hsave || !sev_host_page_ok(env, spa)) {
+    if (!env->vm_hsave || !sev_host_page_ok(env, spa) ||
+        !sev_host_page_ok(env, env->vm_hsave)) {
         return false;
     }
     if (amd_snp_vmsa_acquire(s, spa)) {
         env->snp.vmcb_pa = spa;
         env->snp.vmcb_busy = true;
     }
+    env->snp.hsave_busy = amd_snp_vmsa_acquire(s, env->vm_hsave);
     return true;
 }
 
@@ -200,6 +222,10 @@ void sev_vmexit_end(CPUX86State *env)
     if (env->snp.vmcb_busy) {
         amd_snp_vmsa_release(s, env->snp.vmcb_pa);
         env->snp.vmcb_busy = false;
+    }
+    if (env->snp.hsave_busy) {
+        amd_snp_vmsa_release(s, env->vm_hsave);
+        env->snp.hsave_busy = false;
     }
     if (!env->snp.sev) {
         return;
@@ -384,7 +410,7 @@ static void load_drs(CPUX86State *env, const struct vmsa *v)
 
 static void load_xstate(CPUX86State *env, const struct vmsa *v)
 {
-    env->xcr0 = le64_to_cpu(v->xcr0) ?: XSTATE_FP_MASK;
+    env->xcr0 = le64_to_cpu(v->xcr0);
     env->xss = le64_to_cpu(v->xss);
     env->pkru = le32_to_cpu(v->pkru);
     cpu_sync_bndcs_hflags(env);
@@ -433,6 +459,7 @@ bool sev_es_load_guest(CPUX86State *env)
     env->snp.host_pat = env->pat;
     env->pat = le64_to_cpu(v->g_pat);
     load_xstate(env, v);
+    env->xcr0 = env->xcr0 ?: XSTATE_FP_MASK;
     load_fpu(env, v);
     return true;
 }
@@ -502,7 +529,7 @@ void sev_es_store_guest(CPUX86State *env)
 void sev_es_load_host(CPUX86State *env)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
-    const uint8_t *hsave = amd_mem_page(s, env->vm_hsave, AMD_MEM_KEY_NONE);
+    const uint8_t *hsave = page_in_use(s, env->vm_hsave, AMD_MEM_KEY_NONE);
     const struct vmsa *v = (const void *)(hsave + HSAVE_STATE);
     struct vmsa initial = {
         .mxcsr = cpu_to_le32(0x1f80),

@@ -11,6 +11,9 @@
 /* May the CPU write to @spa for the hypervisor (a VMCB, the host save area)? */
 bool sev_host_page_ok(CPUX86State *env, hwaddr spa);
 
+/* May VM_HSAVE_PA be set to @spa? */
+bool sev_hsave_ok(CPUX86State *env, hwaddr spa);
+
 /*
  * VMRUN, with the VMCB at @spa, which is in use until #VMEXIT. False, with
  * nothing done, if VMRUN is to raise #GP.

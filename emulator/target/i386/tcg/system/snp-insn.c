@@ -111,6 +111,17 @@ static bool rmp_overlap(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e)
     return false;
 }
 
+/*
+ * What a processor is told that comes when another one is at the entry: it may
+ * try again.
+ */
+static uint32_t rmp_contended(AmdSnpState *s)
+{
+    uint32_t n = amd_rmp_contended(s);
+
+    return !n ? SNP_SUCCESS : n & 1 ? SNP_FAIL_INUSE : SNP_FAIL_OVERLAP;
+}
+
 /* With the RMP locked. */
 static uint32_t rmpupdate_check(AmdSnpState *s, hwaddr spa,
                                 const AmdRmpEntry *e)
@@ -131,7 +142,7 @@ static uint32_t rmpupdate_check(AmdSnpState *s, hwaddr spa,
         rule(s, SNP_RULE_RMPUPDATE_INUSE)) {
         return SNP_FAIL_INUSE;
     }
-    return SNP_SUCCESS;
+    return rmp_contended(s);
 }
 
 /*
@@ -206,6 +217,9 @@ static uint32_t psmash(AmdSnpState *s, hwaddr spa)
     }
     if (e.immutable && rule(s, SNP_RULE_PSMASH_IMMUTABLE)) {
         return SNP_FAIL_PERMISSION;
+    }
+    if (amd_rmp_contended(s)) {
+        return SNP_FAIL_INUSE;
     }
     amd_rmp_smash(s, spa);
     return SNP_SUCCESS;

@@ -21,6 +21,7 @@ SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
     bool private = snp->sev && a->private;
     bool large = !(snp->snp && private) && a->map_size >= 2 * MiB;
     SnpAccess access;
+    SnpVerdict verdict;
     AmdRmpEntry e;
 
     *allowed = PAGE_READ | PAGE_WRITE | PAGE_EXEC;
@@ -45,9 +46,14 @@ SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
         .private = private,
         .user = a->user,
     };
-    return snp_check_access(s, &e, &access,
-                            large && amd_rmp_any_assigned(s, a->spa),
-                            a->want, allowed);
+    verdict = snp_check_access(s, &e, &access,
+                               large && amd_rmp_any_assigned(s, a->spa),
+                               a->want, allowed);
+    if (verdict == SNP_ALLOW && large && amd_snp_large_busy(s, a->spa)) {
+        *allowed &= ~PAGE_WRITE;
+        return a->want & PAGE_WRITE ? SNP_RMP_FAULT : SNP_ALLOW;
+    }
+    return verdict;
 }
 
 uint64_t snp_fault_bits(SnpVerdict verdict)

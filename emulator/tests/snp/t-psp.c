@@ -1,0 +1,106 @@
+/*
+ * SEV-SNP tests: a guest with a key, as the security processor launches it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "psp.h"
+#include "svm.h"
+
+#define RUNS        20000
+
+static struct vm vm;
+static mem32 ap_stop, ap_ended, ap_flushed[4];
+static mem64 ap_reads;
+
+/* What a memory scanner of the host may do at any time */
+static void ap_read_vmsa(void)
+{
+    asm volatile("wbinvd" : : : "memory");
+    ap_flushed[cpu_id()] = 1;
+    while (!ap_reads) {
+        asm volatile("pause");
+    }
+    while (!ap_stop) {
+        flush_tlb();
+        rd(VMSA_SPA + SAVE_RIP);
+        ap_reads++;
+    }
+    ap_ended = 1;
+    for (;;) {
+        asm volatile("pause");
+    }
+}
+
+/* The guest with its memory and VMSA, ready to exit again and again */
+static u32 launch(void)
+{
+    u32 handle = psp_launch_es(ES_ASID);
+
+    vm_init(&vm, SEV_ES);
+    vm_prepare(&vm, g_exits, 0, 0, 0, 0);
+    check_eq(psp_region_cmd(PSP_LAUNCH_UPDATE_DATA, handle, GUEST_SPA,
+                            GUEST_LOW_END), 0, "LAUNCH_UPDATE_DATA");
+    check_eq(psp_region_cmd(PSP_LAUNCH_UPDATE_VMSA, handle, VMSA_SPA, PAGE), 0,
+             "LAUNCH_UPDATE_VMSA");
+    return handle;
+}
+
+/* Its VMSA is not to be looked at. */
+static u64 run(void)
+{
+    VMCB64(&vm, VMCB_EXIT_CODE) = 0x5555;
+    vmrun_asm(vm.vmcb, vm.gprs);
+    return VMCB64(&vm, VMCB_EXIT_CODE);
+}
+
+static void test_read_vmsa(void)
+{
+    u64 exit = EXIT_VMGEXIT;
+    int i;
+
+    ap_reads = 1;
+    for (i = 0; i < RUNS && exit == EXIT_VMGEXIT; i++) {
+        exit = run();
+    }
+    check_eq(exit, EXIT_VMGEXIT, "runs while its VMSA is read");
+    check_eq(i, RUNS, "each time");
+    check(ap_reads > 10, "it was read");
+    ap_stop = 1;
+    while (!ap_ended) {
+        asm volatile("pause");
+    }
+}
+
+void test_main(void)
+{
+    u32 handle;
+    int i;
+
+    svm_enable();
+    if (!check(psp_find(), "there is a security processor")) {
+        return;
+    }
+    start_ap(ap_read_vmsa);
+    for (i = 1; i < nr_cpus(); i++) {
+        while (!ap_flushed[i]) {
+            asm volatile("pause");
+        }
+    }
+    check_eq(psp_init_es(), 0, "INIT");
+    asm volatile("wbinvd" : : : "memory");
+    check_eq(psp_cmd(PSP_DF_FLUSH, NULL, 0), 0, "DF_FLUSH");
+    handle = launch();
+    check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: before LAUNCH_FINISH");
+    check_eq(psp_region_cmd(PSP_LAUNCH_MEASURE, handle, 0, 0), 0,
+             "LAUNCH_MEASURE");
+    check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: measured");
+    check_eq(psp_handle_cmd(PSP_LAUNCH_FINISH, handle), 0, "LAUNCH_FINISH");
+    check_eq(run(), EXIT_VMGEXIT, "runs when it is launched");
+    test_read_vmsa();
+    check_eq(run(), EXIT_VMGEXIT, "runs");
+    check_eq(psp_handle_cmd(PSP_DEACTIVATE, handle), 0, "DEACTIVATE");
+    check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: after DEACTIVATE");
+    /* Another guest's ASID, and one that is nobody's */
+    VMCB32(&vm, VMCB_ASID) = ES_ASID + 1;
+    check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: no guest's");
+}
