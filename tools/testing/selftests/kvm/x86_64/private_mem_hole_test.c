@@ -310,43 +310,26 @@ static const char *punch_beside(uint64_t *cycles)
 	return fault ?: find_lost_write(&racers[1]);
 }
 
-static bool is_time_up(struct timespec start)
+static const char *use_all(void)
 {
-	return timespec_to_ns(timespec_elapsed(start)) >= duration_ms * 1000000ll;
+	guest_call(vcpus[0], guest_fill, slot.gpa, FILE_SIZE, new_value());
+	return NULL;
 }
 
 static void repeat(const char *what, const char *(*fn)(uint64_t *cycles))
 {
-	uint64_t cycles = 100000, others;
 	struct vcpu_watch watches[3];
-	const char *fault = NULL;
-	unsigned long rounds = 0;
-	struct timespec start;
-	struct sweep sweep;
+	unsigned long rounds;
 	int i;
 
 	for (i = 0; i < 3; i++)
 		watch_begin(&watches[i], vcpus[i]->fd);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (!fault && (rounds < MIN_ROUNDS || !is_time_up(start))) {
-		fault = fn(&cycles);
-		rounds++;
-	}
-	check(!fault, "%s: round %lu, %s", what, rounds, fault ?: "nothing is lost");
-	/* A host whose pages belong to a guest is not to be tested any further. */
-	if (fault)
-		exit(check_finish());
+	rounds = repeat_race(what, fn, MIN_ROUNDS, duration_ms);
 	/* vCPU 0 makes all the checks, the others may have been used for pre-faults only. */
 	watch_end(&watches[0], rounds * PAGES_PER_CHUNK, "%s: vCPU 0", what);
 	for (i = 1; i < 3; i++)
 		watch_end(&watches[i], rounds * FILE_SIZE / SZ_2M, "%s: vCPU %d", what, i);
-
-	sweep_fill(&sweep, SWEEP_SIZE);
-	guest_call(vcpus[0], guest_fill, slot.gpa, FILE_SIZE, new_value());
-	others = sweep_count_other(&sweep);
-	sweep_free(&sweep);
-	check(!others, "%s: the guest writes to %lu pages of the host", what, others);
-	check(audit_is_clean(), "%s: the audit has no findings", what);
+	sweep_check(what, SWEEP_SIZE, use_all);
 }
 
 static const struct {

@@ -325,16 +325,41 @@ static void test_beside_small_page(void)
 	teardown();
 }
 
-int main(int argc, char *argv[])
+/* With gmem_huge_pages=0 of kvm there is nothing but pages of 4 KiB, as in mainline. */
+static void test_off(void)
 {
-	struct vcpu_watch watch;
+	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = NR_BLOCKS * SZ_2M };
+	long before, pages;
+	int i;
 
-	require_private_mem();
-	__TEST_REQUIRE(read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0,
-		       "this KVM maps private memory in 4 KiB");
+	setup(PRIVATE_GPA, NR_BLOCKS * SZ_2M, 0);
+	check_errno(__pre_fault(vcpu->fd, &range), 0, "off: KVM_PRE_FAULT_MEMORY");
+	check_maps(0, NR_BLOCKS * 512, "off: pre-faulted");
+	touch(0, slot.size);
+	check_maps(0, 0, "off: touched after that");
+	teardown();
 
-	vm = private_vm_create(1, &vcpu);
-	watch_begin(&watch, vcpu->fd);
+	setup(PRIVATE_GPA, NR_BLOCKS * SZ_2M, 0);
+	fill(0, slot.size);
+	check_maps(0, NR_BLOCKS * 512, "off: touched");
+	/* Small pages are counted a few at a time, and those of 2 MiB would not be freed. */
+	before = file_pages();
+	for (i = 0; i < 512; i += 2)
+		gmem_punch(slot.gmem_fd, i * SZ_4K, SZ_4K);
+	pages = before - file_pages();
+	check(pages > 200, "off: pages that are punched out are freed alone (%ld)", pages);
+	check(zeroes(6 * SZ_4K, SZ_4K) && intact(7 * SZ_4K, SZ_4K),
+	      "off: a hole has zeroes, and a page beside it is intact");
+	set_private(vm->fd, slot.gpa, slot.size, false);
+	set_private(vm->fd, slot.gpa, slot.size, true);
+	new_maps();
+	check(intact(SZ_2M, SZ_2M), "off: mapped anew, the content is kept");
+	check_maps(0, 512, "off: mapped anew");
+	teardown();
+}
+
+static void test_on(void)
+{
 	test_mapping();
 	test_shared();
 	test_misaligned();
@@ -343,8 +368,28 @@ int main(int argc, char *argv[])
 	test_free();
 	test_small_pages();
 	test_beside_small_page();
+}
+
+/* "off" says that the parameter is off. */
+int main(int argc, char *argv[])
+{
+	bool off = argc > 1 && !strcmp(argv[1], "off");
+	struct vcpu_watch watch;
+
+	require_private_mem();
+	__TEST_REQUIRE(read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0,
+		       "this KVM maps private memory in 4 KiB");
+
+	vm = private_vm_create(1, &vcpu);
+	watch_begin(&watch, vcpu->fd);
+	check(read_parameter("/sys/module/kvm/parameters/gmem_huge_pages") == !off,
+	      "pages of 2 MiB: %s", off ? "off" : "on");
+	if (off)
+		test_off();
+	else
+		test_on();
 	/* As many pages are touched at least, most of them while they are mapped. */
-	watch_end(&watch, 64 * 512, "vCPU");
+	watch_end(&watch, off ? 2 * NR_BLOCKS * 512 : 64 * 512, "vCPU");
 	check(audit_is_clean(), "the audit has no findings");
 	kvm_vm_free(vm);
 	return check_finish();

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "private_mem_watch.h"
 #include "processor.h"
 #include "snp_bare.h"
 
@@ -26,7 +27,11 @@
 #define DATA			0x5000ul
 #define NOWHERE			(1ul << 35)
 
+/* What an order touches: its own pages, and those of the GHCB. */
+#define PAGES_PER_ORDER	8
+
 static struct snp_bare b;
+static struct vcpu_guard guards[NR_BARE_VCPUS];
 
 /* --- A thread for the second vCPU ----------------------------------------------------- */
 
@@ -475,9 +480,23 @@ static void test_teardown(void)
 
 static void new_guest(void)
 {
+	static const char * const names[] = { "the first vCPU", "the second vCPU" };
+	unsigned int i;
+
 	bare_init(&b);
 	TEST_ASSERT(!bare_launch(&b), "The guest doesn't start: errno %d", errno);
 	set_private(b.vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		guard_begin(&guards[i], b.vcpu_fd[i], &b.in_run[i], &b.ctl[i]->count, names[i]);
+}
+
+static void end_guest(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		guard_end(&guards[i], PAGES_PER_ORDER);
+	bare_free(&b);
 }
 
 int main(int argc, char *argv[])
@@ -500,13 +519,13 @@ int main(int argc, char *argv[])
 	test_pulled();
 	test_psc_in_circles();
 	test_file_closed();
-	bare_free(&b);
+	end_guest();
 
 	new_guest();
 	check(!validate(VMSA_GPA, true) &&
 	      !bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "another guest");
 	test_teardown();
-	bare_free(&b);
+	end_guest();
 
 	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
 	return check_finish();

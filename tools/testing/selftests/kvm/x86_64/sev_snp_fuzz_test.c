@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "private_mem_watch.h"
 #include "processor.h"
 #include "snp_bare.h"
 
@@ -25,7 +26,17 @@
 #define OPS_PER_GUEST	150
 #define CHANCE(n)	(!(any() % (n)))
 
+/* A vCPU that faults so often between two calls is not waiting. */
+#define BUSY_FAULTS	100
+/* In so many times 1 ms a vCPU that is kicked comes back. */
+#define MAX_KICKS	60000
+
 static struct snp_bare b;
+static struct vcpu_guard guards[] = {
+	{ .watch.stats_fd = -1 },
+	{ .watch.stats_fd = -1 },
+};
+
 static uint64_t seed = 1, state;
 static unsigned long nr_ops = 2000, nr_seconds;
 static unsigned long done, guests, exits, faults, refused, orders;
@@ -34,20 +45,23 @@ static pthread_t main_thread;
 
 /*
  * A vCPU may wait for what never comes, since it was told to.  The timer calls it back
- * if nothing has happened since the last time; the guest is given up then.
+ * if nothing has happened since the last time; the guest is given up then.  One that
+ * takes faults and gets nothing done is not called back: it's for the guard to find.
  */
 static void call_back(int sig)
 {
-	static unsigned long last;
+	static unsigned long last, last_taken;
 	unsigned long now = done + exits + faults + guests;
+	unsigned long taken = watch_faults(&guards[0].watch);
 
 	if (!pthread_equal(pthread_self(), main_thread)) {
 		pthread_kill(main_thread, SIGALRM);
 		return;
 	}
-	if (now == last && b.run[0])
+	if (now == last && b.run[0] && taken - last_taken < BUSY_FAULTS)
 		b.run[0]->immediate_exit = 1;
 	last = now;
+	last_taken = taken;
 }
 
 static void set_timer(unsigned int usecs)
@@ -155,9 +169,10 @@ static void start_second(void)
 	thread_runs = !pthread_create(&thread, NULL, run_second, NULL);
 }
 
-/* A vCPU that doesn't come back when it's kicked is a bug, and found by the timeout. */
 static void stop_second(void)
 {
+	unsigned int kicks = 0;
+
 	if (!thread_runs)
 		return;
 
@@ -166,6 +181,7 @@ static void stop_second(void)
 	while (!READ_ONCE(thread_ended)) {
 		pthread_kill(thread, SIGUSR1);
 		usleep(1000);
+		TEST_ASSERT(++kicks < MAX_KICKS, "The second vCPU doesn't come back when kicked");
 	}
 	pthread_join(thread, NULL);
 	thread_runs = false;
@@ -487,6 +503,9 @@ static bool fuzz_launch(bool sane)
 		fuzz_user();
 	stop_second();
 	r |= bare_launch_finish(&b);
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		guard_begin(&guards[i], b.vcpu_fd[i], &b.in_run[i], &b.ctl[i]->count,
+			    i ? "the second vCPU" : "the first vCPU");
 	return !r && !bare_run(&b, 0);
 }
 
@@ -536,7 +555,7 @@ static bool go_on(int r)
 
 static void fuzz_guest(void)
 {
-	unsigned int left = OPS_PER_GUEST;
+	unsigned int left = OPS_PER_GUEST, i;
 	bool alive;
 
 	bare_init(&b);
@@ -560,6 +579,8 @@ static void fuzz_guest(void)
 			left = 10;
 	}
 	stop_second();
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		guard_end(&guards[i], 0);
 	bare_free(&b);
 	b.run[0] = NULL;
 	guests++;

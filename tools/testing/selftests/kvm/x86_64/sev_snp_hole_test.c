@@ -171,39 +171,20 @@ static const char *punch_between(uint64_t *cycles)
 	return find_fault(FIRST_GPA) ?: find_fault(LAST_GPA);
 }
 
-static bool is_time_up(struct timespec start)
+static const char *use_all(void)
 {
-	return timespec_to_ns(timespec_elapsed(start)) >= duration_ms * 1000000ll;
+	return find_fault(FIRST_GPA);
 }
 
 static void repeat(const char *what, const char *(*fn)(uint64_t *cycles))
 {
-	const char *fault = NULL;
 	struct vcpu_watch watch;
-	uint64_t cycles = 100000, others;
-	unsigned long rounds = 0;
-	struct timespec start;
-	struct sweep sweep;
+	unsigned long rounds;
 
 	watch_begin(&watch, guest.vcpu_fd[0]);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (!fault && (rounds < MIN_ROUNDS || !is_time_up(start))) {
-		fault = fn(&cycles);
-		rounds++;
-	}
-	check(!fault, "%s: round %lu, %s", what, rounds, fault ?: "nothing is lost");
-	/* A host whose pages belong to a guest is not to be tested any further. */
-	if (fault)
-		exit(check_finish());
+	rounds = repeat_race(what, fn, MIN_ROUNDS, duration_ms);
 	watch_end(&watch, rounds * PAGES_PER_CHUNK, "%s", what);
-
-	sweep_fill(&sweep, SWEEP_SIZE);
-	fault = find_fault(FIRST_GPA);
-	check(!fault, "%s: host and guest use their memory, %s", what, fault ?: "and no other");
-	others = sweep_count_other(&sweep);
-	sweep_free(&sweep);
-	check(!others, "%s: the guest writes to %lu pages of the host", what, others);
-	check(audit_is_clean(), "%s: the audit has no findings", what);
+	sweep_check(what, SWEEP_SIZE, use_all);
 }
 
 static void setup(void)

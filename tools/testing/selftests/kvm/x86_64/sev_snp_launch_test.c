@@ -153,8 +153,44 @@ static void take_apart(void)
 	      is_memory_fault(snp.vcpus[0], chunk(5), true), "taken from the guest");
 }
 
+/* With gmem_huge_pages=0 of kvm there is nothing but pages of 4 KiB, as in mainline. */
+static void test_off(void)
+{
+	struct userspace_mem_region *region = memslot2region(snp.vm, 0);
+
+	set_private(snp.vm->fd, chunk(0), 3 * SZ_2M, true);
+	TEST_ASSERT(!__snp_launch_start(&snp, 0x30000), "LAUNCH_START fails, errno %d", errno);
+	check(!update(0, (void *)region->region.userspace_addr, region->region.memory_size, NORMAL),
+	      "off: the guest's program");
+	check(!update(chunk(0), source, SZ_2M, NORMAL), "off: 2 MiB");
+	check(!update(chunk(1), NULL, SZ_2M, ZERO), "off: 2 MiB of zeroes");
+	TEST_ASSERT(!__snp_launch_finish(&snp), "LAUNCH_FINISH fails, errno %d", errno);
+	TEST_ASSERT(!snp_resume(&snp), "The guest doesn't start");
+
+	check(snp_pvalidate(&snp, chunk(0), PVAL_2M, true) == PVAL_MISMATCH &&
+	      snp_pvalidate(&snp, chunk(1), PVAL_2M, true) == PVAL_MISMATCH,
+	      "off: they are small pages");
+	check(snp_pvalidate(&snp, chunk(0), PVAL_4K, true) == PVAL_NO_CHANGE &&
+	      snp_pvalidate(&snp, chunk(2) - SZ_4K, PVAL_4K, true) == PVAL_NO_CHANGE,
+	      "off: that are validated");
+	check(content_is(chunk(0), chunk(1), 0), "off: with all of the content");
+	check(snp_reads(&snp, chunk(1), 0) && snp_reads(&snp, chunk(2) - 8, 0), "off: and zeroes");
+	check(snp_pvalidate(&snp, chunk(2), PVAL_2M, true) == PVAL_MISMATCH &&
+	      snp_pvalidate(&snp, chunk(2), PVAL_4K, true) == 0,
+	      "off: so is what the guest takes later");
+}
+
+static void test_on(void)
+{
+	launch();
+	look();
+	take_apart();
+}
+
+/* "off" says that the parameter is off. */
 int main(int argc, char *argv[])
 {
+	bool off = argc > 1 && !strcmp(argv[1], "off");
 	long leaked;
 
 	require_snp();
@@ -162,10 +198,13 @@ int main(int argc, char *argv[])
 	leaked = read_number(PARAMETERS "gmem_leaked_pages");
 	fill_source(2 * SZ_2M);
 
+	check(read_parameter(PARAMETERS "gmem_huge_pages") == !off, "pages of 2 MiB: %s",
+	      off ? "off" : "on");
 	snp_vm_create(&snp);
-	launch();
-	look();
-	take_apart();
+	if (off)
+		test_off();
+	else
+		test_on();
 	snp_vm_free(&snp);
 
 	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");

@@ -4,10 +4,8 @@
  * and with a mirror that has vCPUs of the same guest.  The memory goes along by linked
  * guest_memfd files, and what is in it needs no new validation.
  */
-#define _GNU_SOURCE /* for mremap() */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "private_mem_watch.h"
@@ -20,90 +18,6 @@
 /* 2 MiB that the guest has as one page, and 2 MiB of small pages. */
 #define HUGE_GPA	BARE_DATA_GPA
 #define SMALL_GPA	(BARE_DATA_GPA + SZ_2M)
-
-static int context_from(struct snp_bare *to, uint32_t cap, int source_fd, uint64_t flags)
-{
-	struct kvm_enable_cap args = { .cap = cap, .args = { source_fd, flags } };
-
-	return ioctl(to->vm_fd, KVM_ENABLE_CAP, &args);
-}
-
-static int move(struct snp_bare *to, struct snp_bare *from)
-{
-	return context_from(to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, from->vm_fd,
-			    KVM_ENC_CONTEXT_SNP);
-}
-
-static int copy(struct snp_bare *to, struct snp_bare *from)
-{
-	return context_from(to, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, from->vm_fd,
-			    KVM_ENC_CONTEXT_SNP);
-}
-
-static int __link_file(int vm_fd, int fd, uint64_t size, uint64_t flags)
-{
-	struct kvm_create_guest_memfd args = {
-		.size = size,
-		.flags = flags | GUEST_MEMFD_FLAG_LINK,
-		.reserved = { fd },
-	};
-
-	return ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &args);
-}
-
-static void *same_memory(void *own, void *other, size_t size)
-{
-	munmap(own, size);
-	other = mremap(other, 0, size, MREMAP_MAYMOVE);
-	TEST_ASSERT(other != MAP_FAILED, "No second mapping of shared memory");
-	return other;
-}
-
-/* A VM that can be given the guest of @from: with its shared memory, and vCPUs if wanted. */
-static void create(struct snp_bare *to, struct snp_bare *from)
-{
-	unsigned int i;
-
-	bare_init(to);
-	to->shared = same_memory(to->shared, from->shared, BARE_SHARED_SIZE);
-	to->data = same_memory(to->data, from->data, BARE_DATA_SIZE);
-	to->image = same_memory(to->image, from->image, BARE_RAM_SIZE);
-	for (i = 0; i < NR_BARE_VCPUS; i++)
-		to->ctl[i] = (void *)(to->shared + BARE_CTL(i) - BARE_SHARED_GPA);
-	TEST_ASSERT(!bare_create_vm(to), "No VM");
-}
-
-/* vCPUs that both run, when they have registers. */
-static void add_vcpus(struct snp_bare *b)
-{
-	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
-
-	TEST_ASSERT(!bare_add_blank_vcpus(b) && !ioctl(b->vcpu_fd[1], KVM_SET_MP_STATE, &runs),
-		    "No vCPUs");
-}
-
-static bool bind_data(struct snp_bare *b, uint64_t size, uint64_t offset)
-{
-	__set_region2(b->vm_fd, 2, 0, BARE_DATA_GPA, 0, b->data, -1, 0);
-	return !__set_region2(b->vm_fd, 2, KVM_MEM_GUEST_MEMFD, BARE_DATA_GPA, size, b->data,
-			      b->data_fd, offset);
-}
-
-static bool take_memory(struct snp_bare *to, struct snp_bare *from)
-{
-	to->ram_fd = __link_file(to->vm_fd, from->ram_fd, BARE_RAM_SIZE, 0);
-	to->data_fd = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, 0);
-	if (to->ram_fd < 0 || to->data_fd < 0 ||
-	    __set_region2(to->vm_fd, 0, KVM_MEM_GUEST_MEMFD, 0, BARE_RAM_SIZE, to->image,
-			  to->ram_fd, 0) ||
-	    __set_region2(to->vm_fd, 1, 0, BARE_SHARED_GPA, BARE_SHARED_SIZE, to->shared, 0, 0) ||
-	    !bind_data(to, BARE_DATA_SIZE, 0))
-		return false;
-
-	set_private(to->vm_fd, 0, BARE_RAM_SIZE, true);
-	set_private(to->vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE, true);
-	return true;
-}
 
 static bool reads(struct snp_bare *b, int cpu, uint64_t gpa, uint64_t value)
 {
@@ -156,12 +70,12 @@ static void test_nested(struct snp_bare *guest)
 	struct kvm_sregs sregs;
 	struct snp_bare to;
 
-	create(&to, guest);
-	add_vcpus(&to);
+	bare_create_like(&to, guest);
+	bare_add_running_vcpus(&to);
 	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_GET_SREGS, &sregs), "No registers");
 	sregs.efer |= EFER_SVME;
 	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_SET_SREGS, &sregs), "No EFER.SVME");
-	check_errno(move(&to, guest), EINVAL, "moved to vCPUs that may have nested guests");
+	check_errno(bare_move(&to, guest), EINVAL, "moved to vCPUs that may have nested guests");
 	bare_free(&to);
 }
 
@@ -170,25 +84,25 @@ static void test_refused_moves(struct snp_bare *guest)
 	struct snp_bare to, other;
 	int r;
 
-	create(&to, guest);
-	r = context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->vm_fd, 0);
+	bare_create_like(&to, guest);
+	r = bare_context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->vm_fd, 0);
 	check_errno(r, EINVAL, "moved without a word of its memory");
-	r = context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->vm_fd, 3);
+	r = bare_context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->vm_fd, 3);
 	check_errno(r, EINVAL, "moved with flags that don't exist");
-	r = context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->kvm_fd, 1);
+	r = bare_context_from(&to, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, guest->kvm_fd, 1);
 	check_errno(r, EBADF, "moved from what is no VM");
-	check_errno(move(&to, guest), EINVAL, "moved to a VM without vCPUs");
-	check_errno(move(guest, &to), EINVAL, "moved to a VM with a guest, from one without");
-	check_errno(copy(&to, guest), EINVAL, "mirrored after the launch");
-	r = __link_file(to.vm_fd, guest->data_fd, BARE_DATA_SIZE, 0);
+	check_errno(bare_move(&to, guest), EINVAL, "moved to a VM without vCPUs");
+	check_errno(bare_move(guest, &to), EINVAL, "moved to a VM with a guest, from one without");
+	check_errno(bare_mirror(&to, guest), EINVAL, "mirrored after the launch");
+	r = bare_link_file(to.vm_fd, guest->data_fd, BARE_DATA_SIZE, 0);
 	check_errno(r, EINVAL, "linked by a VM that isn't the guest's");
 
 	bare_init(&other);
 	TEST_ASSERT(!bare_create_vm(&other) && !bare_init2(&other) && !bare_launch_start(&other),
 		    "No other guest");
-	r = __link_file(other.vm_fd, guest->data_fd, BARE_DATA_SIZE, 0);
+	r = bare_link_file(other.vm_fd, guest->data_fd, BARE_DATA_SIZE, 0);
 	check_errno(r, EINVAL, "linked by another guest's");
-	check_errno(move(&to, &other), EINVAL, "moved before it's launched");
+	check_errno(bare_move(&to, &other), EINVAL, "moved before it's launched");
 	bare_free(&other);
 	bare_free(&to);
 }
@@ -197,23 +111,23 @@ static void test_links(struct snp_bare *to, struct snp_bare *from)
 {
 	int r, own = __gmem_create(to->vm_fd, SZ_4K, 0);
 
-	r = __link_file(to->vm_fd, 9999, BARE_DATA_SIZE, 0);
+	r = bare_link_file(to->vm_fd, 9999, BARE_DATA_SIZE, 0);
 	check_errno(r, EBADF, "linked what is not open");
-	r = __link_file(to->vm_fd, to->vm_fd, BARE_DATA_SIZE, 0);
+	r = bare_link_file(to->vm_fd, to->vm_fd, BARE_DATA_SIZE, 0);
 	check_errno(r, EINVAL, "linked what is no guest_memfd");
-	r = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE / 2, 0);
+	r = bare_link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE / 2, 0);
 	check_errno(r, EINVAL, "linked a half");
-	r = __link_file(to->vm_fd, from->data_fd, 0, 0);
+	r = bare_link_file(to->vm_fd, from->data_fd, 0, 0);
 	check_errno(r, EINVAL, "linked nothing");
-	r = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, GUEST_MEMFD_FLAG_MMAP);
+	r = bare_link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, GUEST_MEMFD_FLAG_MMAP);
 	check_errno(r, EINVAL, "linked, and something else");
-	check_errno(__link_file(to->vm_fd, own, SZ_4K, 0), EEXIST, "linked its own file");
+	check_errno(bare_link_file(to->vm_fd, own, SZ_4K, 0), EEXIST, "linked its own file");
 	close(own);
 
-	check(take_memory(to, from), "the memory is linked and bound");
-	r = __link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, 0);
+	check(bare_take_memory(to, from), "the memory is linked and bound");
+	r = bare_link_file(to->vm_fd, from->data_fd, BARE_DATA_SIZE, 0);
 	check_errno(r, EEXIST, "linked once more");
-	r = __link_file(from->vm_fd, to->data_fd, BARE_DATA_SIZE, 0);
+	r = bare_link_file(from->vm_fd, to->data_fd, BARE_DATA_SIZE, 0);
 	check_errno(r, EIO, "linked by a VM that is gone");
 }
 
@@ -221,11 +135,11 @@ static void test_wrong_place(struct snp_bare *b)
 {
 	int r;
 
-	check(bind_data(b, SZ_2M, SZ_2M), "data is bound to other gfns");
+	check(bare_bind_data(b, SZ_2M, SZ_2M), "data is bound to other gfns");
 	r = bare_order(b, 0, BARE_READ, HUGE_GPA + 8, 0, 0);
 	check(r == -1 && errno == EFAULT && b->run[0]->exit_reason == KVM_EXIT_MEMORY_FAULT &&
 	      b->run[0]->memory_fault.gpa == HUGE_GPA, "user space hears of it");
-	check(bind_data(b, BARE_DATA_SIZE, 0), "bound as it was");
+	check(bare_bind_data(b, BARE_DATA_SIZE, 0), "bound as it was");
 	check(!bare_run(b, 0) && b->ctl[0]->result == VALUE, "the access goes on");
 }
 
@@ -243,11 +157,11 @@ static void test_move(void)
 	test_nested(&a);
 	check(holds(&a, 0), "which nothing of that has changed");
 
-	create(&b, &a);
-	add_vcpus(&b);
-	check(!move(&b, &a), "it is moved");
+	bare_create_like(&b, &a);
+	bare_add_running_vcpus(&b);
+	check(!bare_move(&b, &a), "it is moved");
 	check_errno(ioctl(a.vcpu_fd[0], KVM_RUN, 0), EIO, "its vCPUs run where they were");
-	check_errno(move(&a, &b), EIO, "moved back");
+	check_errno(bare_move(&a, &b), EIO, "moved back");
 	r = bare_run(&b, 1);
 	check(r == -1 && errno == EFAULT && b.run[1]->memory_fault.gpa == BARE_VMSA_GPA,
 	      "without memory there is no VMSA");
@@ -256,9 +170,10 @@ static void test_move(void)
 	check(is_validated(&b), "as it was validated");
 	test_wrong_place(&b);
 
-	create(&c, &b);
-	add_vcpus(&c);
-	check(!move(&c, &b) && take_memory(&c, &a), "moved on, with links of the first files");
+	bare_create_like(&c, &b);
+	bare_add_running_vcpus(&c);
+	check(!bare_move(&c, &b) && bare_take_memory(&c, &a),
+	      "moved on, with links of the first files");
 	bare_free(&b);
 	check(holds(&c, 0) && holds(&c, 1), "the VM between is gone, the guest is there");
 	check(!bare_order(&c, 0, BARE_WRITE, SMALL_GPA, VALUE, 0), "and writes");
@@ -328,27 +243,27 @@ static void test_pending(void)
 
 	launch_with_certs(&a);
 	set_private(a.vm_fd, SMALL_GPA, SZ_4K, false);
-	create(&b, &a);
-	add_vcpus(&b);
+	bare_create_like(&b, &a);
+	bare_add_running_vcpus(&b);
 
 	r = bare_order(&a, 0, BARE_MSR, 1ul << 52 | SMALL_GPA | MSR_PSC, 0, 0);
 	check(r == KVM_EXIT_HYPERCALL, "a request by the MSR is pending (%d)", r);
-	check_errno(move(&b, &a), EBUSY, "moved with it");
+	check_errno(bare_move(&b, &a), EBUSY, "moved with it");
 	check(!bare_convert(&a, 0) && a.ctl[0]->result == 0x15, "it is completed");
 
 	set_private(a.vm_fd, SMALL_GPA, SZ_4K, false);
 	r = ask_for_psc(&a);
 	check(r == KVM_EXIT_HYPERCALL, "a list of conversions is pending (%d)", r);
-	check_errno(move(&b, &a), EBUSY, "moved with it");
+	check_errno(bare_move(&b, &a), EBUSY, "moved with it");
 	check(!bare_convert(&a, 0) && !bare_answer(&a, 0, GHCB_EXIT_INFO_2), "it is completed");
 
 	r = ask_for_certs(&a);
 	check(r == KVM_EXIT_SNP_REQ_CERTS, "a request for certificates is pending (%d)", r);
-	check_errno(move(&b, &a), EBUSY, "moved with it");
+	check_errno(bare_move(&b, &a), EBUSY, "moved with it");
 	a.run[0]->snp_req_certs.ret = ENOSPC;
 	a.run[0]->snp_req_certs.npages = CERTS_NPAGES;
 	check(complete_only(&a, 0), "it is completed, and the guest doesn't run");
-	check(!move(&b, &a) && take_memory(&b, &a), "moved");
+	check(!bare_move(&b, &a) && bare_take_memory(&b, &a), "moved");
 	check(!bare_run(&b, 0) && bare_answer(&b, 0, GHCB_EXIT_INFO_2) == 1ul << 32 &&
 	      bare_answer(&b, 0, GHCB_RBX) == CERTS_NPAGES, "the guest gets the answer there");
 	check_errno(ioctl(a.vcpu_fd[0], KVM_RUN, NULL), EIO, "and not where it was");
@@ -368,7 +283,7 @@ static void *wait_to_move(void *arg)
 	struct waiter *w = arg;
 
 	WRITE_ONCE(w->tid, syscall(SYS_gettid));
-	w->r = move(w->to, w->from);
+	w->r = bare_move(w->to, w->from);
 	w->error = errno;
 	return NULL;
 }
@@ -431,8 +346,8 @@ static void test_waiting(void)
 	launch_with_certs(&a);
 	set_private(a.vm_fd, BARE_DATA_GPA, SZ_4K, true);
 	TEST_ASSERT(!pvalidate(&a, BARE_DATA_GPA, PVAL_4K, true), "No page");
-	create(&b, &a);
-	add_vcpus(&b);
+	bare_create_like(&b, &a);
+	bare_add_running_vcpus(&b);
 
 	pthread_create(&spinner, NULL, spin, &a);
 	while (!reads(&a, 0, BARE_DATA_GPA, BARE_DATA_GPA))
@@ -452,7 +367,7 @@ static void test_waiting(void)
 	      runner.r, runner.error);
 	check(reader.r == -1 && reader.error == EIO, "KVM_GET_MP_STATE that waited: EIO (%d, %d)",
 	      reader.r, reader.error);
-	check(take_memory(&b, &a) && !bare_order(&b, 0, BARE_WRITE, BARE_DATA_GPA, 1, 0) &&
+	check(bare_take_memory(&b, &a) && !bare_order(&b, 0, BARE_WRITE, BARE_DATA_GPA, 1, 0) &&
 	      reads(&b, 0, BARE_DATA_GPA, 1), "the guest goes on where it is now");
 	bare_free(&a);
 	bare_free(&b);
@@ -473,13 +388,13 @@ static void test_refused_copies(struct snp_bare *owner, struct snp_bare *mirror)
 	struct snp_bare to;
 	int r;
 
-	create(&to, owner);
-	r = context_from(&to, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, owner->vm_fd, 0);
+	bare_create_like(&to, owner);
+	r = bare_context_from(&to, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, owner->vm_fd, 0);
 	check_errno(r, EINVAL, "mirrored without a word of its memory");
-	check_errno(copy(&to, mirror), EINVAL, "a mirror of a mirror");
-	check_errno(move(&to, mirror), EINVAL, "a mirror that is moved");
-	add_vcpus(&to);
-	check_errno(copy(&to, owner), EINVAL, "mirrored to a VM that has vCPUs");
+	check_errno(bare_mirror(&to, mirror), EINVAL, "a mirror of a mirror");
+	check_errno(bare_move(&to, mirror), EINVAL, "a mirror that is moved");
+	bare_add_running_vcpus(&to);
+	check_errno(bare_mirror(&to, owner), EINVAL, "mirrored to a VM that has vCPUs");
 	bare_free(&to);
 }
 
@@ -490,15 +405,15 @@ static void mirror_launch(struct snp_bare *owner, struct snp_bare *mirror)
 	bare_init(owner);
 	TEST_ASSERT(!bare_create_vm(owner) && !bare_init2(owner) && !bare_add_memory(owner) &&
 		    !bare_add_vcpus(owner), "No VM");
-	create(mirror, owner);
-	check_errno(copy(mirror, owner), EINVAL, "mirrored before the launch");
+	bare_create_like(mirror, owner);
+	check_errno(bare_mirror(mirror, owner), EINVAL, "mirrored before the launch");
 	TEST_ASSERT(!bare_launch_start(owner), "No launch");
-	check(!copy(mirror, owner), "mirrored in the launch");
+	check(!bare_mirror(mirror, owner), "mirrored in the launch");
 	test_refused_copies(owner, mirror);
 
 	TEST_ASSERT(!bare_add_vcpus(mirror) &&
 		    !ioctl(mirror->vcpu_fd[1], KVM_SET_MP_STATE, &runs), "No vCPUs");
-	check(take_memory(mirror, owner), "the memory is linked and bound");
+	check(bare_take_memory(mirror, owner), "the memory is linked and bound");
 	check_errno(bare_launch_page(mirror, BARE_LAUNCH_GPA), EINVAL, "the mirror fills a page");
 	check_errno(bare_launch_finish(mirror), EINVAL, "the mirror ends the launch");
 	TEST_ASSERT(!bare_launch_pages(owner), "No page");
@@ -589,9 +504,9 @@ static void test_mirror(void)
 	says = firmware_says(&owner, 0);
 	check(says && firmware_says(&mirror, 1) == says, "the firmware knows it (%#lx)", says);
 
-	create(&to, &owner);
-	add_vcpus(&to);
-	check(!move(&to, &owner) && take_memory(&to, &owner), "the guest is moved");
+	bare_create_like(&to, &owner);
+	bare_add_running_vcpus(&to);
+	check(!bare_move(&to, &owner) && bare_take_memory(&to, &owner), "the guest is moved");
 	check(holds(&to, 0) && holds(&mirror, 1), "and has its mirror still");
 	check(firmware_says(&mirror, 1) == says, "which the firmware knows");
 	bare_free(&owner);
@@ -610,26 +525,15 @@ static void test_off(void)
 	bare_init(&a);
 	TEST_ASSERT(!bare_create_vm(&a) && !bare_init2(&a) && !bare_add_memory(&a) &&
 		    !bare_add_vcpus(&a) && !bare_launch_start(&a), "No guest");
-	create(&b, &a);
-	check_errno(copy(&b, &a), EINVAL, "off: mirrored");
+	bare_create_like(&b, &a);
+	check_errno(bare_mirror(&b, &a), EINVAL, "off: mirrored");
 	TEST_ASSERT(!bare_launch_pages(&a) && !bare_launch_finish(&a) && !bare_run(&a, 0),
 		    "The guest doesn't start");
-	add_vcpus(&b);
-	check_errno(move(&b, &a), EINVAL, "off: moved");
+	bare_add_running_vcpus(&b);
+	check_errno(bare_move(&b, &a), EINVAL, "off: moved");
 	bare_free(&b);
 	check(!bare_order(&a, 0, BARE_READ, BARE_SHARED_GPA, 0, 0), "off: the guest goes on");
 	bare_free(&a);
-}
-
-static bool is_off(void)
-{
-	int fd = open("/sys/module/kvm_amd/parameters/sev_snp_move", O_RDONLY);
-	char value = 'Y';
-
-	if (fd >= 0 && read(fd, &value, 1) != 1)
-		value = 'Y';
-	close(fd);
-	return value == 'N';
 }
 
 int main(int argc, char *argv[])
@@ -639,7 +543,7 @@ int main(int argc, char *argv[])
 	require_snp();
 	setbuf(stdout, NULL);
 	signal(SIGUSR1, nothing);
-	if (is_off()) {
+	if (!read_parameter("/sys/module/kvm_amd/parameters/sev_snp_move")) {
 		test_off();
 		return check_finish();
 	}

@@ -92,9 +92,14 @@ bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private);
 /* The pfn of a private page, by the trace of a fault; 0 if there is no tracefs. */
 #define PRIVATE_TRACING	"/sys/kernel/tracing/"
 uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_t offset);
+/* The parts of it: have faults traced, and no longer; the pfn of the last one at @gpa. */
+bool trace_faults_begin(void);
+uint64_t trace_faults_end(uint64_t gpa);
 
 /* Numbers: of a whole file, of the line of a table with a key, of directories in a directory. */
 long read_number(const char *path);
+/* Is the parameter of a module, which exists, on? */
+bool read_parameter(const char *path);
 long read_keyed(const char *path, const char *key);
 long count_directories(const char *path);
 bool write_string(const char *path, const char *fmt, ...)

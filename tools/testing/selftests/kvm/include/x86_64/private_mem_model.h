@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Memory of a guest with a model of what is in it: a file of guest_memfd, bound in two
- * parts to a software-protected VM, and the shared memory beside it.
+ * parts, and the shared memory beside it.  How the guest accesses it is up to its VM type.
  */
 #ifndef SELFTEST_KVM_PRIVATE_MEM_MODEL_H
 #define SELFTEST_KVM_PRIVATE_MEM_MODEL_H
@@ -31,7 +31,7 @@ struct words {
 
 struct model_page {
 	bool private;
-	struct content file;	/* what the guest has if it's private */
+	struct content file;	/* what the guest has if it's private; 0 is a new page */
 	struct content host;	/* and if it's shared */
 	uint64_t must_be;	/* written, to one of the two; 0 if nothing was */
 	struct words seen_file;	/* when it was compared for the last time */
@@ -40,15 +40,35 @@ struct model_page {
 
 /* One access to the memory after the other; each thread has its own, with its vCPU. */
 struct accessor {
-	struct kvm_vcpu *vcpu;
+	int cpu;
+	bool has_no_vcpu;
 	uint64_t accesses;
 	uint64_t retries;
 	char failure[200];	/* the first one; nothing is done after that */
 	unsigned int failed_page;
 };
 
+/* Pages of one access are in one slot, and not more than PAGES_PER_CHUNK. */
+struct model_guest {
+	/* Have the guest write @value to the first page, and one more to each of the next ones. */
+	void (*stamp)(struct accessor *a, unsigned int first, unsigned int nr, uint64_t value);
+	/* Have it read both words of each page. */
+	void (*look)(struct accessor *a, unsigned int first, unsigned int nr, struct words *words);
+	int (*pre_fault)(struct accessor *a, struct kvm_pre_fault_memory *range);
+	/* For all VMs of the guest. */
+	int (*set_slot)(struct private_slot *slot, bool present);
+	void (*set_private)(unsigned int first, unsigned int nr, bool private);
+	/* The pfn of a page that is private, and new. */
+	uint64_t (*find_pfn)(struct accessor *a, unsigned int page);
+
+	/* The guest dies of a page that it has not validated.  These are NULL if it doesn't: */
+	void (*punched)(unsigned int first, unsigned int nr);
+	void (*split)(struct accessor *a, unsigned int first, unsigned int nr);
+	void (*ask)(struct accessor *a, unsigned int first, unsigned int nr, bool private);
+};
+
 struct model {
-	struct kvm_vm *vm;
+	const struct model_guest *guest;
 	int gmem_fd;
 	uint64_t *host_words;
 	/* The second part is anywhere: see model_reset(). */
@@ -67,7 +87,10 @@ void add_content(struct content *content, uint64_t value);
 struct content *content_of(unsigned int page);
 bool all_private(unsigned int first, unsigned int nr);
 
-void model_setup(struct kvm_vm *vm);
+/* The first part of the file is bound to @slot at @gpa, the second one to the next slot. */
+void model_setup(const struct model_guest *guest, uint32_t slot, uint64_t gpa);
+/* A file for a new guest. */
+void model_use_file(int gmem_fd);
 /* Empty and shared; the second part of the file is bound to @gpa. */
 void model_reset(uint64_t gpa);
 void model_free(void);
@@ -77,6 +100,8 @@ uint64_t gpa_of(unsigned int page);
 
 void fail(struct accessor *a, unsigned int page, const char *fmt, ...)
 	__printf(3, 4);
+/* May the vCPU leave KVM_RUN like that, and be run again? */
+bool may_exit(struct accessor *a, struct kvm_run *run, int r, int err);
 /* Have the guest write: @value to the first page, and one more to each of the next ones. */
 void stamp(struct accessor *a, unsigned int first, unsigned int nr, uint64_t value);
 /* Compare what the guest has with @expected, and store both words in @got; each may be NULL. */
@@ -84,6 +109,7 @@ void look(struct accessor *a, unsigned int first, unsigned int nr,
 	  const struct content *expected, struct words *got, const char *when);
 void pre_fault(struct accessor *a, unsigned int first, unsigned int nr);
 void convert(unsigned int first, unsigned int nr, bool private);
+void punch(unsigned int first, unsigned int nr);
 
 /* Pages with the model: as they are mapped, and mapped anew.  Contests are decided then. */
 void compare(struct accessor *a, unsigned int first, unsigned int nr);
@@ -95,6 +121,7 @@ void compare(struct accessor *a, unsigned int first, unsigned int nr);
 
 enum op_kind {
 	PUNCH, WRITE, READ, CONVERT, ALLOCATE, PRE_FAULT,	/* on pages of one's own */
+	SPLIT, ASK_TO_CONVERT,					/* the same, by the guest */
 	TOUCH, REPLACE_SLOT, SOFT_OFFLINE_PAGE, FAIL_PAGE,	/* no content changes */
 	NR_OPS,
 };

@@ -72,6 +72,7 @@ struct snp_vm {
 	uint8_t *event;
 	uint8_t *answer;
 	uint8_t *buffer;
+	bool in_run;		/* the first vCPU */
 };
 
 /* Exits with a reason if there are no SNP guests. */

@@ -61,6 +61,10 @@ enum bare_op {
 	BARE_RMPADJUST,		/* address, size, attributes; result: EAX */
 	BARE_COPY,		/* destination, source, words */
 	BARE_VALIDATE,		/* address, end: each page of 4 KiB; result: how many fail */
+	/* address, pages, value: write it, and one more to each of the next ones, at both ends */
+	BARE_STAMP,
+	BARE_LOOK,		/* address, pages, buffer: copy the words at both ends */
+	BARE_READ_WHEN,		/* flag, value, address: read it when the flag has the value */
 	BARE_SPIN,		/* address, end, gfn to convert or 0: write there for ever */
 };
 
@@ -68,8 +72,18 @@ struct bare_ctl {
 	uint64_t op;
 	uint64_t args[3];
 	uint64_t result;
-	uint64_t count;		/* of orders that are done */
+	uint64_t count;		/* of orders that are done, and of rounds of BARE_SPIN */
 };
+
+/*
+ * The pages of BARE_STAMP, or of BARE_LOOK, are new: they are validated first, and by
+ * BARE_LOOK no longer after that, and have nothing but zeroes.  The result is how many of
+ * them could not be validated, or were validated before.
+ */
+#define BARE_NEW_PAGES		BIT(32)
+
+/* The result of BARE_READ_WHEN until then. */
+#define BARE_WAITS		0x77616974ul
 
 /* File descriptors are -1 if they are not open. */
 struct snp_bare {
@@ -81,6 +95,7 @@ struct snp_bare {
 	int data_fd;
 	struct kvm_run *run[NR_BARE_VCPUS];
 	struct bare_ctl *ctl[NR_BARE_VCPUS];
+	bool in_run[NR_BARE_VCPUS];
 	uint8_t *shared;
 	uint8_t *data;
 	uint8_t *image;
@@ -90,6 +105,8 @@ struct snp_bare {
 
 /* Each step of a life; what returns an int returns -1 and sets errno if it fails. */
 void bare_init(struct snp_bare *b);
+/* Before the launch: more memory, mapped as private, and as shared @shared above. */
+void bare_map(struct snp_bare *b, uint64_t gpa, uint64_t size, uint64_t shared);
 int bare_create_vm(struct snp_bare *b);
 int bare_init2(struct snp_bare *b);
 int bare_add_memory(struct snp_bare *b);
@@ -126,6 +143,19 @@ void bare_event_clear(struct snp_bare *b, int cpu);
 void bare_event_set(struct snp_bare *b, int cpu, unsigned int offset, uint64_t value);
 uint64_t bare_answer(struct snp_bare *b, int cpu, unsigned int offset);
 int bare_event(struct snp_bare *b, int cpu, uint64_t code, uint64_t info1, uint64_t info2);
+
+/* More than one VM: the guest of @from moves to @to, or gets vCPUs of it. */
+int bare_context_from(struct snp_bare *to, uint32_t cap, int source_fd, uint64_t flags);
+int bare_move(struct snp_bare *to, struct snp_bare *from);
+int bare_mirror(struct snp_bare *to, struct snp_bare *from);
+int bare_link_file(int vm_fd, int fd, uint64_t size, uint64_t flags);
+/* A VM that can be given the guest of @from: with its shared memory, without vCPUs. */
+void bare_create_like(struct snp_bare *to, struct snp_bare *from);
+/* vCPUs that both run, when they have registers. */
+void bare_add_running_vcpus(struct snp_bare *b);
+bool bare_bind_data(struct snp_bare *b, uint64_t size, uint64_t offset);
+/* Link and bind all of the private memory. */
+bool bare_take_memory(struct snp_bare *to, struct snp_bare *from);
 
 /* Guests that can be created and started at once: as many as there are ASIDs. */
 unsigned int bare_max_guests(void);

@@ -330,21 +330,21 @@ static bool parse_fault(const char *line, uint64_t gfn, uint64_t *pfn)
 	return true;
 }
 
-uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_t offset)
+bool trace_faults_begin(void)
 {
-	uint64_t gpa = s->gpa + offset, pfn = 0;
+	FILE *f = fopen(PRIVATE_TRACING "trace", "w");
+
+	if (f)
+		fclose(f);
+	return write_string(PRIVATE_TRACING "events/kvm/kvm_private_fault/enable", "1");
+}
+
+uint64_t trace_faults_end(uint64_t gpa)
+{
+	uint64_t pfn = 0;
 	char line[512];
 	FILE *f;
 
-	/* Map it anew. */
-	set_private(s->vm->fd, gpa, SZ_4K, false);
-	set_private(s->vm->fd, gpa, SZ_4K, true);
-	f = fopen(PRIVATE_TRACING "trace", "w");
-	if (f)
-		fclose(f);
-	if (!write_string(PRIVATE_TRACING "events/kvm/kvm_private_fault/enable", "1"))
-		return 0;
-	guest_call(vcpu, guest_read, gpa, 0, 0);
 	write_string(PRIVATE_TRACING "events/kvm/kvm_private_fault/enable", "0");
 
 	f = fopen(PRIVATE_TRACING "trace", "r");
@@ -353,6 +353,19 @@ uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_
 	if (f)
 		fclose(f);
 	return pfn;
+}
+
+uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_t offset)
+{
+	uint64_t gpa = s->gpa + offset;
+
+	/* Map it anew. */
+	set_private(s->vm->fd, gpa, SZ_4K, false);
+	set_private(s->vm->fd, gpa, SZ_4K, true);
+	if (!trace_faults_begin())
+		return 0;
+	guest_call(vcpu, guest_read, gpa, 0, 0);
+	return trace_faults_end(gpa);
 }
 
 /* -1 if there is no such file. */
@@ -367,6 +380,16 @@ long read_number(const char *path)
 		fclose(f);
 	}
 	return number;
+}
+
+bool read_parameter(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	char value = 0;
+
+	TEST_ASSERT(fd >= 0 && read(fd, &value, 1) == 1, "%s can't be read", path);
+	close(fd);
+	return value == 'Y' || value == '1';
 }
 
 /* The number after @key, which begins a line; -1 if there is none. */

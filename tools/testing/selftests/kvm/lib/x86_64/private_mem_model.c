@@ -14,35 +14,10 @@
 
 struct model model = {
 	.slots = {
-		{ .slot = 1, .gpa = PRIVATE_GPA, .size = 3 * SZ_2M },
-		{ .slot = 2, .size = SZ_2M, .offset = 3 * SZ_2M },
+		{ .size = 3 * SZ_2M },
+		{ .size = SZ_2M, .offset = 3 * SZ_2M },
 	},
 };
-
-/* The guest's copy is used: first and last word of each page that it has looked at. */
-static uint64_t seen[MAX_GUEST_VCPUS][2 * PAGES_PER_CHUNK];
-
-static uint64_t guest_stamp(uint64_t gpa, uint64_t nr, uint64_t value)
-{
-	uint64_t i;
-
-	for (i = 0; i < nr; i++, gpa += SZ_4K) {
-		WRITE_ONCE(((uint64_t *)gpa)[0], value + i);
-		WRITE_ONCE(((uint64_t *)gpa)[WORDS_PER_PAGE - 1], value + i);
-	}
-	return 0;
-}
-
-static uint64_t guest_look(uint64_t gpa, uint64_t nr, uint64_t cpu)
-{
-	uint64_t i;
-
-	for (i = 0; i < nr; i++, gpa += SZ_4K) {
-		seen[cpu][2 * i] = READ_ONCE(((uint64_t *)gpa)[0]);
-		seen[cpu][2 * i + 1] = READ_ONCE(((uint64_t *)gpa)[WORDS_PER_PAGE - 1]);
-	}
-	return 0;
-}
 
 struct private_slot *slot_of(unsigned int page)
 {
@@ -111,21 +86,27 @@ static void *model_calloc(size_t size)
 	return p;
 }
 
-void model_setup(struct kvm_vm *vm)
+void model_setup(const struct model_guest *guest, uint32_t slot, uint64_t gpa)
 {
 	unsigned int i;
 
-	model.vm = vm;
+	model.guest = guest;
 	model.pages = model_calloc(sizeof(*model.pages));
-	model.gmem_fd = gmem_create(vm->fd, MODEL_FILE_SIZE);
 	model.host_words = mmap(NULL, MODEL_FILE_SIZE, PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	TEST_ASSERT(model.host_words != MAP_FAILED, "No shared memory");
+	model.slots[0].gpa = gpa;
 	for (i = 0; i < 2; i++) {
-		model.slots[i].vm = vm;
-		model.slots[i].gmem_fd = model.gmem_fd;
+		model.slots[i].slot = slot + i;
 		model.slots[i].hva = host_word(model.slots[i].offset / SZ_4K);
 	}
+}
+
+void model_use_file(int gmem_fd)
+{
+	model.gmem_fd = gmem_fd;
+	model.slots[0].gmem_fd = gmem_fd;
+	model.slots[1].gmem_fd = gmem_fd;
 }
 
 void model_reset(uint64_t gpa)
@@ -133,21 +114,18 @@ void model_reset(uint64_t gpa)
 	unsigned int i;
 	int r = 0;
 
+	/* The first time there is nothing to undo. */
+	if (model.slots[1].gpa)
+		convert(0, NR_PAGES, false);
 	for (i = 0; i < 2; i++) {
-		struct private_slot *slot = &model.slots[i];
-
-		/* The first time there is nothing to undo. */
-		if (slot->gpa) {
-			set_private(model.vm->fd, slot->gpa, slot->size, false);
-			__private_slot_set(slot, false);
-		}
+		model.guest->set_slot(&model.slots[i], false);
 		if (i)
-			slot->gpa = gpa;
-		r = r ?: __private_slot_set(slot, true);
+			model.slots[i].gpa = gpa;
+		r = r ?: model.guest->set_slot(&model.slots[i], true);
 	}
 	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
 
-	gmem_punch(model.gmem_fd, 0, MODEL_FILE_SIZE);
+	punch(0, NR_PAGES);
 	memset(model.pages, 0, NR_PAGES * sizeof(*model.pages));
 	for (i = 0; i < NR_PAGES; i++) {
 		host_word(i)[0] = 0;
@@ -159,11 +137,6 @@ void model_reset(uint64_t gpa)
 
 void model_free(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < 2; i++)
-		__private_slot_set(&model.slots[i], false);
-	close(model.gmem_fd);
 	munmap(model.host_words, MODEL_FILE_SIZE);
 	free(model.pages);
 }
@@ -180,10 +153,8 @@ void fail(struct accessor *a, unsigned int page, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* An exit that is no return of the guest: may it be? */
-static bool may_exit(struct accessor *a, int r, int err)
+bool may_exit(struct accessor *a, struct kvm_run *run, int r, int err)
 {
-	struct kvm_run *run = a->vcpu->run;
 	bool is_fault = run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
 			run->memory_fault.flags == KVM_MEMORY_EXIT_FLAG_PRIVATE;
 
@@ -196,45 +167,31 @@ static bool may_exit(struct accessor *a, int r, int err)
 		     (err == EHWPOISON && is_fault && model.failing));
 }
 
-static void run_guest(struct accessor *a, guest_fn fn, unsigned int page, uint64_t nr, uint64_t arg)
-{
-	int r = __guest_call(a->vcpu, fn, gpa_of(page), nr, arg);
-	uint64_t value;
-
-	a->accesses += 2 * nr;
-	while (r || !guest_returned(a->vcpu, &value)) {
-		if (!may_exit(a, r, errno)) {
-			fail(a, page, "vCPU %u leaves with %d, errno %d, exit reason %u (%s)",
-			     a->vcpu->id, r, r ? errno : 0, a->vcpu->run->exit_reason,
-			     exit_reason_str(a->vcpu->run->exit_reason));
-			return;
-		}
-		r = __guest_resume(a->vcpu);
-	}
-}
-
 void stamp(struct accessor *a, unsigned int first, unsigned int nr, uint64_t value)
 {
 	unsigned int n;
 
 	for (; nr && !a->failure[0]; first += n, nr -= n, value += n) {
 		n = part_of(first, nr);
-		run_guest(a, guest_stamp, first, n, value);
+		model.guest->stamp(a, first, n, value);
+		a->accesses += 2 * n;
 	}
 }
 
 static void look_part(struct accessor *a, unsigned int first, unsigned int nr,
 		      const struct content *expected, struct words *got, const char *when)
 {
-	uint64_t *words = (*guest_var(model.vm, seen))[a->vcpu->id];
-	unsigned int i;
+	struct words words[PAGES_PER_CHUNK] = {};
+	unsigned int i, k;
 
-	run_guest(a, guest_look, first, nr, a->vcpu->id);
-	for (i = 0; expected && i < 2 * nr; i++)
-		if (!may_be(&expected[i / 2], words[i]))
-			fail(a, first + i / 2, "%s: page %u has 0x%lx instead of 0x%lx%s", when,
-			     first + i / 2, words[i], expected[i / 2].values[0],
-			     expected[i / 2].nr > 1 ? " (or another)" : "");
+	model.guest->look(a, first, nr, words);
+	a->accesses += 2 * nr;
+	for (i = 0; expected && i < nr; i++)
+		for (k = 0; k < 2; k++)
+			if (!may_be(&expected[i], words[i].word[k]))
+				fail(a, first + i, "%s: page %u has 0x%lx instead of 0x%lx%s", when,
+				     first + i, words[i].word[k], expected[i].values[0],
+				     expected[i].nr > 1 ? " (or another)" : "");
 	if (got)
 		memcpy(got, words, nr * sizeof(*got));
 }
@@ -262,7 +219,7 @@ void pre_fault(struct accessor *a, unsigned int first, unsigned int nr)
 
 		n = part_of(first, nr);
 		range.size = n * SZ_4K;
-		r = __pre_fault(a->vcpu->fd, &range);
+		r = model.guest->pre_fault(a, &range);
 		if (!r || errno == EAGAIN || (model.failing && errno == EHWPOISON))
 			continue;
 		if (!model.replacing || (errno != ENOENT && errno != EFAULT))
@@ -276,8 +233,15 @@ void convert(unsigned int first, unsigned int nr, bool private)
 
 	for (; nr; first += n, nr -= n) {
 		n = part_of(first, nr);
-		set_private(model.vm->fd, gpa_of(first), n * SZ_4K, private);
+		model.guest->set_private(first, n, private);
 	}
+}
+
+void punch(unsigned int first, unsigned int nr)
+{
+	gmem_punch(model.gmem_fd, first * SZ_4K, nr * SZ_4K);
+	if (model.guest->punched)
+		model.guest->punched(first, nr);
 }
 
 static void compare_host(struct accessor *a, unsigned int first, unsigned int end)
@@ -347,7 +311,7 @@ static void compare_contests(struct accessor *a, unsigned int first, unsigned in
 static void settle(struct model_page *page, unsigned int i)
 {
 	if (page->seen_file.word[0] != page->seen_file.word[1]) {
-		gmem_punch(model.gmem_fd, i * SZ_4K, SZ_4K);
+		punch(i, 1);
 		page->seen_file.word[0] = 0;
 	}
 	set_content(&page->file, page->seen_file.word[0]);
@@ -381,6 +345,7 @@ void compare(struct accessor *a, unsigned int first, unsigned int nr)
 
 const char * const op_names[NR_OPS] = {
 	"punch", "write", "read", "convert", "allocate", "pre-fault",
+	"split", "ask to convert",
 	"touch", "replace slot", "soft offline", "memory failure",
 };
 
@@ -400,14 +365,14 @@ void model_op(struct op *op)
 			set_content(&model.pages[i].file, 0);
 		else if (op->kind == WRITE)
 			set_content(content_of(i), op->value + i - op->first);
-		else if (op->kind == CONVERT)
+		else if (op->kind == CONVERT || op->kind == ASK_TO_CONVERT)
 			model.pages[i].private = op->value;
 	}
 }
 
 static void replace_slot(struct private_slot *slot)
 {
-	int r = __private_slot_set(slot, false) ?: __private_slot_set(slot, true);
+	int r = model.guest->set_slot(slot, false) ?: model.guest->set_slot(slot, true);
 
 	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
 }
@@ -419,16 +384,16 @@ static void fail_page(struct accessor *a, const struct op *op)
 
 	if (!write_string(CORRUPT_PFN, "0x%lx", op->value) && errno != EBUSY)
 		fail(a, op->first, "pfn 0x%lx is not corrupted, errno %d", op->value, errno);
-	if (!model.replacing && (!__pre_fault(a->vcpu->fd, &range) || errno != EHWPOISON))
+	if (!model.replacing && (!model.guest->pre_fault(a, &range) || errno != EHWPOISON))
 		fail(a, op->first, "page %u, which has failed, can be pre-faulted", op->first);
-	gmem_punch(model.gmem_fd, op->first * SZ_4K, SZ_4K);
+	punch(op->first, 1);
 }
 
 void do_op(struct accessor *a, const struct op *op)
 {
 	switch (op->kind) {
 	case PUNCH:
-		gmem_punch(model.gmem_fd, op->first * SZ_4K, op->nr * SZ_4K);
+		punch(op->first, op->nr);
 		break;
 	case WRITE:
 		stamp(a, op->first, op->nr, op->value);
@@ -444,6 +409,12 @@ void do_op(struct accessor *a, const struct op *op)
 		break;
 	case PRE_FAULT:
 		pre_fault(a, op->first, op->nr);
+		break;
+	case SPLIT:
+		model.guest->split(a, op->first, op->nr);
+		break;
+	case ASK_TO_CONVERT:
+		model.guest->ask(a, op->first, op->nr, op->value);
 		break;
 	case TOUCH:
 		look(a, op->first, op->nr, NULL, NULL, NULL);

@@ -16,16 +16,20 @@
 #define WORDS_PER_PAGE	(SZ_4K / sizeof(uint64_t))
 /* A vCPU faults on its own code and stack as well, e.g. whenever a slot is deleted. */
 #define EXTRA_FAULTS	1024
+/* A guard looks so often; without an exit in so many looks a vCPU sleeps. */
+#define SAMPLE_NS	50000000
+#define STUCK_SAMPLES	1200
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23
 #endif
 
-static uint64_t read_vcpu_stat(int stats_fd, const char *name)
+/* Where a statistic of a vCPU stands. */
+static off_t find_vcpu_stat(int stats_fd, const char *name)
 {
 	struct kvm_stats_header header;
 	struct kvm_stats_desc *descs, *desc;
-	uint64_t value = ~0ul;
+	off_t at = 0;
 	unsigned int i;
 
 	TEST_ASSERT(pread(stats_fd, &header, sizeof(header), 0) == sizeof(header),
@@ -34,25 +38,51 @@ static uint64_t read_vcpu_stat(int stats_fd, const char *name)
 	for (i = 0; i < header.num_desc; i++) {
 		desc = (void *)descs + i * get_stats_descriptor_size(&header);
 		if (!strcmp(desc->name, name))
-			read_stat_data(stats_fd, &header, desc, &value, 1);
+			at = header.data_offset + desc->offset;
 	}
 	free(descs);
-	TEST_ASSERT(value != ~0ul, "vCPUs have no statistic '%s'", name);
-	return value;
+	TEST_ASSERT(at, "vCPUs have no statistic '%s'", name);
+	return at;
+}
+
+static uint64_t read_vcpu_stat(int stats_fd, off_t at)
+{
+	uint64_t value = 0;
+
+	return pread(stats_fd, &value, sizeof(value), at) == sizeof(value) ? value : 0;
+}
+
+static bool watch_try_begin(struct vcpu_watch *watch, int vcpu_fd)
+{
+	watch->stats_fd = ioctl(vcpu_fd, KVM_GET_STATS_FD, NULL);
+	if (watch->stats_fd < 0)
+		return false;
+
+	watch->faults_at = find_vcpu_stat(watch->stats_fd, "pf_taken");
+	watch->exits_at = find_vcpu_stat(watch->stats_fd, "exits");
+	watch->faults = read_vcpu_stat(watch->stats_fd, watch->faults_at);
+	watch->exits = read_vcpu_stat(watch->stats_fd, watch->exits_at);
+	return true;
 }
 
 void watch_begin(struct vcpu_watch *watch, int vcpu_fd)
 {
-	watch->stats_fd = ioctl(vcpu_fd, KVM_GET_STATS_FD, NULL);
-	TEST_ASSERT(watch->stats_fd >= 0, "No statistics of a vCPU, errno %d", errno);
-	watch->faults = read_vcpu_stat(watch->stats_fd, "pf_taken");
-	watch->exits = read_vcpu_stat(watch->stats_fd, "exits");
+	TEST_ASSERT(watch_try_begin(watch, vcpu_fd), "No statistics of a vCPU, errno %d", errno);
+}
+
+uint64_t watch_faults(const struct vcpu_watch *watch)
+{
+	return read_vcpu_stat(watch->stats_fd, watch->faults_at) - watch->faults;
+}
+
+static uint64_t watch_exits(const struct vcpu_watch *watch)
+{
+	return read_vcpu_stat(watch->stats_fd, watch->exits_at) - watch->exits;
 }
 
 void watch_end(struct vcpu_watch *watch, uint64_t accesses, const char *fmt, ...)
 {
-	uint64_t faults = read_vcpu_stat(watch->stats_fd, "pf_taken") - watch->faults;
-	uint64_t exits = read_vcpu_stat(watch->stats_fd, "exits") - watch->exits;
+	uint64_t faults = watch_faults(watch), exits = watch_exits(watch);
 	uint64_t max = accesses * MAX_FAULTS_PER_ACCESS + EXTRA_FAULTS;
 	char what[128];
 	va_list ap;
@@ -66,26 +96,149 @@ void watch_end(struct vcpu_watch *watch, uint64_t accesses, const char *fmt, ...
 	      accesses, faults, max, exits);
 }
 
-bool audit_is_clean(void)
+struct guard_sample {
+	uint64_t count;
+	uint64_t faults;
+	uint64_t exits;
+	unsigned int times;	/* that nothing was new */
+};
+
+/* Has the vCPU done something, or is it not in KVM_RUN?  Then there is another beginning. */
+static bool guard_sees_progress(struct vcpu_guard *guard, struct guard_sample *last)
 {
-	char line[512], *text;
-	long findings = -1;
+	struct guard_sample now = { .count = READ_ONCE(*guard->count) };
+
+	now.faults = watch_faults(&guard->watch);
+	now.exits = watch_exits(&guard->watch);
+	/* What was done while the statistics were read is progress as well. */
+	if (!READ_ONCE(*guard->in_run) || now.count != last->count ||
+	    READ_ONCE(*guard->count) != now.count) {
+		*last = now;
+		return true;
+	}
+	last->times = now.exits == last->exits ? last->times + 1 : 0;
+	last->exits = now.exits;
+	return now.faults - last->faults < STUCK_FAULTS && last->times < STUCK_SAMPLES;
+}
+
+/* Until the next look; true if the guard ends. */
+static bool guard_waits(struct vcpu_guard *guard)
+{
+	struct timespec until;
+	int r;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until = timespec_add_ns(until, SAMPLE_NS);
+	do {
+		r = sem_timedwait(&guard->end, &until);
+	} while (r && errno == EINTR);
+	return !r;
+}
+
+static void *guard_run(void *arg)
+{
+	struct vcpu_guard *guard = arg;
+	struct guard_sample last = {};
+
+	while (!guard_waits(guard)) {
+		if (!guard_sees_progress(guard, &last)) {
+			check(false, "%s is stuck: %lu faults in %lu exits, nothing done after %lu",
+			      guard->what, watch_faults(&guard->watch),
+			      watch_exits(&guard->watch), last.count);
+			check_finish();
+			_exit(KSFT_FAIL);
+		}
+	}
+	return NULL;
+}
+
+void guard_begin(struct vcpu_guard *guard, int vcpu_fd, const bool *in_run,
+		 const uint64_t *count, const char *what)
+{
+	*guard = (struct vcpu_guard) { .in_run = in_run, .count = count, .what = what };
+	sem_init(&guard->end, 0, 0);
+	if (watch_try_begin(&guard->watch, vcpu_fd))
+		pthread_create(&guard->thread, NULL, guard_run, guard);
+}
+
+void guard_end(struct vcpu_guard *guard, unsigned int accesses)
+{
+	if (guard->watch.stats_fd < 0)
+		return;
+	sem_post(&guard->end);
+	pthread_join(guard->thread, NULL);
+	if (accesses)
+		watch_end(&guard->watch, *guard->count * accesses, "%s", guard->what);
+	else
+		close(guard->watch.stats_fd);
+	guard->watch.stats_fd = -1;
+}
+
+static bool is_time_up(struct timespec start, unsigned int ms)
+{
+	return timespec_to_ns(timespec_elapsed(start)) >= ms * 1000000ll;
+}
+
+unsigned long repeat_race(const char *what, const char *(*round)(uint64_t *cycles),
+			  unsigned long min_rounds, unsigned int ms)
+{
+	const char *fault = NULL;
+	uint64_t cycles = 100000;
+	unsigned long rounds = 0;
+	struct timespec start;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (!fault && (rounds < min_rounds || !is_time_up(start, ms))) {
+		fault = round(&cycles);
+		rounds++;
+	}
+	check(!fault, "%s: round %lu, %s", what, rounds, fault ?: "nothing is lost");
+	if (fault)
+		exit(check_finish());
+	return rounds;
+}
+
+/* Behind the last colon of a line, once each. */
+static void add_kind(struct audit *audit, const char *line)
+{
+	const char *colon = strrchr(line, ':');
+	const char *kind = colon ? colon + 2 : line;
+	size_t len = strlen(audit->kinds);
+
+	if (!strstr(audit->kinds, kind))
+		snprintf(audit->kinds + len, sizeof(audit->kinds) - len, "%s%s", len ? ", " : "",
+			 kind);
+}
+
+bool read_audit(struct audit *audit)
+{
+	static const char last[] = "mappings %ld pages %ld findings %ld";
+	char line[256];
 	FILE *f;
 
+	*audit = (struct audit) { .findings = -1 };
 	if (access(AUDIT, R_OK))
 		mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	f = fopen(AUDIT, "r");
 	if (!f)
-		return true;
+		return false;
 
 	while (fgets(line, sizeof(line), f)) {
-		text = strstr(line, "findings ");
-		findings = text ? strtol(text + strlen("findings "), NULL, 10) : -1;
-		if (findings)
-			printf("# audit: %s", line);
+		if (sscanf(line, last, &audit->mappings, &audit->pages, &audit->findings) == 3)
+			break;
+		line[strcspn(line, "\n")] = 0;
+		printf("# audit: %s\n", line);
+		add_kind(audit, line);
 	}
 	fclose(f);
-	return findings == 0;
+	return true;
+}
+
+bool audit_is_clean(void)
+{
+	struct audit audit;
+
+	return !read_audit(&audit) || !audit.findings;
 }
 
 void sweep_fill(struct sweep *sweep, size_t max_size)
@@ -135,6 +288,21 @@ void sweep_free(struct sweep *sweep)
 	if (sweep->size)
 		munmap(sweep->words, sweep->size);
 	*sweep = (struct sweep) {};
+}
+
+void sweep_check(const char *what, size_t max_size, const char *(*use)(void))
+{
+	const char *fault;
+	struct sweep sweep;
+	uint64_t others;
+
+	sweep_fill(&sweep, max_size);
+	fault = use();
+	check(!fault, "%s: host and guest use their memory, %s", what, fault ?: "and no other");
+	others = sweep_count_other(&sweep);
+	sweep_free(&sweep);
+	check(!others, "%s: the guest writes to %lu pages of the host", what, others);
+	check(audit_is_clean(), "%s: the audit has no findings", what);
 }
 
 uint64_t count_allocated_pages(void)

@@ -334,9 +334,11 @@ int snp_resume(struct snp_vm *snp)
 	struct kvm_run *run = snp->vcpus[0]->run;
 	int r;
 
+	WRITE_ONCE(snp->in_run, true);
 	do {
 		r = __vcpu_run(snp->vcpus[0]);
 	} while (r && errno == EINTR);
+	WRITE_ONCE(snp->in_run, false);
 
 	if (r)
 		return r;

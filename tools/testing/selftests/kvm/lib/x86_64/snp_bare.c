@@ -17,6 +17,7 @@
 #define BARE_PD			0x3000
 #define PTE_TABLE		0x003ul
 #define PTE_LARGE		0x083ul
+#define LAST_WORD		(SZ_4K - sizeof(uint64_t))
 
 /* --- In the guest: one section, which is copied; no call may leave it -------------- */
 
@@ -77,11 +78,12 @@ static __always_inline uint64_t guest_validate(uint64_t address, uint64_t end)
 }
 
 /* There and back again: a conversion takes two exits, and costs the page its state. */
-static __always_inline void guest_spin(uint64_t address, uint64_t end, uint64_t gpa)
+static __always_inline void guest_spin(struct bare_ctl *ctl, uint64_t address, uint64_t end,
+				       uint64_t gpa)
 {
 	uint64_t p;
 
-	for (;;) {
+	for (;; WRITE_ONCE(ctl->count, READ_ONCE(ctl->count) + 1)) {
 		for (p = address; p < end; p += SZ_4K)
 			WRITE_ONCE(*(uint64_t *)p, p);
 		if (!gpa)
@@ -91,6 +93,60 @@ static __always_inline void guest_spin(uint64_t address, uint64_t end, uint64_t 
 		guest_msr(1ul << 52 | gpa | MSR_PSC);
 		guest_pvalidate(gpa, 0, 1);
 	}
+}
+
+/* In 2 MiB if it can be.  Returns how many pages were that before, or can't be. */
+static __always_inline uint64_t guest_pvalidate_all(uint64_t address, uint64_t nr,
+						    uint64_t validate)
+{
+	uint64_t bad = 0, r;
+
+	if (nr == SZ_2M / SZ_4K && !(address % SZ_2M)) {
+		r = guest_pvalidate(address, PVAL_2M, validate);
+		if (r != PVAL_MISMATCH)
+			return r ? nr : 0;
+	}
+	for (; nr; nr--, address += SZ_4K)
+		bad += guest_pvalidate(address, PVAL_4K, validate) != 0;
+	return bad;
+}
+
+static __always_inline uint64_t guest_stamp(uint64_t address, uint64_t pages, uint64_t value)
+{
+	uint64_t nr = (uint32_t)pages, bad = 0;
+
+	if (pages & BARE_NEW_PAGES)
+		bad = guest_pvalidate_all(address, nr, 1);
+	for (; nr; nr--, address += SZ_4K, value++) {
+		WRITE_ONCE(*(uint64_t *)address, value);
+		WRITE_ONCE(*(uint64_t *)(address + LAST_WORD), value);
+	}
+	return bad;
+}
+
+static __always_inline uint64_t guest_look(uint64_t address, uint64_t pages, uint64_t buffer)
+{
+	uint64_t nr = (uint32_t)pages, new = pages & BARE_NEW_PAGES, bad = 0;
+
+	if (new)
+		bad = guest_pvalidate_all(address, nr, 1) + guest_pvalidate_all(address, nr, 0);
+	for (; nr; nr--, address += SZ_4K, buffer += 2 * sizeof(uint64_t)) {
+		uint64_t first = new ? 0 : READ_ONCE(*(uint64_t *)address);
+		uint64_t last = new ? 0 : READ_ONCE(*(uint64_t *)(address + LAST_WORD));
+
+		WRITE_ONCE(((uint64_t *)buffer)[0], first);
+		WRITE_ONCE(((uint64_t *)buffer)[1], last);
+	}
+	return bad;
+}
+
+static __always_inline uint64_t guest_read_when(struct bare_ctl *ctl, uint64_t flag,
+						uint64_t value, uint64_t address)
+{
+	WRITE_ONCE(ctl->result, BARE_WAITS);
+	while (READ_ONCE(*(uint64_t *)flag) != value)
+		;
+	return READ_ONCE(*(uint64_t *)address);
 }
 
 /* No switch: its table would be outside of the section. */
@@ -111,6 +167,12 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		return guest_rmpadjust(a, b, c);
 	if (op == BARE_VALIDATE)
 		return guest_validate(a, b);
+	if (op == BARE_STAMP)
+		return guest_stamp(a, b, c);
+	if (op == BARE_LOOK)
+		return guest_look(a, b, c);
+	if (op == BARE_READ_WHEN)
+		return guest_read_when(ctl, a, b, c);
 
 	if (op == BARE_EVENT_AT)
 		guest_event((uint64_t)ctl, a);
@@ -119,7 +181,7 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 	else if (op == BARE_COPY)
 		guest_copy(a, b, c);
 	else
-		guest_spin(a, b, c);
+		guest_spin(ctl, a, b, c);
 	return 0;
 }
 
@@ -186,6 +248,17 @@ void bare_init(struct snp_bare *b)
 		b->ctl[i] = (void *)(b->shared + BARE_CTL(i) - BARE_SHARED_GPA);
 	}
 	bare_fill_image(b);
+}
+
+void bare_map(struct snp_bare *b, uint64_t gpa, uint64_t size, uint64_t shared)
+{
+	uint64_t *pd = (void *)(b->image + BARE_PD), end = gpa + size;
+
+	TEST_ASSERT(end + shared <= SZ_1G, "There is one page directory");
+	for (; gpa < end; gpa += SZ_2M) {
+		pd[gpa / SZ_2M] = gpa | PTE_LARGE | b->c_bit;
+		pd[(gpa + shared) / SZ_2M] = gpa | PTE_LARGE;
+	}
 }
 
 int bare_command(struct snp_bare *b, int id, void *data, uint32_t *fw_error)

@@ -78,10 +78,12 @@ int bare_run(struct snp_bare *b, int cpu)
 {
 	int r;
 
+	WRITE_ONCE(b->in_run[cpu], true);
 	/* EAGAIN is what KVM_RUN says when a vCPU got what it has waited for. */
 	do {
 		r = ioctl(b->vcpu_fd[cpu], KVM_RUN, NULL);
 	} while (r && (errno == EINTR || errno == EAGAIN) && !b->run[cpu]->immediate_exit);
+	WRITE_ONCE(b->in_run[cpu], false);
 
 	if (r)
 		return -1;
