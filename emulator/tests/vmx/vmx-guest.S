@@ -25,7 +25,7 @@ vm_enter_asm:
     cmpl $0, %edi
     leaq guest_regs(%rip), %rax
     .set at, 8
-    .irp reg, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    .irp reg, rcx,rdx,rbx,rsp,rbp,rsi,rdi,r8,r9,r10,r11,r12,r13,r14,r15
     .ifnc \reg, rsp
     movq at(%rax), %\reg
     .endif
@@ -45,7 +45,7 @@ vm_exit:
     pushq %rax
     leaq guest_regs(%rip), %rax
     .set at, 8
-    .irp reg, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    .irp reg, rcx,rdx,rbx,rsp,rbp,rsi,rdi,r8,r9,r10,r11,r12,r13,r14,r15
     .ifnc \reg, rsp
     movq %\reg, at(%rax)
     .endif

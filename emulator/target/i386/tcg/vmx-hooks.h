@@ -30,6 +30,16 @@ target_ulong x86_vmx_write_cr(CPUX86State *env, int reg, target_ulong val,
                               uintptr_t ra);
 void x86_vmx_clts(CPUX86State *env, uintptr_t ra);
 
+/* Accesses to a virtual APIC; false if there is none. */
+bool x86_vmx_read_cr8(CPUX86State *env, target_ulong *val);
+bool x86_vmx_write_cr8(CPUX86State *env, target_ulong val, uintptr_t ra);
+bool x86_vmx_read_x2apic(CPUX86State *env, uint32_t msr, uint64_t *val);
+bool x86_vmx_write_x2apic(CPUX86State *env, uint32_t msr, uint64_t val,
+                          uintptr_t ra);
+bool x86_vmx_apic_access(CPUX86State *env, vaddr addr, int size,
+                         MMUAccessType access_type, hwaddr *paddr,
+                         uintptr_t ra);
+
 /* A fault of the guest's paging, or of its EPT. */
 void x86_vmx_page_fault(CPUX86State *env, int intno, uint64_t error_code,
                         vaddr addr);

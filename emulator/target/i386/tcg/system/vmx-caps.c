@@ -122,7 +122,8 @@ static uint64_t vmx_ept_vpid(CPUX86State *env)
 {
     uint64_t val = env->features[FEAT_VMX_EPT_VPID_CAPS];
 
-    if (env->features[FEAT_VMX_SECONDARY_CTLS] & VMX_SECONDARY_EXEC_ENABLE_EPT) {
+    if (env->features[FEAT_VMX_SECONDARY_CTLS] &
+        VMX_SECONDARY_EXEC_ENABLE_EPT) {
         val |= MSR_VMX_EPT_UC | MSR_VMX_EPT_WB;
     }
     return val;

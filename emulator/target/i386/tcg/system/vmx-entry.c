@@ -242,6 +242,7 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra)
     }
     env->vmx->vmcs->launched = true;
     vmx_timer_arm(env);
+    vmx_apic_enter(env);
     vmx_update_events(env);
     if (vmx_get(env, VMX_ENTRY_INTR_INFO) & VMX_INTR_VALID) {
         vmx_deliver_injected(env);

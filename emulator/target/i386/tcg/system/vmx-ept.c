@@ -232,7 +232,8 @@ G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
 
     if (!gpt) {
         qualification |= VMX_EPTV_TRANSLATED;
-    } else if (vmx_ept_ad(env)) {
+    } else if (qualification & VMX_EPTV_WRITE) {
+        /* An entry of the guest's tables is read before it is written. */
         qualification |= VMX_EPTV_READ;
     }
     vmx_set(env, VMX_GUEST_PHYSICAL_ADDR, gpa);
@@ -240,7 +241,8 @@ G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
     trace_vmx_ept_fault(env_cpu(env)->cpu_index, gpa, addr, qualification,
                         fault->misconfig);
     if (fault->misconfig) {
-        vmx_exit(env, VMX_EXIT_EPT_MISCONFIG, 0, ra);
+        /* Software relies on the length, which the SDM does not promise. */
+        vmx_exit_insn(env, VMX_EXIT_EPT_MISCONFIG, 0, ra);
     }
     vmx_exit(env, VMX_EXIT_EPT_VIOLATION, qualification, ra);
 }

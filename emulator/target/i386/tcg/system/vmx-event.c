@@ -153,7 +153,8 @@ void vmx_timer_stop(CPUX86State *env)
         left = 0;
     }
     if (vmx->vmcs &&
-        (vmx_get(env, VMX_EXIT_CTLS) & VMX_VM_EXIT_SAVE_VMX_PREEMPTION_TIMER)) {
+        (vmx_get(env, VMX_EXIT_CTLS) &
+         VMX_VM_EXIT_SAVE_VMX_PREEMPTION_TIMER)) {
         vmx_set(env, VMX_PREEMPTION_TIMER, left >> VMX_PREEMPTION_TIMER_SHIFT);
     }
     vmx->timer_armed = vmx->timer_expired = false;
@@ -165,7 +166,8 @@ static bool vmx_awaits_event(CPUX86State *env)
     X86VmxState *vmx = env->vmx;
 
     return vmx_guest(env) &&
-           (vmx->timer_expired || vmx->mtf_pending ||
+           (vmx->timer_expired || vmx->mtf_pending || vmx->virq ||
+            vmx->tpr_pending || vmx->apic_write >= 0 ||
             vmx_proc(env, VMX_CPU_BASED_VIRTUAL_INTR_PENDING |
                           VMX_CPU_BASED_VIRTUAL_NMI_PENDING |
                           VMX_CPU_BASED_MONITOR_TRAP_FLAG));
@@ -199,14 +201,26 @@ bool x86_vmx_blocks_init(CPUX86State *env)
     return env->vmx->on && !vmx_guest(env);
 }
 
+/* Events that are no exits */
+enum {
+    VMX_OWN_APIC_WRITE = 0x10000,
+    VMX_OWN_VIRQ,
+};
+
 /* The event of VMX itself that comes first, if its time has come */
-static VmxExit vmx_own_event(CPUX86State *env)
+static int vmx_own_event(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
     bool shadow = env->hflags & HF_INHIBIT_IRQ_MASK;
 
     if (vmx->activity == VMX_WAIT_SIPI) {
         return 0;
+    }
+    if (vmx->apic_write >= 0) {
+        return VMX_OWN_APIC_WRITE;
+    }
+    if (vmx->tpr_pending) {
+        return VMX_EXIT_TPR_THRESHOLD;
     }
     if (vmx->mtf_pending || vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG)) {
         return VMX_EXIT_MTF;
@@ -221,6 +235,10 @@ static VmxExit vmx_own_event(CPUX86State *env)
     if (vmx_proc(env, VMX_CPU_BASED_VIRTUAL_INTR_PENDING) &&
         (env->eflags & IF_MASK) && !shadow && vmx->activity <= VMX_HLT) {
         return VMX_EXIT_INTR_WINDOW;
+    }
+    if (vmx->virq && (env->eflags & IF_MASK) && !shadow &&
+        vmx->activity <= VMX_HLT) {
+        return VMX_OWN_VIRQ;
     }
     return 0;
 }
@@ -251,7 +269,7 @@ static bool vmx_intr_pending(CPUX86State *env, int req)
  */
 int x86_vmx_pending_interrupt(CPUX86State *env, int req)
 {
-    VmxExit own = req & CPU_INTERRUPT_VMX ? vmx_own_event(env) : 0;
+    int own = req & CPU_INTERRUPT_VMX ? vmx_own_event(env) : 0;
 
     if (req & CPU_INTERRUPT_POLL) {
         return CPU_INTERRUPT_POLL;
@@ -259,7 +277,8 @@ int x86_vmx_pending_interrupt(CPUX86State *env, int req)
     if ((req & CPU_INTERRUPT_SIPI) && env->vmx->activity == VMX_WAIT_SIPI) {
         return CPU_INTERRUPT_SIPI;
     }
-    if (own == VMX_EXIT_MTF || own == VMX_EXIT_PREEMPTION_TIMER) {
+    if (own == VMX_EXIT_MTF || own == VMX_EXIT_PREEMPTION_TIMER ||
+        own == VMX_OWN_APIC_WRITE || own == VMX_EXIT_TPR_THRESHOLD) {
         return CPU_INTERRUPT_VMX;
     }
     if (vmx_nmi_pending(env, req)) {
@@ -275,6 +294,37 @@ int x86_vmx_pending_interrupt(CPUX86State *env, int req)
         return CPU_INTERRUPT_HARD;
     }
     return own ? CPU_INTERRUPT_VMX : 0;
+}
+
+/* A processor that has been woken for nothing that ends HLT halts again. */
+static bool vmx_halt_again(CPUX86State *env)
+{
+    CPUState *cs = env_cpu(env);
+
+    if (env->vmx->activity == VMX_HLT && !cpu_has_work(cs)) {
+        cs->halted = 1;
+        cs->exception_index = EXCP_HLT;
+        cpu_loop_exit(cs);
+    }
+    return false;
+}
+
+/* Something of VMX itself: an exit, or what a virtual APIC does */
+static bool vmx_exec_own(CPUX86State *env)
+{
+    int own = vmx_own_event(env);
+
+    switch (own) {
+    case VMX_OWN_APIC_WRITE:
+        vmx_apic_written(env);
+        return true;
+    case VMX_OWN_VIRQ:
+        env->vmx->activity = VMX_ACTIVE;
+        do_interrupt_x86_hardirq(env, vmx_take_virq(env), 1);
+        return true;
+    default:
+        vmx_exit(env, own, 0, 0);
+    }
 }
 
 /* "External-interrupt exiting" */
@@ -294,6 +344,12 @@ static bool vmx_exec_intr(CPUX86State *env)
         if (vector < 0) {
             env->vmx->activity = VMX_ACTIVE;
             return false;
+        }
+        if (vmx_pin(env, VMX_PIN_BASED_POSTED_INTR) &&
+            vector == vmx_get(env, VMX_POSTED_INTR_NV)) {
+            apic_do_eoi(env_archcpu(env)->apic_state);
+            vmx_posted_interrupts(env);
+            return vmx_halt_again(env);
         }
         info = VMX_INTR_VALID | VMX_INTR_EXT << VMX_INTR_TYPE_SHIFT | vector;
     }
@@ -315,7 +371,7 @@ bool x86_vmx_exec_interrupt(CPUX86State *env, int req)
         cpu_reset_interrupt(cs, CPU_INTERRUPT_SIPI);
         vmx_exit(env, VMX_EXIT_SIPI, 0, 0);
     case CPU_INTERRUPT_VMX:
-        vmx_exit(env, vmx_own_event(env), 0, 0);
+        return vmx_exec_own(env);
     case CPU_INTERRUPT_NMI:
         if (vmx_pin(env, VMX_PIN_BASED_NMI_EXITING)) {
             cpu_reset_interrupt(cs, CPU_INTERRUPT_NMI);
@@ -329,6 +385,10 @@ bool x86_vmx_exec_interrupt(CPUX86State *env, int req)
     case CPU_INTERRUPT_HARD:
         return vmx_exec_intr(env);
     default:
+        if (cs->interrupt_request & CPU_INTERRUPT_VMX) {
+            /* Look again before the next translation is executed. */
+            cpu_interrupt(cs, CPU_INTERRUPT_VMX);
+        }
         return true;
     }
 }

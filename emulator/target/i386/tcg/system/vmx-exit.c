@@ -12,8 +12,7 @@
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
-static G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info,
-                                   uintptr_t ra)
+G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra)
 {
     CPUState *cs = env_cpu(env);
 
@@ -65,7 +64,7 @@ G_NORETURN void vmx_exit_intr(CPUX86State *env, VmxExit reason,
     vmx_do_exit(env, info, ra);
 }
 
-/* The monitor trap flag comes before a single-step trap, which stays pending. */
+/* The monitor trap flag comes before a single-step trap, which stays pending */
 void x86_vmx_single_step(CPUX86State *env)
 {
     VmxExitInfo info = { .reason = VMX_EXIT_MTF, .step = true };
@@ -82,6 +81,9 @@ static void vmx_save_seg(CPUX86State *env, int n, const SegmentCache *sc)
 
     if (!(sc->flags & DESC_P_MASK)) {
         ar |= VMX_AR_UNUSABLE;
+    } else if (sc->flags & DESC_S_MASK) {
+        /* Loading it has set the flag, which QEMU's cache may not have. */
+        ar |= DESC_A_MASK >> 8;
     }
     if (n == 7) {
         ar |= DESC_TSS_BUSY_MASK >> 8;

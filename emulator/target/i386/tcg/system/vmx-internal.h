@@ -249,6 +249,9 @@ typedef struct X86VmxState {
     VmxEvent event;             /* being delivered */
     bool event_injected;        /* by the VM entry, and not yet begun */
     bool mtf_pending;
+    bool tpr_pending;           /* TPR below threshold at VM entry */
+    bool virq;                  /* a virtual interrupt is recognized */
+    int apic_write;             /* register whose write is to be emulated */
     VmxEptFault ept_fault;
     uint64_t pdpte[4];          /* with EPT */
     uint64_t pf_addr;           /* linear address of the last page fault */
@@ -345,6 +348,7 @@ void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
 void vmx_set_rflags(CPUX86State *env, uint64_t rflags);
 
 /* vmx-exit.c */
+G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra);
 G_NORETURN void vmx_exit(CPUX86State *env, VmxExit reason,
                          uint64_t qualification, uintptr_t ra);
 /* An exit that an instruction has instead of being executed. */
@@ -365,6 +369,12 @@ void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra);
 /* vmx-msr.c */
 int vmx_load_msrs(CPUX86State *env, uint64_t addr, uint32_t count);
 bool vmx_store_msrs(CPUX86State *env, uint64_t addr, uint32_t count);
+
+/* vmx-apic.c */
+void vmx_apic_enter(CPUX86State *env);
+void vmx_apic_written(CPUX86State *env);
+int vmx_take_virq(CPUX86State *env);
+void vmx_posted_interrupts(CPUX86State *env);
 
 /* vmx-event.c */
 void vmx_timer_arm(CPUX86State *env);
