@@ -159,6 +159,41 @@ static void test_tables(void)
     check_eq(vget(F_QUAL) & 3, 3, "read and written");
 }
 
+#define F_PML_INDEX     0x0812
+#define F_PML_ADDR      0x200e
+#define PROC2_PML       BIT(17)
+#define X_PML_FULL      62
+
+static u64 PAGE_ALIGNED log[512];
+
+static void test_pml(void)
+{
+    int i;
+
+    guest(WRITE);
+    vm_controls(0, 0, PROC2_EPT | PROC2_PML);
+    vset(F_EPTP, vget(F_EPTP) | EPTP_AD);
+    vset(F_PML_ADDR, (u64)log);
+    vset(F_PML_INDEX, 511);
+    ept_entry(DATA);
+    vm_exits(X_VMCALL, "write with page-modification logging");
+    for (i = 511; i > vget(F_PML_INDEX) && log[i] != DATA; i--) {
+        ;
+    }
+    check_eq(log[i], DATA, "the page is logged");
+    guest(WRITE);
+    vm_controls(0, 0, PROC2_EPT | PROC2_PML);
+    vset(F_EPTP, vget(F_EPTP) | EPTP_AD);
+    vset(F_PML_ADDR, (u64)log);
+    vset(F_PML_INDEX, 0xffff);
+    vm_exits(X_PML_FULL, "the log is full");
+    vset(F_PML_INDEX, 511);
+    vm_exits(X_VMCALL, "it is not any more");
+    guest(WRITE);
+    vm_controls(0, 0, PROC2_PML);
+    check_eq(vm_enter(), VM_FAIL_VALID, "page-modification logging, no EPT");
+}
+
 static void test_eptp(void)
 {
     static const u64 bad[] = { 7, 1, 2 << 3, BIT(7), BIT(52) };
@@ -181,6 +216,7 @@ void test_main(void)
     test_1g();
     test_ad();
     test_tables();
+    test_pml();
     test_eptp();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }

@@ -106,6 +106,26 @@ static uint64_t ept_load(CPUX86State *env, hwaddr addr, void **host)
 }
 
 /*
+ * "Page-Modification Logging": a page is logged when its dirty flag is set.
+ * False if the log is full.
+ */
+static bool ept_log(CPUX86State *env, hwaddr gpa)
+{
+    uint16_t index = vmx_get(env, VMX_PML_INDEX);
+
+    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_PML)) {
+        return true;
+    }
+    if (index > 511) {
+        return false;
+    }
+    x86_stq_phys(env_cpu(env), vmx_get(env, VMX_PML_ADDR) + 8 * index,
+                 gpa & TARGET_PAGE_MASK);
+    vmx_set(env, VMX_PML_INDEX, (uint16_t)(index - 1));
+    return true;
+}
+
+/*
  * Writes are mapped once they have set the dirty flag. A page of the guest's
  * page tables is dirty as soon as it is accessed.
  */
@@ -175,6 +195,11 @@ restart:
     }
     if (set && access_type == MMU_DATA_STORE) {
         set |= VMX_EPT_D;
+        if (!(e & VMX_EPT_D) && !ept_log(env, gpa)) {
+            ept_fault(env, gpa, access_type, perm, false);
+            env->vmx->ept_fault.log_full = true;
+            return false;
+        }
     }
     if (!ept_set_ad(env, addr, host, e, set)) {
         goto restart;
@@ -240,6 +265,9 @@ G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
     vmx_set(env, VMX_GUEST_LINEAR_ADDR, addr);
     trace_vmx_ept_fault(env_cpu(env)->cpu_index, gpa, addr, qualification,
                         fault->misconfig);
+    if (fault->log_full) {
+        vmx_exit(env, VMX_EXIT_PML_FULL, 0, ra);
+    }
     if (fault->misconfig) {
         /* Software relies on the length, which the SDM does not promise. */
         vmx_exit_insn(env, VMX_EXIT_EPT_MISCONFIG, 0, ra);

@@ -231,6 +231,7 @@ typedef struct VmxEptFault {
     hwaddr gpa;
     uint32_t access;            /* VMX_EPTV_* of the access and the entries */
     bool misconfig;
+    bool log_full;
 } VmxEptFault;
 
 typedef struct X86VmxState {
