@@ -50,8 +50,8 @@ platform_snp()
 # An Intel server. Interrupt remapping lets it have x2APIC; DMA is translated as on the others.
 platform_vmx()
 {
-	CPU=GraniteRapids,vmx=on,check=off MEM=4G PLATFORM_CMDLINE=' no_timer_check intel_iommu=on' NUMA=0
-	MACHINE=(-nodefaults -no-user-config -no-reboot -display none -machine "q35,pit=off")
+	CPU=GraniteRapids,vmx=on,check=off MEM=4G NUMA=0 MODULES=kvm_intel
+	PLATFORM_CMDLINE=' no_timer_check intel_iommu=on'
 	PLATFORM_DEVICES=(-device intel-iommu,intremap=on,eim=on,device-iotlb=on)
 	VIRTIO=,iommu_platform=on,disable-legacy=on
 }
