@@ -16,8 +16,9 @@ platform()
 	epyc) ;;
 	iommu) platform_iommu ;;
 	snp) platform_snp ;;
+	vmx) platform_vmx ;;
 	old) platform_old ;;
-	*) die "no platform '$1': epyc, iommu, snp, old" ;;
+	*) die "no platform '$1': epyc, iommu, snp, vmx, old" ;;
 	esac
 }
 
@@ -44,6 +45,15 @@ platform_snp()
 	platform_iommu ,x-snp=on
 	CPU=EPYC-Milan,x-snp=on MEM=6G NUMA=0
 	PLATFORM_DEVICES+=(-device "amd-psp,id=psp,cert-dir=$PSP_CERTS")
+}
+
+# An Intel server. Interrupt remapping lets it have x2APIC; DMA is translated as on the others.
+platform_vmx()
+{
+	CPU=GraniteRapids,vmx=on,check=off MEM=4G NUMA=0 MODULES=kvm_intel
+	PLATFORM_CMDLINE=' no_timer_check intel_iommu=on'
+	PLATFORM_DEVICES=(-device intel-iommu,intremap=on,eim=on,device-iotlb=on)
+	VIRTIO=,iommu_platform=on,disable-legacy=on
 }
 
 # Both append to ARGS, and want platform() to have been called. add_disk NAME FILE [OPTIONS OF -drive]

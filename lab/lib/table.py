@@ -18,9 +18,11 @@ PLATFORMS = {
     "snp-nointremap": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "nointremap"],
     "snp-iommu-off": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "amd_iommu=off"],
     "snp-pt": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "iommu=pt"],
+    "vmx": ["--platform", "vmx", "--smp", "2"],
+    "vmx-4": ["--platform", "vmx", "--smp", "4"],
     "snp-maxcpus": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "maxcpus=1"],
 }
-GROUPS = ("quick", "long", "snp", "snp-host", "open")
+GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "open")
 
 Row = collections.namedtuple("Row", "name kernel platform group flags timeout command")
 

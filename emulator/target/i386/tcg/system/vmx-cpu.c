@@ -1,0 +1,116 @@
+/*
+ * VMX: a processor that has it, its MSRs and its TSC
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "qapi/error.h"
+#include "migration/blocker.h"
+#include "tcg/vmx-hooks.h"
+#include "vmx-internal.h"
+
+static Error *vmx_blocker;
+
+VmxMsrResult x86_vmx_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
+{
+    switch (msr) {
+    case MSR_IA32_TSC:
+        *val = vmx_guest(env) ? x86_vmx_guest_tsc(env) : cpu_get_tsc(env);
+        return VMX_MSR_OK;
+    case MSR_IA32_FEATURE_CONTROL:
+        *val = env->msr_ia32_feature_control;
+        return VMX_MSR_OK;
+    case MSR_IA32_DEBUGCTL:
+        *val = env->vmx->debugctl;
+        return VMX_MSR_OK;
+    case MSR_IA32_VMX_BASIC ... MSR_IA32_VMX_VMFUNC + 2:
+        return vmx_read_capability(env, msr, val) ? VMX_MSR_OK : VMX_MSR_GP;
+    default:
+        return VMX_MSR_UNKNOWN;
+    }
+}
+
+VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
+{
+    switch (msr) {
+    case MSR_IA32_TSC:
+        env->vmx->tsc_base += val - cpu_get_tsc(env);
+        return VMX_MSR_OK;
+    case MSR_IA32_FEATURE_CONTROL:
+        if ((env->msr_ia32_feature_control & FEATURE_CONTROL_LOCKED) ||
+            (val & ~(uint64_t)(FEATURE_CONTROL_LOCKED |
+                               FEATURE_CONTROL_VMXON_ENABLED_OUTSIDE_SMX))) {
+            return VMX_MSR_GP;
+        }
+        env->msr_ia32_feature_control = val;
+        return VMX_MSR_OK;
+    case MSR_IA32_DEBUGCTL:
+        /* Nothing of it is emulated. */
+        if (val & ~0x3ULL) {
+            return VMX_MSR_GP;
+        }
+        env->vmx->debugctl = val;
+        return VMX_MSR_OK;
+    case MSR_IA32_VMX_BASIC ... MSR_IA32_VMX_VMFUNC + 2:
+        return VMX_MSR_GP;
+    default:
+        return VMX_MSR_UNKNOWN;
+    }
+}
+
+uint64_t x86_vmx_tsc(CPUX86State *env)
+{
+    return muldiv64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), env->tsc_khz,
+                    1000000) + env->vmx->tsc_base;
+}
+
+bool x86_vmx_realize(X86CPU *cpu, Error **errp)
+{
+    CPUX86State *env = &cpu->env;
+
+    if (env->features[FEAT_8000_0001_ECX] & CPUID_EXT3_SVM) {
+        error_setg(errp, "a processor has either VMX or SVM");
+        return false;
+    }
+    if (!vmx_blocker) {
+        error_setg(&vmx_blocker, "VMX is not migratable with TCG");
+        if (migrate_add_blocker(&vmx_blocker, errp) < 0) {
+            return false;
+        }
+    }
+    if (!env->tsc_khz) {
+        env->tsc_khz = 1000000;
+    }
+    env->vmx = g_new0(X86VmxState, 1);
+    env->vmx->active = g_hash_table_new_full(g_int64_hash, g_int64_equal,
+                                             NULL, g_free);
+    return true;
+}
+
+void x86_vmx_reset(CPUX86State *env)
+{
+    X86VmxState *vmx = env->vmx;
+
+    if (vmx->timer_armed) {
+        vmx_timer_stop(env);
+    }
+    vmx_vmcs_drop_all(env);
+    *vmx = (X86VmxState) {
+        .active = vmx->active,
+        .timer = vmx->timer,
+    };
+}
+
+void x86_vmx_unrealize(X86CPU *cpu)
+{
+    X86VmxState *vmx = cpu->env.vmx;
+
+    x86_vmx_reset(&cpu->env);
+    g_hash_table_destroy(vmx->active);
+    if (vmx->timer) {
+        timer_free(vmx->timer);
+    }
+    g_free(vmx);
+    cpu->env.vmx = NULL;
+}

@@ -1,0 +1,276 @@
+/*
+ * VMX: extended page tables
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "exec/page-protection.h"
+#include "target/i386/trace.h"
+#include "tcg/vmx-hooks.h"
+#include "vmx-internal.h"
+
+static bool vmx_ept_ad(CPUX86State *env)
+{
+    return vmx_get(env, VMX_EPTP) & VMX_EPTP_AD;
+}
+
+/* With accessed and dirty flags, paging-structure accesses are writes. */
+MMUAccessType x86_vmx_ptw_access(CPUX86State *env)
+{
+    return vmx_ept_ad(env) ? MMU_DATA_STORE : MMU_DATA_LOAD;
+}
+
+static bool ept_fault(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
+                      uint64_t perm, bool misconfig)
+{
+    static const uint32_t access[] = {
+        [MMU_DATA_LOAD] = VMX_EPTV_READ,
+        [MMU_DATA_STORE] = VMX_EPTV_WRITE,
+        [MMU_INST_FETCH] = VMX_EPTV_FETCH,
+    };
+
+    env->vmx->ept_fault = (VmxEptFault) {
+        .gpa = gpa,
+        .access = access[access_type] |
+                  (perm & VMX_EPT_RWX) << VMX_EPTV_PERM_SHIFT,
+        .misconfig = misconfig,
+    };
+    return false;
+}
+
+/* "EPT Misconfigurations" */
+static bool ept_misconfigured(CPUX86State *env, uint64_t e, int level,
+                              bool leaf)
+{
+    uint64_t caps = env->features[FEAT_VMX_EPT_VPID_CAPS];
+    int type = (e >> VMX_EPT_MEMTYPE_SHIFT) & 7;
+    uint64_t rsvd = MAKE_64BIT_MASK(0, 52) &
+                    ~MAKE_64BIT_MASK(0, env_archcpu(env)->phys_bits);
+
+    if ((e & (VMX_EPT_R | VMX_EPT_W)) == VMX_EPT_W) {
+        return true;
+    }
+    if (!(e & VMX_EPT_R) && !(caps & MSR_VMX_EPT_EXECONLY)) {
+        return true;
+    }
+    if (!leaf) {
+        rsvd |= level == 3 ? 0xf8 : 0x78;
+    } else {
+        if (level) {
+            rsvd |= MAKE_64BIT_MASK(12, 9 * level);
+        }
+        if (type == 2 || type == 3 || type == 7) {
+            return true;
+        }
+    }
+    return e & rsvd;
+}
+
+static bool ept_is_leaf(CPUX86State *env, uint64_t e, int level)
+{
+    uint64_t caps = env->features[FEAT_VMX_EPT_VPID_CAPS];
+
+    if (level == 0) {
+        return true;
+    }
+    return (e & VMX_EPT_LEAF) &&
+           ((level == 1 && (caps & MSR_VMX_EPT_2MB)) ||
+            (level == 2 && (caps & MSR_VMX_EPT_1GB)));
+}
+
+/* False if another processor has changed the entry. */
+static bool ept_set_ad(CPUX86State *env, hwaddr addr, void *host, uint64_t e,
+                       uint32_t set)
+{
+    uint32_t old = cpu_to_le32((uint32_t)e);
+    uint32_t new = cpu_to_le32((uint32_t)e | set);
+
+    if (!(set & ~e)) {
+        return true;
+    }
+    if (likely(host)) {
+        return qatomic_cmpxchg((uint32_t *)host, old, new) == old;
+    }
+    x86_stl_phys(env_cpu(env), addr, (uint32_t)e | set);
+    return true;
+}
+
+static uint64_t ept_load(CPUX86State *env, hwaddr addr, void **host)
+{
+    CPUTLBEntryFull *full;
+
+    probe_access_full_mmu(env, addr, 0, MMU_DATA_STORE, MMU_PHYS_IDX, host,
+                          &full);
+    return likely(*host) ? ldq_le_p(*host) : x86_ldq_phys(env_cpu(env), addr);
+}
+
+/*
+ * "Page-Modification Logging": a page is logged when its dirty flag is set.
+ * False if the log is full.
+ */
+static bool ept_log(CPUX86State *env, hwaddr gpa)
+{
+    uint16_t index = vmx_get(env, VMX_PML_INDEX);
+
+    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_PML)) {
+        return true;
+    }
+    if (index > 511) {
+        return false;
+    }
+    x86_stq_phys(env_cpu(env), vmx_get(env, VMX_PML_ADDR) + 8 * index,
+                 gpa & TARGET_PAGE_MASK);
+    vmx_set(env, VMX_PML_INDEX, (uint16_t)(index - 1));
+    return true;
+}
+
+/*
+ * Writes are mapped once they have set the dirty flag. A page of the guest's
+ * page tables is dirty as soon as it is accessed.
+ */
+static void ept_result(CPUX86State *env, hwaddr gpa, uint64_t e, uint64_t perm,
+                       int level, hwaddr *paddr, int *prot, int *page_size)
+{
+    uint64_t mask = MAKE_64BIT_MASK(0, 12 + 9 * level);
+
+    *paddr = ((e & MAKE_64BIT_MASK(12, 40) & ~mask) | (gpa & mask)) &
+             TARGET_PAGE_MASK;
+    *page_size = mask + 1;
+    *prot = 0;
+    if (perm & VMX_EPT_R) {
+        *prot |= PAGE_READ;
+    }
+    if ((perm & VMX_EPT_W) && (!vmx_ept_ad(env) || (e & VMX_EPT_D))) {
+        *prot |= PAGE_WRITE;
+    }
+    if (perm & VMX_EPT_X) {
+        *prot |= PAGE_EXEC;
+    }
+}
+
+bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
+                      hwaddr *paddr, int *prot, int *page_size)
+{
+    static const uint32_t needs[] = {
+        [MMU_DATA_LOAD] = VMX_EPT_R,
+        [MMU_DATA_STORE] = VMX_EPT_W,
+        [MMU_INST_FETCH] = VMX_EPT_X,
+    };
+    uint64_t e, perm;
+    uint32_t set;
+    bool leaf;
+    int level;
+    hwaddr addr;
+    void *host;
+
+restart:
+    e = vmx_get(env, VMX_EPTP);
+    perm = VMX_EPT_RWX;
+    set = vmx_ept_ad(env) ? VMX_EPT_A : 0;
+    if (gpa >> 48) {
+        return ept_fault(env, gpa, access_type, 0, false);
+    }
+    for (level = 3; ; level--) {
+        addr = (e & MAKE_64BIT_MASK(12, 40)) +
+               ((gpa >> (12 + 9 * level)) & 0x1ff) * 8;
+        e = ept_load(env, addr, &host);
+        if (!(e & VMX_EPT_RWX)) {
+            return ept_fault(env, gpa, access_type, 0, false);
+        }
+        leaf = ept_is_leaf(env, e, level);
+        if (ept_misconfigured(env, e, level, leaf)) {
+            return ept_fault(env, gpa, access_type, 0, true);
+        }
+        perm &= e;
+        if (leaf) {
+            break;
+        }
+        if (!ept_set_ad(env, addr, host, e, set)) {
+            goto restart;
+        }
+    }
+    if (!(perm & needs[access_type])) {
+        return ept_fault(env, gpa, access_type, perm, false);
+    }
+    if (set && access_type == MMU_DATA_STORE) {
+        set |= VMX_EPT_D;
+        if (!(e & VMX_EPT_D) && !ept_log(env, gpa)) {
+            ept_fault(env, gpa, access_type, perm, false);
+            env->vmx->ept_fault.log_full = true;
+            return false;
+        }
+    }
+    if (!ept_set_ad(env, addr, host, e, set)) {
+        goto restart;
+    }
+    ept_result(env, gpa, e | set, perm, level, paddr, prot, page_size);
+    return true;
+}
+
+uint64_t x86_vmx_pdpte(CPUX86State *env, vaddr addr)
+{
+    return env->vmx->pdpte[(addr >> 30) & 3];
+}
+
+/* Is it PAE paging, with PDPTEs that are registers of their own? */
+bool vmx_uses_pdptes(CPUX86State *env, uint64_t cr0, uint64_t cr4)
+{
+    return vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_EPT) &&
+           (cr0 & CR0_PG_MASK) && (cr4 & CR4_PAE_MASK) &&
+           !(env->efer & MSR_EFER_LME);
+}
+
+/* Not by a linear address: violations do not have one. */
+void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
+{
+    uint64_t base = cr3 & 0xffffffe0, pdpte[4];
+    hwaddr pa;
+    int i, prot, size;
+
+    if (!x86_vmx_ept_walk(env, base, x86_vmx_ptw_access(env), &pa, &prot,
+                          &size)) {
+        vmx_set(env, VMX_GUEST_PHYSICAL_ADDR, base);
+        if (env->vmx->ept_fault.misconfig) {
+            vmx_exit(env, VMX_EXIT_EPT_MISCONFIG, 0, ra);
+        }
+        vmx_exit(env, VMX_EXIT_EPT_VIOLATION,
+                 env->vmx->ept_fault.access | VMX_EPTV_READ, ra);
+    }
+    pa |= base & ~TARGET_PAGE_MASK;
+    for (i = 0; i < 4; i++) {
+        pdpte[i] = x86_ldq_phys(env_cpu(env), pa + 8 * i);
+        if ((pdpte[i] & PG_PRESENT_MASK) &&
+            ((pdpte[i] & 0x1e6) || pdpte[i] >> env_archcpu(env)->phys_bits)) {
+            raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+        }
+    }
+    memcpy(env->vmx->pdpte, pdpte, sizeof(pdpte));
+}
+
+/* "Exit Qualification for EPT Violations" */
+G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
+                                  bool gpt, uintptr_t ra)
+{
+    VmxEptFault *fault = &env->vmx->ept_fault;
+    uint64_t qualification = fault->access | VMX_EPTV_GLA_VALID;
+
+    if (!gpt) {
+        qualification |= VMX_EPTV_TRANSLATED;
+    } else if (qualification & VMX_EPTV_WRITE) {
+        /* An entry of the guest's tables is read before it is written. */
+        qualification |= VMX_EPTV_READ;
+    }
+    vmx_set(env, VMX_GUEST_PHYSICAL_ADDR, gpa);
+    vmx_set(env, VMX_GUEST_LINEAR_ADDR, addr);
+    trace_vmx_ept_fault(env_cpu(env)->cpu_index, gpa, addr, qualification,
+                        fault->misconfig);
+    if (fault->log_full) {
+        vmx_exit(env, VMX_EXIT_PML_FULL, 0, ra);
+    }
+    if (fault->misconfig) {
+        /* Software relies on the length, which the SDM does not promise. */
+        vmx_exit_insn(env, VMX_EXIT_EPT_MISCONFIG, 0, ra);
+    }
+    vmx_exit(env, VMX_EXIT_EPT_VIOLATION, qualification, ra);
+}

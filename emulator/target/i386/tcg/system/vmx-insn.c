@@ -1,0 +1,412 @@
+/*
+ * VMX instructions
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "qemu/log.h"
+#include "exec/helper-proto.h"
+#include "exec/cpu_ldst.h"
+#include "exec/cputlb.h"
+#include "tcg/vmx-hooks.h"
+#include "tcg/vmx-op.h"
+#include "vmx-internal.h"
+
+/* An operand of 64 or of 128 bits in memory */
+static uint64_t vmx_load(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    return cpu_ldq_le_data_ra(env, addr, ra);
+}
+
+/* What VMXON checks in the order of the SDM, or #GP(0) */
+static bool vmxon_permitted(CPUX86State *env)
+{
+    const uint64_t enabled = FEATURE_CONTROL_LOCKED |
+                             FEATURE_CONTROL_VMXON_ENABLED_OUTSIDE_SMX;
+
+    return !(env->hflags & HF_CPL_MASK) && env->a20_mask == -1 &&
+           vmx_cr0_ok(env, env->cr[0], false) && vmx_cr4_ok(env, env->cr[4]) &&
+           (env->msr_ia32_feature_control & enabled) == enabled;
+}
+
+static uint32_t vmx_revision_at(CPUX86State *env, uint64_t pa)
+{
+    return x86_ldl_phys(env_cpu(env), pa);
+}
+
+static void vmx_vmxon(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint64_t pa;
+
+    if (env->vmx->on) {
+        vmx_fail(env, VMX_ERR_VMXON_IN_ROOT);
+        return;
+    }
+    pa = vmx_load(env, addr, ra);
+    if (!vmx_pa_ok(env, pa, 4096) ||
+        vmx_revision_at(env, pa) != VMX_REVISION) {
+        vmx_fail_invalid(env);
+        return;
+    }
+    env->vmx->on = true;
+    env->vmx->vmxon_ptr = pa;
+    env->vmx->vmcs = NULL;
+    vmx_succeed(env);
+}
+
+static void vmx_vmxoff(CPUX86State *env)
+{
+    if (g_hash_table_size(env->vmx->active)) {
+        qemu_log_mask(LOG_GUEST_ERROR,
+                      "VMX: VMXOFF on CPU %d with %u active VMCSs\n",
+                      env_cpu(env)->cpu_index,
+                      g_hash_table_size(env->vmx->active));
+    }
+    vmx_vmcs_drop_all(env);
+    env->vmx->on = false;
+    vmx_succeed(env);
+}
+
+static void vmx_vmclear(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint64_t pa = vmx_load(env, addr, ra);
+
+    if (!vmx_pa_ok(env, pa, 4096)) {
+        vmx_fail(env, VMX_ERR_VMCLEAR_ADDR);
+    } else if (pa == env->vmx->vmxon_ptr) {
+        vmx_fail(env, VMX_ERR_VMCLEAR_VMXON_PTR);
+    } else {
+        vmx_vmcs_clear(env, pa);
+        vmx_succeed(env);
+    }
+}
+
+static void vmx_vmptrld(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint64_t pa = vmx_load(env, addr, ra);
+
+    if (!vmx_pa_ok(env, pa, 4096)) {
+        vmx_fail(env, VMX_ERR_VMPTRLD_ADDR);
+    } else if (pa == env->vmx->vmxon_ptr) {
+        vmx_fail(env, VMX_ERR_VMPTRLD_VMXON_PTR);
+    } else if (vmx_revision_at(env, pa) != VMX_REVISION) {
+        /* Bit 31 is that of a shadow VMCS, which do not exist here. */
+        vmx_fail(env, VMX_ERR_VMPTRLD_REVISION);
+    } else {
+        env->vmx->vmcs = vmx_vmcs_activate(env, pa);
+        vmx_succeed(env);
+    }
+}
+
+static void vmx_vmptrst(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint64_t pa = env->vmx->vmcs ? env->vmx->vmcs->pa : VMX_NO_VMCS;
+
+    cpu_stq_le_data_ra(env, addr, pa, ra);
+    vmx_succeed(env);
+}
+
+static uint64_t vmx_get_gpr(CPUX86State *env, int reg)
+{
+    return env->hflags & HF_CS64_MASK ? env->regs[reg] :
+           (uint32_t)env->regs[reg];
+}
+
+/* The field that a register names: VMfail and -1 if there is none */
+static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
+{
+    int f = encoding >> 32 ? -1 : vmx_field_lookup(encoding);
+
+    if (f < 0) {
+        vmx_fail(env, VMX_ERR_FIELD);
+    }
+    return f;
+}
+
+static void vmx_vmread(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint32_t info = env->vmx_insn.info;
+    bool code64 = env->hflags & HF_CS64_MASK;
+    uint64_t encoding = vmx_get_gpr(env, VMX_INSN_REG2(info));
+    uint64_t val;
+    int f;
+
+    if (!env->vmx->vmcs) {
+        vmx_fail_invalid(env);
+        return;
+    }
+    f = vmx_operand_field(env, encoding);
+    if (f < 0) {
+        return;
+    }
+    val = vmx_get(env, f);
+    if (encoding & 1) {
+        val >>= 32;
+    }
+    if (info & VMX_INSN_REG) {
+        env->regs[VMX_INSN_REG1(info)] = code64 ? val : (uint32_t)val;
+    } else if (code64) {
+        cpu_stq_le_data_ra(env, addr, val, ra);
+    } else {
+        cpu_stl_le_data_ra(env, addr, val, ra);
+    }
+    vmx_succeed(env);
+}
+
+static void vmx_vmwrite(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint32_t info = env->vmx_insn.info;
+    uint64_t encoding = vmx_get_gpr(env, VMX_INSN_REG2(info));
+    uint64_t val;
+    int f;
+
+    if (!env->vmx->vmcs) {
+        vmx_fail_invalid(env);
+        return;
+    }
+    if (info & VMX_INSN_REG) {
+        val = vmx_get_gpr(env, VMX_INSN_REG1(info));
+    } else if (env->hflags & HF_CS64_MASK) {
+        val = cpu_ldq_le_data_ra(env, addr, ra);
+    } else {
+        val = cpu_ldl_le_data_ra(env, addr, ra);
+    }
+    f = vmx_operand_field(env, encoding);
+    if (f < 0) {
+        return;
+    }
+    if (vmx_field_read_only(f) &&
+        !(env->features[FEAT_VMX_MISC] & MSR_VMX_MISC_VMWRITE_VMEXIT)) {
+        vmx_fail(env, VMX_ERR_READ_ONLY_FIELD);
+        return;
+    }
+    if (encoding & 1) {
+        val = deposit64(vmx_get(env, f), 32, 32, val);
+    } else if (!(env->hflags & HF_CS64_MASK) &&
+               vmx_field_encoding(f) >> 13 == 1) {
+        val = deposit64(vmx_get(env, f), 0, 32, val);
+    }
+    vmx_set(env, f, val & vmx_field_mask(f));
+    vmx_succeed(env);
+}
+
+static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
+{
+    if (!env->vmx->vmcs) {
+        vmx_fail_invalid(env);
+    } else if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
+        vmx_fail(env, VMX_ERR_ENTRY_MOV_SS);
+    } else if (!resume && env->vmx->vmcs->launched) {
+        vmx_fail(env, VMX_ERR_VMLAUNCH_NOT_CLEAR);
+    } else if (resume && !env->vmx->vmcs->launched) {
+        vmx_fail(env, VMX_ERR_VMRESUME_NOT_LAUNCHED);
+    } else if (vmx_enter(env, ra)) {
+        return;
+    }
+    /* The translation ends here, whether it fails or not. */
+    env->eip += env->vmx_insn.len;
+    if (!(env->hflags & HF_CS64_MASK)) {
+        env->eip = (uint32_t)env->eip;
+    }
+    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+}
+
+/*
+ * There are no translations of another EPTP or VPID than the ones that are
+ * used: VM entries and exits flush all of them.
+ */
+static void vmx_invept(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint64_t type = vmx_get_gpr(env, VMX_INSN_REG2(env->vmx_insn.info));
+    uint64_t caps = env->features[FEAT_VMX_EPT_VPID_CAPS];
+    uint64_t eptp = vmx_load(env, addr, ra);
+    bool ok;
+
+    vmx_load(env, addr + 8, ra);
+    switch (type) {
+    case 1:
+        ok = (caps & MSR_VMX_EPT_INVEPT_SINGLE_CONTEXT) &&
+             vmx_eptp_ok(env, eptp);
+        break;
+    case 2:
+        ok = caps & MSR_VMX_EPT_INVEPT_ALL_CONTEXT;
+        break;
+    default:
+        ok = false;
+    }
+    if (!ok) {
+        vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
+        return;
+    }
+    tlb_flush(env_cpu(env));
+    vmx_succeed(env);
+}
+
+static void vmx_invvpid(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    uint64_t type = vmx_get_gpr(env, VMX_INSN_REG2(env->vmx_insn.info));
+    uint64_t caps = env->features[FEAT_VMX_EPT_VPID_CAPS];
+    uint64_t vpid = vmx_load(env, addr, ra);
+    uint64_t gla = vmx_load(env, addr + 8, ra);
+    bool ok;
+
+    switch (type) {
+    case 0:
+        ok = (caps & MSR_VMX_EPT_INVVPID_SINGLE_ADDR) && vpid &&
+             vmx_canonical(env, gla);
+        break;
+    case 1:
+        ok = (caps & MSR_VMX_EPT_INVVPID_SINGLE_CONTEXT) && vpid;
+        break;
+    case 2:
+        ok = caps & MSR_VMX_EPT_INVVPID_ALL_CONTEXT;
+        break;
+    case 3:
+        ok = (caps & MSR_VMX_EPT_INVVPID_SINGLE_CONTEXT_NOGLOBALS) && vpid;
+        break;
+    default:
+        ok = false;
+    }
+    if (!ok || vpid >> 16) {
+        vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
+        return;
+    }
+    tlb_flush(env_cpu(env));
+    vmx_succeed(env);
+}
+
+/* VM function 0: another EPTP of the list */
+static void vmx_eptp_switch(CPUX86State *env, uintptr_t ra)
+{
+    uint64_t index = (uint32_t)env->regs[R_ECX];
+    uint64_t eptp;
+
+    if (index >= 512) {
+        vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
+    }
+    eptp = x86_ldq_phys(env_cpu(env), vmx_get(env, VMX_EPTP_LIST) + 8 * index);
+    if (!vmx_eptp_ok(env, eptp)) {
+        vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
+    }
+    vmx_set(env, VMX_EPTP, eptp);
+    tlb_flush(env_cpu(env));
+}
+
+/* The only VMX instruction that a guest executes by itself. */
+static void vmx_vmfunc(CPUX86State *env, uintptr_t ra)
+{
+    uint32_t function = env->regs[R_EAX];
+
+    if (!vmx_guest(env) || !vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_VMFUNC)) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (function >= 64 ||
+        !(vmx_get(env, VMX_VMFUNC_CTLS) & (1ULL << function))) {
+        vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
+    }
+    vmx_eptp_switch(env, ra);
+}
+
+static const struct {
+    VmxExit exit;
+    bool memory;                /* its displacement is the qualification */
+} vmx_ops[] = {
+    [VMX_OP_VMCALL] = { VMX_EXIT_VMCALL },
+    [VMX_OP_VMLAUNCH] = { VMX_EXIT_VMLAUNCH },
+    [VMX_OP_VMRESUME] = { VMX_EXIT_VMRESUME },
+    [VMX_OP_VMXOFF] = { VMX_EXIT_VMXOFF },
+    [VMX_OP_VMFUNC] = { VMX_EXIT_VMFUNC },
+    [VMX_OP_VMXON] = { VMX_EXIT_VMXON, true },
+    [VMX_OP_VMCLEAR] = { VMX_EXIT_VMCLEAR, true },
+    [VMX_OP_VMPTRLD] = { VMX_EXIT_VMPTRLD, true },
+    [VMX_OP_VMPTRST] = { VMX_EXIT_VMPTRST, true },
+    [VMX_OP_VMREAD] = { VMX_EXIT_VMREAD, true },
+    [VMX_OP_VMWRITE] = { VMX_EXIT_VMWRITE, true },
+    [VMX_OP_INVEPT] = { VMX_EXIT_INVEPT, true },
+    [VMX_OP_INVVPID] = { VMX_EXIT_INVVPID, true },
+};
+
+/*
+ * #UD, VM exit and #GP, in the order of the "Operation" sections. The
+ * translator has seen to real mode, virtual-8086 mode and 32-bit code with
+ * IA32_EFER.LMA, but for VMCALL, which may exit in all of them.
+ */
+static void vmx_op_check(CPUX86State *env, VmxOp op, uintptr_t ra)
+{
+    bool bad_mode = !(env->cr[0] & CR0_PE_MASK) || (env->eflags & VM_MASK) ||
+                    ((env->efer & MSR_EFER_LMA) &&
+                     !(env->hflags & HF_CS64_MASK));
+    bool cpl = env->hflags & HF_CPL_MASK;
+
+    if (op == VMX_OP_VMXON && !(env->cr[4] & CR4_VMXE_MASK)) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (!env->vmx->on && op != VMX_OP_VMXON) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (op == VMX_OP_VMCALL && vmx_guest(env)) {
+        vmx_exit_insn(env, VMX_EXIT_VMCALL, 0, ra);
+    }
+    if (bad_mode) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (vmx_guest(env)) {
+        if (vmx_ops[op].memory) {
+            vmx_set(env, VMX_EXIT_INSN_INFO, env->vmx_insn.info);
+        }
+        vmx_exit_insn(env, vmx_ops[op].exit,
+                      vmx_ops[op].memory && !(env->vmx_insn.info & VMX_INSN_REG)
+                      ? env->vmx_insn.disp : 0, ra);
+    }
+    if (cpl || (op == VMX_OP_VMXON && !env->vmx->on && !vmxon_permitted(env))) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+}
+
+void helper_vmx_op(CPUX86State *env, uint32_t op, target_ulong addr)
+{
+    uintptr_t ra = GETPC();
+
+    if (op == VMX_OP_VMFUNC) {
+        vmx_vmfunc(env, ra);
+        return;
+    }
+    vmx_op_check(env, op, ra);
+    switch (op) {
+    case VMX_OP_VMCALL:
+        vmx_fail(env, VMX_ERR_VMCALL_IN_ROOT);
+        break;
+    case VMX_OP_VMLAUNCH:
+    case VMX_OP_VMRESUME:
+        vmx_launch(env, op == VMX_OP_VMRESUME, ra);
+        break;
+    case VMX_OP_VMXOFF:
+        vmx_vmxoff(env);
+        break;
+    case VMX_OP_VMXON:
+        vmx_vmxon(env, addr, ra);
+        break;
+    case VMX_OP_VMCLEAR:
+        vmx_vmclear(env, addr, ra);
+        break;
+    case VMX_OP_VMPTRLD:
+        vmx_vmptrld(env, addr, ra);
+        break;
+    case VMX_OP_VMPTRST:
+        vmx_vmptrst(env, addr, ra);
+        break;
+    case VMX_OP_VMREAD:
+        vmx_vmread(env, addr, ra);
+        break;
+    case VMX_OP_VMWRITE:
+        vmx_vmwrite(env, addr, ra);
+        break;
+    case VMX_OP_INVEPT:
+        vmx_invept(env, addr, ra);
+        break;
+    case VMX_OP_INVVPID:
+        vmx_invvpid(env, addr, ra);
+        break;
+    }
+}

@@ -1,0 +1,33 @@
+/*
+ * VMX: what the translator tells the helpers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef TARGET_I386_TCG_VMX_OP_H
+#define TARGET_I386_TCG_VMX_OP_H
+
+typedef enum VmxOp {
+    VMX_OP_VMCALL,
+    VMX_OP_VMLAUNCH,
+    VMX_OP_VMRESUME,
+    VMX_OP_VMXOFF,
+    VMX_OP_VMFUNC,
+    VMX_OP_VMXON,
+    VMX_OP_VMCLEAR,
+    VMX_OP_VMPTRLD,
+    VMX_OP_VMPTRST,
+    VMX_OP_VMREAD,
+    VMX_OP_VMWRITE,
+    VMX_OP_INVEPT,
+    VMX_OP_INVVPID,
+} VmxOp;
+
+/* Instructions that SVM has no intercept for, or not with what VMX wants. */
+typedef enum VmxCheck {
+    VMX_CHECK_RDTSCP,
+    VMX_CHECK_RDPID,
+    VMX_CHECK_RDRAND,
+    VMX_CHECK_RDSEED,
+} VmxCheck;
+
+#endif

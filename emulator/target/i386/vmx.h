@@ -1,0 +1,25 @@
+/*
+ * VMX: state of a processor, and what the rest of target/i386 calls
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef TARGET_I386_VMX_H
+#define TARGET_I386_VMX_H
+
+#include "cpu.h"
+
+/* Realize, reset and remove the VMX part of a CPU that TCG runs. */
+bool x86_vmx_realize(X86CPU *cpu, Error **errp);
+void x86_vmx_unrealize(X86CPU *cpu);
+void x86_vmx_reset(CPUX86State *env);
+
+/* The TSC has a rate of its own, so that timers which count it can be set. */
+uint64_t x86_vmx_tsc(CPUX86State *env);
+
+/* What an interrupt request means in VMX operation; 0 if nothing does. */
+int x86_vmx_pending_interrupt(CPUX86State *env, int interrupt_request);
+
+/* Is INIT held pending? */
+bool x86_vmx_blocks_init(CPUX86State *env);
+
+#endif
