@@ -69,6 +69,8 @@ void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
         env->hflags |= HF_UMIP_MASK;
     }
     x86_update_hflags(env);
+    /* TCG looks for these in eflags, where instructions change them. */
+    env->hflags &= ~(HF_TF_MASK | HF_VM_MASK | HF_IOPL_MASK);
     cpu_sync_bndcs_hflags(env);
     cpu_sync_avx_hflag(env);
     tlb_flush(env_cpu(env));

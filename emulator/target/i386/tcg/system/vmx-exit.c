@@ -166,7 +166,10 @@ static void vmx_save_state(CPUX86State *env)
 
     if (env->hflags & HF_INHIBIT_IRQ_MASK) {
         block |= env->vmx_insn.mov_ss ? VMX_BLOCK_MOV_SS : VMX_BLOCK_STI;
-        if (env->eflags & TF_MASK) {
+        /* If it is not the trap itself that exits */
+        if ((env->eflags & TF_MASK) &&
+            !(env->vmx->exit.reason == VMX_EXIT_EXCEPTION &&
+              (env->vmx->exit.intr_info & VMX_INTR_VECTOR) == EXCP01_DB)) {
             pending |= VMX_PENDING_DBG_BS;
         }
     }
