@@ -6,6 +6,7 @@ in the chapter of the one before it; a patch that moves takes its chapter with i
 
 import re
 
+from .model import slug_in
 from .ui import QueueError
 
 _MARK = re.compile(r"^#\s*chapter\s+(\S+)\s*$")
@@ -21,18 +22,15 @@ def read(layout):
             if mark.group(1) in [name for name, _ in chapters]:
                 raise QueueError(f"series: line {number}: chapter '{mark.group(1)}' is there twice")
             chapters.append((mark.group(1), []))
-        elif line.split("#", 1)[0].strip():
-            chapters[-1][1].append(line.split("#", 1)[0].strip())
+        elif slug_in(line):
+            chapters[-1][1].append(slug_in(line))
     return [c for c in chapters if c[1]]
-
-
-def of_slugs(chapters):
-    return {slug: name for name, slugs in chapters for slug in slugs}
 
 
 def text(slugs, chapters):
     """The series file for these slugs, with the marks that the chapters had."""
-    known, lines, now = of_slugs(chapters), [], ""
+    known = {slug: name for name, slugs in chapters for slug in slugs}
+    lines, now = [], ""
     first = chapters[0][0] if chapters else ""
     for number, slug in enumerate(slugs):
         chapter = known.get(slug, first if not number else now)

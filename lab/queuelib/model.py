@@ -19,6 +19,11 @@ class Queue:
         return {p.subject: p.slug for p in self.patches}
 
 
+def slug_in(line):
+    """The slug in a line of the series file, or ''."""
+    return line.split("#", 1)[0].strip()
+
+
 def read_series(layout):
     """The slugs in order. Blank lines and comments are not slugs."""
     path = layout.patches / "series"
@@ -26,7 +31,7 @@ def read_series(layout):
         return []
     slugs = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        slug = line.split("#", 1)[0].strip()
+        slug = slug_in(line)
         if not slug:
             continue
         if "/" in slug or slug.endswith(".patch"):
