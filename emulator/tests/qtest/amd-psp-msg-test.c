@@ -80,16 +80,24 @@ static void ask_key(Psp *p, const uint8_t vmpck[32], uint64_t seqno,
                      ==, sizeof(*rsp));
 }
 
+/* A guest that runs, and its key for messages of VMPL 0 */
+static void launch_guest(Psp *p, uint8_t key[32])
+{
+    uint8_t ld[48];
+
+    msg_start_guest(p, MSG_OPTIONS, T_POLICY, ld);
+    psp_assert(psp_launch_finish(p, T_GCTX), SUCCESS);
+    msg_vmpck(p, 0, key);
+}
+
 static void test_key(void)
 {
     SnpKeyReq req = { .vmpl = 0 };
     SnpKeyRsp a, b;
-    uint8_t ld[48], key[32];
+    uint8_t key[32];
     Psp p;
 
-    msg_start_guest(&p, MSG_OPTIONS, T_POLICY, ld);
-    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
-    msg_vmpck(&p, 0, key);
+    launch_guest(&p, key);
     ask_key(&p, key, 1, &req, &a);
     ask_key(&p, key, 3, &req, &b);
     g_assert_cmpuint(a.status, ==, 0);
@@ -125,12 +133,10 @@ static void test_key_roots(void)
     SnpBufConfig config = { .flags = SNP_STATUS_MASK_CHIP_KEY };
     SnpKeyReq req = { .key_select = 1 };
     SnpKeyRsp a, b;
-    uint8_t ld[48], key[32];
+    uint8_t key[32];
     Psp p;
 
-    msg_start_guest(&p, MSG_OPTIONS, T_POLICY, ld);
-    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
-    msg_vmpck(&p, 0, key);
+    launch_guest(&p, key);
     ask_key(&p, key, 1, &req, &a);
     g_assert_cmpuint(a.status, ==, 0);
     req.key_select = 0;
@@ -194,12 +200,10 @@ static void test_cpuid_message(void)
         SnpCpuidFn fn;
     } rsp;
     SnpMsgHeader hdr;
-    uint8_t ld[48], key[32];
+    uint8_t key[32];
     Psp p;
 
-    msg_start_guest(&p, MSG_OPTIONS, T_POLICY, ld);
-    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
-    msg_vmpck(&p, 0, key);
+    launch_guest(&p, key);
     req.fn.eax_in = 7;
     req.fn.edx = 1u << 22;
     hdr = msg_header(SNP_MSG_CPUID_REQ, 0, 1, sizeof(req));
@@ -231,12 +235,10 @@ static void test_tsc_info(void)
     uint8_t req[128] = { 0 };
     SnpTscInfoRsp rsp;
     SnpMsgHeader hdr = msg_header(SNP_MSG_TSC_INFO_REQ, 0, 1, sizeof(req));
-    uint8_t ld[48], key[32];
+    uint8_t key[32];
     Psp p;
 
-    msg_start_guest(&p, MSG_OPTIONS, T_POLICY, ld);
-    psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
-    msg_vmpck(&p, 0, key);
+    launch_guest(&p, key);
     psp_assert(msg_send(&p, &hdr, key, req), SUCCESS);
     g_assert_cmpuint(msg_reply(&p, key, SNP_MSG_TSC_INFO_RSP, 2, &rsp), ==,
                      sizeof(rsp));
