@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an SNP guest can ask KVM for by its GHCB, sane and not: page state changes, AP
- * creation, guest requests, and the rest of version 2 of the protocol.
+ * All requests that an SNP guest can make via its GHCB, valid and invalid: page state
+ * changes, AP creation, guest requests, and the rest of version 2 of the protocol.
  */
 #include <linux/kvm_para.h>
 
@@ -68,7 +68,7 @@ static bool is_map_request(int r, uint64_t gpa, uint64_t pages, bool private)
 	       run->hypercall.ret == 0;
 }
 
-/* What a VMM does with such an exit. */
+/* What a VMM does in response to such an exit. */
 static int convert(void)
 {
 	struct kvm_run *run = snp.vcpus[0]->run;
