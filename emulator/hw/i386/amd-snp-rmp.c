@@ -42,7 +42,7 @@ bool amd_rmp_range(AmdSnpState *s, hwaddr *base, hwaddr *end)
     return true;
 }
 
-/* The raw entry of @spa in host memory; NULL if it has none. */
+/* The raw entry of @spa in host memory; NULL if there is none. */
 static uint64_t *rmp_entry(AmdSnpState *s, hwaddr spa)
 {
     hwaddr base, end, at;
@@ -131,9 +131,9 @@ bool amd_rmp_get(AmdSnpState *s, hwaddr spa, AmdRmpEntry *e)
 #define RMP_ENTRY_WORDS (RMP_ENTRY_SIZE / sizeof(uint64_t))
 
 /*
- * Every translation through a large page of the host comes here. The entries
- * of its pages are next to each other in RAM, except where the table ends or
- * spans the hole below 4 GiB.
+ * Called for every translation through a large page of the host. The entries of
+ * its pages are adjacent in RAM, except where the table ends or spans the hole
+ * below 4 GiB.
  */
 bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa)
 {
@@ -158,7 +158,10 @@ bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa)
     return le64_to_cpu(any) & RMP_LO_ASSIGNED;
 }
 
-/* Does a TLB hold what a change of @pages entries from @spa on concerns? */
+/*
+ * True if a TLB may hold a translation that depends on the @pages entries from
+ * @spa on.
+ */
 static bool rmp_cached(AmdSnpState *s, hwaddr spa, unsigned int pages)
 {
     uint32_t epoch = qatomic_read(&s->epoch);

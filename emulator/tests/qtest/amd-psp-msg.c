@@ -63,7 +63,7 @@ void msg_start_guest(Psp *p, const char *options, uint64_t policy,
     psp_assert(psp_launch_update(p, T_GCTX, T_SECRETS, SNP_PAGE_TYPE_SECRETS,
                                  0), SUCCESS);
     extend(ld, SNP_PAGE_TYPE_SECRETS, SECRETS_GPA, NULL);
-    /* What the hypervisor sets of the guest's TSC is not measured. */
+    /* Fields that the hypervisor sets for the guest's TSC are not measured. */
     psp_set_rmp(p, VMSA_SPA, RMP_PRE_GUEST(T_ASID, VMSA_GPA));
     qtest_memwrite(p->qts, VMSA_SPA, page, sizeof(page));
     psp_assert(psp_launch_update(p, T_GCTX, VMSA_SPA, SNP_PAGE_TYPE_VMSA, 0),

@@ -7,7 +7,7 @@
  */
 #include "lib.h"
 
-#define AREA    0x10000000ULL       /* 2 MiB aligned, and ours */
+#define AREA    0x10000000ULL       /* 2 MiB aligned, unused */
 #define ASID    5
 #define TRIES   100
 

@@ -80,7 +80,7 @@ static void test_large(void)
     rmp_clear(AREA, 512);
 }
 
-/* As the tables are used, so are they checked. */
+/* Tables are checked like their use. */
 static void test_tables(void)
 {
     mem64 *pte = host_pte(AREA);

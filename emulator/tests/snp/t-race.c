@@ -28,7 +28,7 @@ static void ap_load_fpu(void)
     }
 }
 
-/* VMRUN on one processor, while the other loads its x87 environment */
+/* VMRUN on one processor, while the other one loads its x87 environment */
 void test_main(void)
 {
     int i;

@@ -5,7 +5,7 @@
  */
 #include "lib.h"
 
-#define AREA    0x10000000ULL       /* 2 MiB aligned, and ours */
+#define AREA    0x10000000ULL       /* 2 MiB aligned, unused */
 #define GPA     0x40000000ULL
 #define ASID    5
 
@@ -55,7 +55,7 @@ static void test_assign(void)
     rmp_clear(AREA, 512);
 }
 
-/* Guest-Valid to Pre-Swap: what the guest has made of the page stays. */
+/* Guest-Valid to Pre-Swap: the guest's validated bit and permissions stay. */
 static void test_freeze(void)
 {
     struct rmp_state state = {

@@ -89,7 +89,7 @@ static void by_string(mem32 *where, u32 val)
     asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
-/* @neighbour: is there other code in the page, which stays as it is? */
+/* @neighbour: true if the page has other code that does not change */
 static void test_patch(u64 addr, bool neighbour, patch_fn patch,
                        const char *what)
 {

@@ -11,7 +11,7 @@
 #include "qemu/osdep.h"
 #include "psp-internal.h"
 
-/* Activation: @key becomes what the ASID encrypts with. */
+/* Activation: the ASID uses @key from now on. */
 PspStatus psp_asid_take(AmdPspState *s, uint32_t asid, bool es_or_snp,
                         uint32_t key)
 {
@@ -41,7 +41,7 @@ void psp_asid_validate(AmdPspState *s, uint32_t asid)
     }
 }
 
-/* An ASID that no guest could run with is as clean as it was. */
+/* An ASID that no guest was able to run with needs no new flush. */
 void psp_asid_release(AmdPspState *s, uint32_t asid)
 {
     clear_bit(asid, s->asid_used);

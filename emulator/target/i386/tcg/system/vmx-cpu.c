@@ -46,7 +46,7 @@ VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
         env->msr_ia32_feature_control = val;
         return VMX_MSR_OK;
     case MSR_IA32_DEBUGCTL:
-        /* Nothing of it is emulated. */
+        /* None of these features is emulated. */
         if (val & ~0x3ULL) {
             return VMX_MSR_GP;
         }
