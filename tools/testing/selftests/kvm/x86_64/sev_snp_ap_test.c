@@ -527,6 +527,6 @@ int main(int argc, char *argv[])
 	test_teardown();
 	end_guest();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -620,8 +620,8 @@ int main(int argc, char *argv[])
 	       guests);
 	printf("# %lu exits, %lu faults, %lu refused\n", exits, faults, refused);
 	check(exits && faults && orders > done / 4, "guests got somewhere");
-	check(!read_number(PARAMETERS "gmem_leaked_pages"), "no page of a guest is lost");
-	check(!read_number(LEAKED), "no page of the firmware is lost");
+	check(!read_number(PARAMETERS "gmem_leaked_pages"), "no page of a guest is leaked");
+	check(!read_number(LEAKED), "no firmware page is leaked");
 	/* A pending signal is enough to make KVM_CREATE_VM fail. */
 	set_timer(0);
 	nr = bare_count_asids(max);

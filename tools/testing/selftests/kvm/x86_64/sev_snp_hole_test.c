@@ -264,6 +264,6 @@ int main(int argc, char *argv[])
 	bare_free(&guest);
 	test_owned_and_shared();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -187,6 +187,6 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		guard_end(&guards[i], 4);
 	bare_free(&guest);
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -200,7 +200,7 @@ static void test_attributes(void)
 	int bit, r, refused = 0, other = 0, fd = open_kvm_dev_path_or_exit();
 
 	r = get_attr(fd, KVM_X86_SEV_SNP_REQ_CERTS, &certs);
-	check(!r && certs == 1, "certificates can be user space's");
+	check(!r && certs == 1, "userspace can provide certificates");
 	r = get_attr(fd, KVM_X86_SNP_POLICY_BITS, &policies);
 	check(!r && (policies & (POLICY | POLICY_DEBUG)) == (POLICY | POLICY_DEBUG),
 	      "bits of policies (%#lx)", policies);

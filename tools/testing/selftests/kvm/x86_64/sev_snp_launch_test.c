@@ -207,6 +207,6 @@ int main(int argc, char *argv[])
 		test_on();
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -106,8 +106,8 @@ static void compare(const struct left *before)
 	      before->unevictable, now.unevictable);
 	check(before->vms >= 0 && now.vms == before->vms, "no VM is left (%ld, %ld)",
 	      before->vms, now.vms);
-	check(!now.gmem_leaked, "no page of a guest is lost (%ld)", now.gmem_leaked);
-	check(!now.snp_leaked, "no page of the firmware is lost (%ld)", now.snp_leaked);
+	check(!now.gmem_leaked, "no page of a guest is leaked (%ld)", now.gmem_leaked);
+	check(!now.snp_leaked, "no firmware page is leaked (%ld)", now.snp_leaked);
 }
 
 /* --- One guest, in a process of its own; returns 0 if everything was as expected ------ */

@@ -132,7 +132,7 @@ static void test_pages(void)
 	check(!snp_resume(&snp), "it is shared now");
 	check(!snp_order(&snp, SNP_READ, gpa + 2 * SZ_4K, 0, 0), "the next page is private still");
 	set_private(snp.vm->fd, gpa + SZ_4K, SZ_4K, true);
-	check(snp_reads(&snp, gpa + SZ_4K, VALUE), "private again: nothing was lost");
+	check(snp_reads(&snp, gpa + SZ_4K, VALUE), "private again: the content is intact");
 	i = snp_pvalidate(&snp, gpa, PVAL_2M, true);
 	check(i == PVAL_MISMATCH, "2 MiB of small pages can't be validated (%#lx)", i);
 
@@ -178,6 +178,6 @@ int main(int argc, char *argv[])
 	test_unvalidated();
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

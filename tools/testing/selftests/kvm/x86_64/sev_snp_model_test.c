@@ -437,7 +437,7 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		check_faults(i);
 	model_free();
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	nr = bare_count_asids(max);
 	check(nr == max, "%u of %u ASIDs are free", nr, max);
 	return check_finish();

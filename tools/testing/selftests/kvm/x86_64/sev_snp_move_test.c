@@ -138,7 +138,7 @@ static void test_wrong_place(struct snp_bare *b)
 	check(bare_bind_data(b, SZ_2M, SZ_2M), "data is bound to other gfns");
 	r = bare_order(b, 0, BARE_READ, HUGE_GPA + 8, 0, 0);
 	check(r == -1 && errno == EFAULT && b->run[0]->exit_reason == KVM_EXIT_MEMORY_FAULT &&
-	      b->run[0]->memory_fault.gpa == HUGE_GPA, "user space hears of it");
+	      b->run[0]->memory_fault.gpa == HUGE_GPA, "the fault exits to userspace");
 	check(bare_bind_data(b, BARE_DATA_SIZE, 0), "bound as it was");
 	check(!bare_run(b, 0) && b->ctl[0]->result == VALUE, "the access goes on");
 }
@@ -495,7 +495,7 @@ static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
 	mirror->run[1]->immediate_exit = 0;
-	check(!failure, "split and whole again under it, %u times: %s", i,
+	check(!failure, "split and coalesced while it runs, %u times: %s", i,
 	      failure ?: "it gets on each time");
 	watch_end(&watch, (2 * i + 1) * NR_SPUN_PAGES, "the mirror's vCPU");
 	check(holds(owner, 0), "with the content that it had");
@@ -566,6 +566,6 @@ int main(int argc, char *argv[])
 	test_waiting();
 	test_mirror();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

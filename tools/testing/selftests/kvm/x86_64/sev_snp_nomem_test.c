@@ -186,7 +186,7 @@ int main(int argc, char *argv[])
 	bare_free(&b);
 
 	check(!read_number("/sys/module/kvm/parameters/gmem_leaked_pages") &&
-	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is lost");
-	check(bare_count_asids(max + 1) == max, "no ASID is lost");
+	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is leaked");
+	check(bare_count_asids(max + 1) == max, "no ASID is leaked");
 	return check_finish();
 }

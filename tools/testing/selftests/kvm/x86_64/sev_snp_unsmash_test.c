@@ -107,7 +107,7 @@ static void test_whole(void)
 	check(holds_all(0, -1), "with the content that it had");
 	check(!pre_fault(chunk(0), SZ_2M) && is_huge(0), "pre-faulted once more, it stays that");
 	split(0, 511);
-	check(is_small(0) && !pre_fault(chunk(0), SZ_2M) && is_huge(0), "split and whole again");
+	check(is_small(0) && !pre_fault(chunk(0), SZ_2M) && is_huge(0), "split and coalesced");
 }
 
 static void test_parts(void)
@@ -191,7 +191,7 @@ static void test_busy(void)
 	}
 	WRITE_ONCE(stop, true);
 	pthread_join(thread, &failed);
-	check(ok, "%d times split and whole again", i);
+	check(ok, "%d times split and coalesced", i);
 	check(!failed, "under a vCPU that copies it");
 	/* A fault that began before the last conversion may have split it. */
 	check(!pre_fault(chunk(2), SZ_2M) && is_huge(2), "pre-faulted once more, it is whole");
@@ -246,6 +246,6 @@ int main(int argc, char *argv[])
 	watch_end(&watch, snp.order->count + nr_copied, "the vCPU");
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

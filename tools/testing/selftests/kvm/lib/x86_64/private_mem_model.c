@@ -302,7 +302,7 @@ static void compare_contests(struct accessor *a, unsigned int first, unsigned in
 		for (k = 0; page->must_be && k < 2; k++)
 			if (page->seen_file.word[k] != page->must_be &&
 			    page->seen_host.word[k] != page->must_be)
-				fail(a, i, "page %u: a write of 0x%lx is lost by a conversion", i,
+				fail(a, i, "page %u: a write of 0x%lx was lost in a conversion", i,
 				     page->must_be);
 		page->must_be = 0;
 	}
