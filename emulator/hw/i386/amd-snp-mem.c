@@ -1,11 +1,11 @@
 /*
  * AMD SEV-SNP platform: memory encryption keys
  *
- * A page of RAM holds plaintext under exactly one key, its tag. Whoever
- * accesses it with another key first converts it: XOR with the old key's noise
- * and with the new key's. AMD_MEM_KEY_NONE has no noise, so what an access
- * without key sees is "ciphertext" while the tag is another's, and content that
- * was written under one key is noise under every other.
+ * A page of RAM holds the plaintext of exactly one key, its tag. An access with
+ * another key first converts the page: it is XORed with pseudo-random masks of
+ * the old and of the new key. The mask of AMD_MEM_KEY_NONE is zero, so an
+ * access without a key sees "ciphertext" while the page has another tag, and
+ * content that was written with one key reads as garbage with any other key.
  *
  * Conversion is safe against other CPUs because a page that any TLB may hold is
  * only converted with all CPUs stopped and their TLBs flushed.

@@ -1,16 +1,16 @@
 /*
  * AMD SEV-SNP platform: the Reverse Map Table
  *
- * The table lies in the machine's RAM between RMP_BASE and RMP_END: 16 KiB for
+ * The table is in the machine's RAM between RMP_BASE and RMP_END: 16 KiB for
  * the processors' bookkeeping, then 16 bytes for each 4 KiB page from physical
- * address 0 on. Layout of an entry (Milan and Genoa, as the PPR has it and as
- * operating systems decode it where RMPREAD is missing):
+ * address 0 on. The layout of an entry (Milan and Genoa, as documented in the
+ * PPR and as operating systems decode it where RMPREAD is missing):
  *
  *   [0] assigned, [1] page size, [2] immutable, [50:12] GPA bits 50:12,
  *   [60:51] ASID, [61] VMSA, [62] validated
  *
- * The second quadword is the processor's own. Here it holds the permissions of
- * VMPL 0 to 3, a byte each.
+ * The second quadword is private to the processor. Here it holds the
+ * permissions of VMPL 0 to 3, one byte each.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * AMD SEV-SNP platform: creation, what the CPUs agree on
+ * AMD SEV-SNP platform: creation, and state that all CPUs agree on
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

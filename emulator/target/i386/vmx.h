@@ -1,5 +1,5 @@
 /*
- * VMX: state of a processor, and what the rest of target/i386 calls
+ * VMX: state of a processor, and functions that the rest of target/i386 calls
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,10 +1,10 @@
 /*
  * AMD IOMMU: faults and events of DMA, and SEV-SNP
  *
- * The edu device does the DMA. For the SNP tests a few instructions in place
- * of the BIOS set SYSCFG[SNPEn]; the RMP, where the machine has put it, is
- * written directly, and the test stands in for the firmware in switching
- * enforcement on.
+ * The edu device does the DMA. For the SNP tests a few instructions in place of
+ * the BIOS set SYSCFG[SNPEn]; the test writes the RMP directly, where the
+ * machine has put it, and takes the role of the firmware that enables
+ * enforcement.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: what its tests share
+ * AMD Secure Processor: functions that its tests share
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -2,9 +2,9 @@
  * AMD Secure Processor: DMA and the pages of guests
  *
  * A device (edu) behind an IOMMU that enforces SNP, and a page that the
- * firmware has encrypted for a guest. The test's own reads of memory give the
- * bytes as whoever used them last has left them: as long as nobody but the
- * guest uses its page, that is what the guest would read.
+ * firmware has encrypted for a guest. The test's own reads of memory return the
+ * bytes as the last user of the page has left them: while only the guest uses
+ * its page, that is what the guest would read.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

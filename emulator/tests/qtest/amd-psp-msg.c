@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: guests that send messages to the firmware
  *
- * The test does its own cryptography. It knows a guest's communication keys
- * from the secrets page: a page of RAM holds plaintext under the key that it
- * was last accessed with, and the test reads RAM without any.
+ * The test has its own cryptography. It reads a guest's communication keys from
+ * the secrets page: a page of RAM holds the plaintext of the key that it was
+ * last accessed with, and the test reads RAM without a key.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,8 @@
 /*
  * AMD Secure Processor: pages of SEV-SNP guests that are swapped out and in
  *
- * What a page holds is seen by SNP_DBG_DECRYPT, as guests permit debugging.
+ * The contents of pages are read with SNP_DBG_DECRYPT, as the guests permit
+ * debugging.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

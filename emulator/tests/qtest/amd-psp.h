@@ -1,9 +1,9 @@
 /*
- * AMD Secure Processor: what its tests share
+ * AMD Secure Processor: functions that its tests share
  *
  * The machine has one processor, which runs a loop that sets MSRs and writes
- * back caches when the test asks for it. RMP entries are stored in memory by
- * the test, in place of RMPUPDATE.
+ * back caches when the test requests it. The test stores RMP entries in memory,
+ * in place of RMPUPDATE.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

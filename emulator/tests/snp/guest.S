@@ -1,6 +1,6 @@
 /*
- * SEV-SNP tests: what guests run. Copied to GUEST_CODE, position independent.
- * Each piece ends with VMGEXIT, which is VMMCALL without SEV-ES.
+ * SEV-SNP tests: code of the guests. Copied to GUEST_CODE, position
+ * independent. Each piece ends with VMGEXIT, which is VMMCALL without SEV-ES.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

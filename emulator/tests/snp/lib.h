@@ -1,7 +1,7 @@
 /*
  * SEV-SNP tests: TAP, traps, MSRs, page tables, RMP
  *
- * Numbers and names are the AMD64 Architecture Programmer's Manual's.
+ * Numbers and names are those of the AMD64 Architecture Programmer's Manual.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

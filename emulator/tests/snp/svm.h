@@ -2,8 +2,8 @@
  * SEV-SNP tests: guests
  *
  * A guest has one processor and runs one piece of guest.S at a time. Its memory
- * is GUEST_SPA on; the first 2 MiB are mapped by 4 KiB pages in the nested
- * tables, what is above by 2 MiB pages.
+ * starts at GUEST_SPA; the nested tables map the first 2 MiB with 4 KiB pages,
+ * and the rest with 2 MiB pages.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

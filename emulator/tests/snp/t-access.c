@@ -1,8 +1,8 @@
 /*
  * SEV-SNP tests: what guests may access
  *
- * APM volume 2, "RMP and VMPL Access Checks": each check, the fault it gives
- * and its error code, for data, instructions and page tables.
+ * APM volume 2, "RMP and VMPL Access Checks": each check, its fault and its
+ * error code, for data, instructions and page tables.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

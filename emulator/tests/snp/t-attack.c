@@ -1,11 +1,10 @@
 /*
  * SEV-SNP tests: attacks
  *
- * What a malicious hypervisor does to a guest that runs, with the instructions
- * it has, and what the guest may do to others. Each attack has to end as the
- * APM says (volume 2, "SEV-SNP"): it is refused, the guest cannot go on, or the
- * guest is told by #VC. In no case does the guest read something else than it
- * has written.
+ * What a malicious hypervisor can do to a running guest with its instructions,
+ * and what the guest can do to others. Each attack has to end as the APM says
+ * (volume 2, "SEV-SNP"): it is rejected, the guest cannot continue, or the
+ * guest gets a #VC. The guest must never read anything that it has not written.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * SEV-SNP tests: RMPUPDATE and PSMASH that have to be tried again
+ * SEV-SNP tests: RMPUPDATE and PSMASH that have to be retried
  *
  * Runs without the rule rmp-idle.
  *

@@ -1,8 +1,8 @@
 /*
- * SEV-SNP tests: random RMPUPDATE, PSMASH and PVALIDATE against a model
+ * SEV-SNP tests: random RMPUPDATE, PSMASH and PVALIDATE, compared with a model
  *
- * The model knows one 2 MiB of a guest's memory. After each step the whole RMP
- * of it is compared, and the hypervisor and the guest try to access a page.
+ * The model covers 2 MiB of a guest's memory. After each step the whole RMP for
+ * it is compared, and the hypervisor and the guest try to access a page.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

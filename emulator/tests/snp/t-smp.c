@@ -1,5 +1,5 @@
 /*
- * SEV-SNP tests: what another processor is doing
+ * SEV-SNP tests: interaction with another processor
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

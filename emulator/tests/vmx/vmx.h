@@ -1,7 +1,7 @@
 /*
  * VMX tests: instructions, a VMCS, guests
  *
- * Numbers and names are the Intel SDM's.
+ * Numbers and names are those of the Intel SDM.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,13 +1,13 @@
 /*
  * AMD Secure Processor (PSP): the PCI device and its SEV mailbox
  *
- * The device is the one of EPYC Genoa (1022:14ca): drivers take it for a plain
- * secure processor with a SEV mailbox, without the cryptographic coprocessor
- * (CCP) and the platform-access mailboxes that other IDs imply.
+ * The device has the ID of EPYC Genoa (1022:14ca): to drivers, this is a secure
+ * processor with a SEV mailbox, without the cryptographic coprocessor (CCP) and
+ * the platform-access mailboxes that other IDs imply.
  *
  * A command runs with all vCPUs stopped, after the register write that starts
- * it has returned; the main loop then sets the response and the interrupt, at
- * once or when the time of x-delay is over.
+ * it has returned; the main loop then sets the response and the interrupt,
+ * either immediately or after the delay of x-delay.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -2,9 +2,9 @@
  * AMD Secure Processor: ASIDs
  *
  * An ASID belongs to one guest at a time, and is valid for VMRUN while that
- * guest is both launched and active. What caches hold under it has to be
- * written back by every CPU (WBINVD) and by the data fabric (DF_FLUSH) between
- * two guests, and once before the first.
+ * guest is both launched and active. Between two guests, and before the first
+ * one, its cached data has to be written back by every CPU (WBINVD) and by the
+ * data fabric (DF_FLUSH).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

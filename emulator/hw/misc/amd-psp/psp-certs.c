@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: certificates of the keys that sign reports
  *
- * On hardware AMD's key distribution service hands them out. Here the platform
- * is its own: ARK and ASK (for VLEKs, ASVK) are RSA keys that follow from the
- * chip's seed, and certificates are written to a directory.
+ * On hardware, they come from AMD's key distribution service. Here the platform
+ * issues its own: ARK and ASK (for VLEKs, ASVK) are RSA keys that are derived
+ * from the chip's seed, and certificates are written to a directory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: cryptography, by nettle and hogweed
+ * AMD Secure Processor: cryptography with nettle and hogweed
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

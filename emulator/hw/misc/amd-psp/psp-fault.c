@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: faults that are injected, commands that take time
+ * AMD Secure Processor: injected failures and delays of commands
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,10 +1,10 @@
 /*
- * AMD Secure Processor: what the parts of the firmware share
+ * AMD Secure Processor: declarations that the parts of the firmware share
  *
  * The device (amd-psp.c) takes a command from the mailbox and runs it with all
- * vCPUs stopped. Dispatch (psp-cmd.c) copies the command buffer, checks what
- * is common to all commands, and calls the command's function, which returns a
- * status code. One function a command, named after it.
+ * vCPUs stopped. Dispatch (psp-cmd.c) copies the command buffer, makes the
+ * checks that all commands have in common, and calls the command's function,
+ * which returns a status code. Each command has one function, named after it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: the chip's secret, and keys derived from it
  *
- * Everything that is unique to a chip follows from a seed of 32 bytes. It is
- * the hash of the property seed; without one it is random, and kept in the
- * directory of the property cert-dir if there is one.
+ * Everything that is unique to a chip is derived from a seed of 32 bytes. The
+ * seed is the hash of the property seed; by default it is random, and kept in
+ * the directory of the property cert-dir if that is set.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

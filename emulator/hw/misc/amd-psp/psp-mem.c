@@ -1,10 +1,10 @@
 /*
  * AMD Secure Processor: access to the host's memory
  *
- * The host hands over addresses with or without the C-bit. Firmware is not
- * subject to RMP checks in hardware: it checks the state of pages itself. Once
- * SNP is initialized, whatever it writes must be in pages in the Firmware
- * state, or in memory that the RMP does not cover (the Default state).
+ * The host passes addresses with or without the C-bit. Hardware does not apply
+ * RMP checks to firmware: firmware checks the state of pages itself. Once SNP
+ * is initialized, firmware may only write to pages in the Firmware state, or to
+ * memory that the RMP does not cover (the Default state).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

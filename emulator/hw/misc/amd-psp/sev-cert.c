@@ -1,8 +1,8 @@
 /*
  * AMD Secure Processor: SEV, keys and certificates of the platform
  *
- * The chip's key (CEK) and the owner's (OCA) endorse the platform's (PEK),
- * which signs a key for agreements with guest owners (PDH).
+ * The chip's key (CEK) and the owner's key (OCA) sign the platform's key (PEK),
+ * which signs the Diffie-Hellman key for sessions with guest owners (PDH).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: SEV, sessions and packets
  *
- * A guest's owner, or another platform, and this platform agree on a secret by
- * their Diffie-Hellman keys. Under it go a key for transport (TEK) and one for
- * integrity (TIK), which then protect packets of memory.
+ * A guest's owner, or another platform, and this platform agree on a secret
+ * with their Diffie-Hellman keys. It wraps a transport encryption key (TEK) and
+ * a transport integrity key (TIK), which then protect packets of memory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: SEV-SNP, validation of a guest's CPUID
  *
- * A guest may be told of no feature that the machine lacks. Which leaves are
- * compared how is a matter of the processor's manual in hardware; here it is
- * the table below. What it does not name is the host's to decide.
+ * The CPUID page must not report a feature that the machine lacks. Which leaves
+ * the firmware compares, and how, is defined in the manual of each processor;
+ * here it is the table below. The host decides about all other leaves.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,8 +1,9 @@
 /*
  * AMD Secure Processor: SEV-SNP, guest contexts and activation
  *
- * A guest's handle is its context page. Firmware keeps the context itself, and
- * in the page, under its own key, only a number that says which one it is.
+ * The handle of a guest is its context page. Firmware keeps the context itself,
+ * and stores in the page, encrypted with its own key, only the number of the
+ * context.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

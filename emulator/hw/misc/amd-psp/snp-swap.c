@@ -1,11 +1,12 @@
 /*
  * AMD Secure Processor: SEV-SNP, swapping of pages
  *
- * A page that is swapped out is kept by the host, encrypted with the guest's
- * offline encryption key (OEK). What page it was, and the tag that proves its
- * contents, is in a metadata entry, which only firmware can write, and which
- * brings back one page once. Entries are in Metadata pages of the guest, which
- * can be swapped as well; the guest's context has room for the entry of one.
+ * The host keeps a page that is swapped out, encrypted with the guest's offline
+ * encryption key (OEK). The identity of the page, and the tag that
+ * authenticates its contents, are in a metadata entry that only firmware can
+ * write, and that is valid for one swap-in of one page. Entries are in Metadata
+ * pages of the guest, which can be swapped as well; the guest's context has
+ * room for the entry of one of them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

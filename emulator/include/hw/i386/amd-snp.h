@@ -1,15 +1,16 @@
 /*
  * AMD SEV-SNP platform: what CPUs, firmware and IOMMU share
  *
- * The platform exists once in a machine whose CPUs have x-snp=on. It owns
- * two things: access to the Reverse Map Table (RMP), which lives in the
- * machine's own memory, and the memory encryption keys.
+ * There is one platform in a machine whose CPUs have x-snp=on. It manages the
+ * Reverse Map Table (RMP), which is in the machine's own memory, and the memory
+ * encryption keys.
  *
  * Keys: no cipher is modelled. Each 4 KiB page of RAM is tagged with the key
- * under which its bytes were last stored; the bytes in RAM are plaintext under
- * that key. An access with another key first re-tags the page and XORs it with
- * both keys' noise, which is what decrypting with the wrong key looks like:
- * noise that depends on keys and physical address, and is undone by going back.
+ * under which its bytes were last stored; the bytes in RAM are the plaintext of
+ * that key. An access with another key first changes the tag of the page and
+ * XORs it with pseudo-random masks of both keys. The result resembles
+ * decryption with the wrong key: it depends on the keys and on the physical
+ * address, and converting it back restores the content.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,7 @@
 /*
  * AMD Secure Processor: layouts of the SEV and SEV-SNP firmware ABIs
  *
- * All fields are little-endian, and used in place.
+ * All fields are little-endian, and are accessed in place.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

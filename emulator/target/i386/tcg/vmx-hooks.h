@@ -1,8 +1,8 @@
 /*
- * VMX: what the helpers of other instructions call
+ * VMX: functions that the helpers of other instructions call
  *
- * All of it is for processors in VMX non-root operation, unless it says
- * otherwise: HF_GUEST is set, and env->vmx is not NULL.
+ * Unless stated otherwise, they are for processors in VMX non-root operation:
+ * HF_GUEST is set, and env->vmx is not NULL.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * VMX: what the translator tells the helpers
+ * VMX: parameters that the translator passes to the helpers
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

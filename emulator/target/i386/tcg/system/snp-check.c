@@ -2,7 +2,7 @@
  * AMD SEV-SNP: the RMP and VMPL check of a memory access
  *
  * The order of the checks is that of the APM, volume 2, "RMP and VMPL Access
- * Checks": the first that fails decides how the access faults.
+ * Checks": the first check that fails determines the fault.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

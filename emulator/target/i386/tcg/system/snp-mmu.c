@@ -1,5 +1,5 @@
 /*
- * AMD SEV and SEV-SNP: the choke point of address translation
+ * AMD SEV and SEV-SNP: the single point that all address translations pass
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

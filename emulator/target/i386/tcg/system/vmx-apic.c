@@ -1,8 +1,8 @@
 /*
  * VMX: the virtual APIC
  *
- * SDM: "APIC Virtualization and Virtual Interrupts". The virtual-APIC page is
- * this processor's only; what other processors write is the posted-interrupt
+ * SDM: "APIC Virtualization and Virtual Interrupts". Only this processor
+ * accesses the virtual-APIC page; other processors write the posted-interrupt
  * descriptor.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later

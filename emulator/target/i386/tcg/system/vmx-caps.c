@@ -1,5 +1,5 @@
 /*
- * VMX: what a processor says that it can do
+ * VMX: the capability MSRs
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * VMX: a processor that has it, its MSRs and its TSC
+ * VMX: processors that support it, their MSRs and their TSC
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * VMX: events that are delivered, injected, or waited for
+ * VMX: delivery, injection and recognition of events
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,8 +1,8 @@
 /*
  * VMX: instructions and exceptions that cause VM exits
  *
- * The translator and the helpers ask about SVM's intercepts. What is no exit
- * of VMX is executed.
+ * The translator and the helpers check SVM's intercepts. An instruction without
+ * a VM exit is executed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,10 +1,10 @@
 /*
- * VMX: fields of a VMCS, and VMCSs that are active
+ * VMX: fields of a VMCS, and active VMCSs
  *
  * The fields of an active VMCS are in the processor, as the SDM permits, and
- * not in memory: memory has them from VMCLEAR on. Until then its image is
- * scrambled, so that software which forgets VMCLEAR before it moves a VMCS to
- * another processor finds nothing there.
+ * not in memory: memory has them after VMCLEAR. Until then its image is
+ * scrambled, so that software which moves a VMCS to another processor without
+ * VMCLEAR finds no valid data there.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
