@@ -25,7 +25,7 @@
 #include "system/tcg.h"
 #include "amd-snp-internal.h"
 
-static inline uint64_t noise_mix(uint64_t x)
+static inline uint64_t mask_mix(uint64_t x)
 {
     x ^= x >> 32;
     x *= 0xd6e8feb86659fd93ULL;
@@ -33,22 +33,22 @@ static inline uint64_t noise_mix(uint64_t x)
     return x;
 }
 
-static uint64_t noise_seed(uint32_t key, uint64_t index)
+static uint64_t mask_seed(uint32_t key, uint64_t index)
 {
-    uint64_t seed = noise_mix((uint64_t)key << 40 ^ index ^
+    uint64_t seed = mask_mix((uint64_t)key << 40 ^ index ^
                               0x9e3779b97f4a7c15ULL);
 
-    return noise_mix(seed + key);
+    return mask_mix(seed + key);
 }
 
 /* The ciphertext mask of a page's i-th quadword */
-static inline uint64_t noise_at(uint64_t seed, unsigned int i)
+static inline uint64_t mask_at(uint64_t seed, unsigned int i)
 {
-    return noise_mix(seed + i * 0x9e3779b97f4a7c15ULL);
+    return mask_mix(seed + i * 0x9e3779b97f4a7c15ULL);
 }
 
 /* XOR the page with the ciphertext mask of (@key, @index). */
-static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
+static void mask_xor(uint64_t *page, uint32_t key, uint64_t index)
 {
     uint64_t seed;
     unsigned int i;
@@ -56,9 +56,9 @@ static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
     if (key == AMD_MEM_KEY_NONE) {
         return;
     }
-    seed = noise_seed(key, index);
+    seed = mask_seed(key, index);
     for (i = 0; i < SNP_PAGE_SIZE / sizeof(*page); i++) {
-        page[i] ^= noise_at(seed, i);
+        page[i] ^= mask_at(seed, i);
     }
 }
 
@@ -78,8 +78,8 @@ static void convert_bytes(AmdSnpState *s, int64_t index, uint32_t from,
     uint64_t *page = (uint64_t *)snp_page_ptr(s, index);
 
     drop_code(s, index);
-    noise_xor(page, from, index);
-    noise_xor(page, to, index);
+    mask_xor(page, from, index);
+    mask_xor(page, to, index);
 }
 
 static void flush_tlbs_now(AmdSnpState *s)
@@ -246,7 +246,7 @@ static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
         key = s->pages[index].key;
     }
     if (key != AMD_MEM_KEY_NONE) {
-        word ^= noise_at(noise_seed(key, index), i);
+        word ^= mask_at(mask_seed(key, index), i);
     }
     return extract64(cpu_to_le64(word), spa % sizeof(word) * 8, size * 8);
 }

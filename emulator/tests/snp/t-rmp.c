@@ -56,7 +56,7 @@ static void test_assign(void)
 }
 
 /* Guest-Valid to Pre-Swap: the guest's validated bit and permissions stay. */
-static void test_freeze(void)
+static void test_set_immutable(void)
 {
     struct rmp_state state = {
         .gpa = GPA, .assigned = 1, .immutable = 1, .asid = ASID,
@@ -224,7 +224,7 @@ void test_main(void)
     check_eq(rmp_assign(AREA, GPA, ASID, false), SUCCESS, "RMPUPDATE works");
     rmp_clear(AREA, 1);
     test_assign();
-    test_freeze();
+    test_set_immutable();
     test_input();
     test_permission();
     test_overlap();

@@ -146,7 +146,7 @@ static uint32_t rmpupdate_check(AmdSnpState *s, hwaddr spa,
  * True if only the immutable bit of a guest's page is set. The page then keeps
  * its validated bit: otherwise the state Pre-Swap could never be reached.
  */
-static bool rmp_freezes(const AmdRmpEntry *old, const AmdRmpEntry *e)
+static bool rmp_sets_immutable(const AmdRmpEntry *old, const AmdRmpEntry *e)
 {
     return e->assigned && e->immutable && e->asid && old->assigned &&
            e->asid == old->asid && e->gpa == old->gpa &&
@@ -177,7 +177,7 @@ void helper_rmpupdate(CPUX86State *env)
     result = rmpupdate_check(s, spa, &e);
     if (result == SNP_SUCCESS) {
         amd_rmp_get_raw(s, spa, &old);
-        if (rmp_freezes(&old, &e)) {
+        if (rmp_sets_immutable(&old, &e)) {
             e = old;
             e.immutable = true;
         }
