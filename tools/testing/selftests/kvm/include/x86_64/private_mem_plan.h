@@ -57,7 +57,7 @@ unsigned int pick(unsigned int n);
 bool chance(unsigned int percent);
 uint64_t new_value(void);
 
-/* Parse one of the common options; false if @opt is none of them. */
+/* Parse one of the common options; false for any other @opt. */
 bool plan_option(int opt, const char *arg);
 #define PLAN_OPTIONS	"s:n:t:j:io"
 void plan_usage(const char *name);

@@ -111,7 +111,7 @@ static uint64_t guest_follow(volatile struct snp_order *order)
 	}
 }
 
-/* A one-byte write to a port tells the test that an order is done. */
+/* A one-byte write to a port reports to the test that an order is done. */
 static void guest_done(void)
 {
 	volatile uint8_t *ghcb = (void *)SNP_GHCB_GPA;
