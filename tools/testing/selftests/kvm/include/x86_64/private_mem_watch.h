@@ -51,7 +51,10 @@ struct vcpu_guard {
 /* No order of a guest touches more than 1024 pages. */
 #define STUCK_FAULTS	(1024 * MAX_FAULTS_PER_ACCESS)
 
-/* A vCPU that has no statistics, since its VM is dead, is not guarded. */
+/*
+ * Not while the vCPU is in KVM_RUN, which keeps its mutex.  A vCPU that has no statistics,
+ * since its VM is dead, is not guarded.
+ */
 void guard_begin(struct vcpu_guard *guard, int vcpu_fd, const bool *in_run,
 		 const uint64_t *count, const char *what);
 /* One check as that of watch_end(), if there are @accesses for each that is counted. */
