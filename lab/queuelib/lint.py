@@ -5,7 +5,7 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from . import base, chapters, compose, edit
+from . import base, chapters, compose, edit, words
 from .ui import QueueError
 
 _TAG = re.compile(r"^(Signed-off-by|Co-developed-by|Reviewed-by|Acked-by|Tested-by|Reported-by|"
@@ -163,6 +163,7 @@ def lint(layout, steps, checkpatch=True):
         for patch in queue.patches:
             check_changelog(patch, prefixes, found)
             check_hunks(patch, found)
+        words.check(layout, queue, found)
         check_canonical(layout, git, queue, commits, found)
     if checkpatch and commits:
         with steps.step(f"checkpatch, {len(commits)} patches"):

@@ -1,10 +1,10 @@
 /*
- * AMD fusion controller hub, as far as the IOMMU's tables refer to it
+ * AMD fusion controller hub: the part that the IOMMU's tables refer to
  *
- * The southbridge I/O APIC raises its interrupts as PCI function 00:14.0:
- * that is its source in the I/O virtualization table. Linux takes interrupt
- * remapping for broken unless the function is there and is an SMBus or LPC
- * controller. This is one that has nothing behind it.
+ * The southbridge I/O APIC raises its interrupts as PCI function 00:14.0, which
+ * is its source in the I/O virtualization table. Linux considers interrupt
+ * remapping broken unless the function exists and is an SMBus or LPC
+ * controller. This device has no further function.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -18,15 +18,15 @@
 #define SNP_LARGE_SIZE      (1ULL << SNP_LARGE_SHIFT)
 #define SNP_LARGE_PAGES     (1U << (SNP_LARGE_SHIFT - SNP_PAGE_SHIFT))
 
-#define RMP_BOOKKEEPING     0x4000      /* the CPUs' part ahead of entry 0 */
+#define RMP_BOOKKEEPING     0x4000      /* the CPUs' own area before entry 0 */
 #define RMP_ENTRY_SIZE      16
 
-/* The tag of a page whose bytes are being converted to another key. */
+/* The tag of a page whose bytes are being re-encrypted with another key. */
 #define AMD_MEM_KEY_BUSY    UINT32_MAX
 
 typedef struct SnpPage {
-    uint32_t key;               /* what the bytes in RAM are plaintext under */
-    uint32_t cached;            /* epoch in which a TLB may have taken it up */
+    uint32_t key;               /* key whose plaintext is in RAM */
+    uint32_t cached;            /* epoch in which a TLB may have cached it */
 } SnpPage;
 
 struct AmdSnpState {
@@ -37,13 +37,13 @@ struct AmdSnpState {
     uint32_t nr_cpus;
     uint64_t nr_pages;
 
-    /* Where the machine put the RMP, and what is reserved for it. */
+    /* Where the machine has put the RMP, and what is reserved for it. */
     hwaddr rmp_base;
     hwaddr rmp_end;             /* last byte */
 
     /*
-     * What the CPUs' MSRs say: RMP_BASE and RMP_END alike, SNP on on all.
-     * Changed under rmp_lock, as are these MSRs of a CPU.
+     * Set if the MSRs of all CPUs agree: RMP_BASE and RMP_END are equal, and
+     * SNP is enabled. Changed under rmp_lock, as are these MSRs of each CPU.
      */
     hwaddr cur_base;
     hwaddr cur_end;
@@ -51,16 +51,16 @@ struct AmdSnpState {
     bool enabled;
 
     /*
-     * @lock: the tags of pages, and their conversion. @epoch starts anew
-     * when every TLB is flushed: a page that was last cached in an earlier one
-     * is in no TLB. Readers set page.cached, then look at tag and RMP; writers
-     * change tag or RMP, then look at page.cached.
+     * @lock protects the tags of pages and their conversion. A new @epoch
+     * begins when every TLB is flushed: a page that was last cached in an
+     * earlier epoch is in no TLB. Readers set page.cached, then read tag and
+     * RMP; writers change tag or RMP, then read page.cached.
      */
     QemuMutex lock;
     uint32_t epoch;
     bool flush_due;
     SnpPage *pages;
-    uint32_t *large_cached;     /* like SnpPage.cached, for host large pages */
+    uint32_t *large_cached;     /* like SnpPage.cached, for large host pages */
     uint32_t next_key;
     uint32_t *asid_key;
     unsigned long *asid_valid;  /* if asids_managed */
@@ -71,12 +71,12 @@ struct AmdSnpState {
     AddressSpace dma_as;
     uint32_t nr_asids;
 
-    QemuMutex rmp_lock;         /* innermost: no conversion under it */
-    unsigned long *vmsa_busy;   /* pages that VMRUN holds in use */
+    QemuMutex rmp_lock;         /* innermost: no conversion while it is held */
+    unsigned long *vmsa_busy;   /* pages that VMRUN has marked in use */
     unsigned long *wbinvd_due;  /* CPUs */
-    uint64_t rmpupdates;        /* that succeeded, for the audit */
+    uint64_t rmpupdates;        /* successful ones, for the audit */
     uint64_t psmashes;
-    uint32_t rmp_tries;         /* of both, if not all of them succeed */
+    uint32_t rmp_tries;         /* of both, if some are to fail */
     bool initialized;
 
     DECLARE_BITMAP(ignored, SNP_RULE__MAX);
@@ -100,15 +100,15 @@ static inline uint8_t *snp_page_ptr(const AmdSnpState *s, int64_t index)
 }
 
 /*
- * Flush every TLB: at once in exclusive context, else as the last thing that
- * this vCPU does before its next translation block.
+ * Flush every TLB: immediately in exclusive context, otherwise at the latest
+ * before the next translation block of this vCPU.
  */
 void snp_flush_tlbs(AmdSnpState *s);
 
-/* The address space that amd_mem_ciphertext() is */
+/* The address space that amd_mem_ciphertext() returns */
 void snp_ciphertext_init(AmdSnpState *s, Object *owner, hwaddr top);
 
-/* May a TLB hold a translation to the page? */
+/* True if a TLB may hold a translation of the page. */
 static inline bool snp_page_cached(AmdSnpState *s, int64_t index)
 {
     return qatomic_read(&s->pages[index].cached) == qatomic_read(&s->epoch);

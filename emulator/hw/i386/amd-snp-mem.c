@@ -1,11 +1,11 @@
 /*
  * AMD SEV-SNP platform: memory encryption keys
  *
- * A page of RAM holds plaintext under exactly one key, its tag. Whoever
- * accesses it with another key first converts it: XOR with the old key's noise
- * and with the new key's. AMD_MEM_KEY_NONE has no noise, so what an access
- * without key sees is "ciphertext" while the tag is another's, and content that
- * was written under one key is noise under every other.
+ * A page of RAM holds the plaintext of exactly one key, its tag. An access with
+ * another key first converts the page: it is XORed with pseudo-random masks of
+ * the old and of the new key. The mask of AMD_MEM_KEY_NONE is zero, so an
+ * access without a key sees "ciphertext" while the page has another tag, and
+ * content that was written with one key reads as garbage with any other key.
  *
  * Conversion is safe against other CPUs because a page that any TLB may hold is
  * only converted with all CPUs stopped and their TLBs flushed.
@@ -25,7 +25,7 @@
 #include "system/tcg.h"
 #include "amd-snp-internal.h"
 
-static inline uint64_t noise_mix(uint64_t x)
+static inline uint64_t mask_mix(uint64_t x)
 {
     x ^= x >> 32;
     x *= 0xd6e8feb86659fd93ULL;
@@ -33,22 +33,22 @@ static inline uint64_t noise_mix(uint64_t x)
     return x;
 }
 
-static uint64_t noise_seed(uint32_t key, uint64_t index)
+static uint64_t mask_seed(uint32_t key, uint64_t index)
 {
-    uint64_t seed = noise_mix((uint64_t)key << 40 ^ index ^
+    uint64_t seed = mask_mix((uint64_t)key << 40 ^ index ^
                               0x9e3779b97f4a7c15ULL);
 
-    return noise_mix(seed + key);
+    return mask_mix(seed + key);
 }
 
-/* The noise of a page's i-th quadword */
-static inline uint64_t noise_at(uint64_t seed, unsigned int i)
+/* The ciphertext mask of a page's i-th quadword */
+static inline uint64_t mask_at(uint64_t seed, unsigned int i)
 {
-    return noise_mix(seed + i * 0x9e3779b97f4a7c15ULL);
+    return mask_mix(seed + i * 0x9e3779b97f4a7c15ULL);
 }
 
-/* XOR the page with the noise of (@key, @index). */
-static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
+/* XOR the page with the ciphertext mask of (@key, @index). */
+static void mask_xor(uint64_t *page, uint32_t key, uint64_t index)
 {
     uint64_t seed;
     unsigned int i;
@@ -56,9 +56,9 @@ static void noise_xor(uint64_t *page, uint32_t key, uint64_t index)
     if (key == AMD_MEM_KEY_NONE) {
         return;
     }
-    seed = noise_seed(key, index);
+    seed = mask_seed(key, index);
     for (i = 0; i < SNP_PAGE_SIZE / sizeof(*page); i++) {
-        page[i] ^= noise_at(seed, i);
+        page[i] ^= mask_at(seed, i);
     }
 }
 
@@ -78,8 +78,8 @@ static void convert_bytes(AmdSnpState *s, int64_t index, uint32_t from,
     uint64_t *page = (uint64_t *)snp_page_ptr(s, index);
 
     drop_code(s, index);
-    noise_xor(page, from, index);
-    noise_xor(page, to, index);
+    mask_xor(page, from, index);
+    mask_xor(page, to, index);
 }
 
 static void flush_tlbs_now(AmdSnpState *s)
@@ -111,8 +111,8 @@ void snp_flush_tlbs(AmdSnpState *s)
         return;
     }
     /*
-     * The work of another CPU that is due will do, but it need not come
-     * before our next translation block.
+     * If another CPU already has this work queued, that suffices, but it may
+     * run after our next translation block.
      */
     qatomic_set(&s->flush_due, true);
     async_safe_run_on_cpu(current_cpu ?: first_cpu, flush_tlbs_work,
@@ -120,7 +120,7 @@ void snp_flush_tlbs(AmdSnpState *s)
 }
 
 /*
- * Convert a page that is in no TLB. Returns false, and leaves it alone, if one
+ * Convert a page that is in no TLB. Returns false without changing it if one
  * may hold it.
  */
 static bool try_convert(AmdSnpState *s, int64_t index, uint32_t key)
@@ -146,9 +146,9 @@ static bool try_convert(AmdSnpState *s, int64_t index, uint32_t key)
 }
 
 /*
- * With all CPUs stopped: forget every translation, then convert. A device's
- * thread cannot stop them: a CPU that uses the page at that very moment with
- * another key may do so until its translation block ends.
+ * With all CPUs stopped, drop every translation, then convert. The thread of a
+ * device cannot stop the CPUs: a CPU that uses the page with another key at
+ * that moment may continue to do so until its translation block ends.
  */
 static void convert_exclusive(AmdSnpState *s, int64_t index, uint32_t key)
 {
@@ -163,13 +163,13 @@ static void convert_exclusive(AmdSnpState *s, int64_t index, uint32_t key)
     }
 }
 
-/* With all CPUs stopped but this one */
+/* With all CPUs but this one stopped */
 static void convert_stopped(AmdSnpState *s, CPUState *cpu, int64_t index,
                             uint32_t key)
 {
     bool locked;
 
-    /* Others may wait for the BQL before they can stop. */
+    /* Other CPUs may need the BQL before they can stop. */
     locked = bql_locked();
     if (locked) {
         bql_unlock();
@@ -185,8 +185,8 @@ static void convert_stopped(AmdSnpState *s, CPUState *cpu, int64_t index,
 }
 
 /*
- * The fetch of a block's second page comes here with the lock of the first one
- * held, which a CPU that has to stop may wait for.
+ * The fetch of a block's second page gets here with the lock of the first page
+ * held, which a CPU that has to stop may be waiting for.
  */
 static void convert(AmdSnpState *s, int64_t index, uint32_t key)
 {
@@ -229,7 +229,7 @@ void *amd_mem_page(AmdSnpState *s, hwaddr spa, uint32_t key)
     return snp_page_ptr(s, index);
 }
 
-/* Noise is XORed to quadwords in the byte order of the machine we are on. */
+/* The mask is XORed to quadwords in the byte order of the build machine. */
 static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
 {
     AmdSnpState *s = opaque;
@@ -246,12 +246,12 @@ static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
         key = s->pages[index].key;
     }
     if (key != AMD_MEM_KEY_NONE) {
-        word ^= noise_at(noise_seed(key, index), i);
+        word ^= mask_at(mask_seed(key, index), i);
     }
     return extract64(cpu_to_le64(word), spa % sizeof(word) * 8, size * 8);
 }
 
-/* DMA that is checked when it is made: see amd_mem_dma(). */
+/* DMA that is checked at the time of each access: see amd_mem_dma(). */
 static void dma_write(void *opaque, hwaddr spa, uint64_t val, unsigned int size)
 {
     AmdSnpState *s = opaque;
@@ -320,7 +320,9 @@ void amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large)
     if (index < 0) {
         return;
     }
-    /* Noted first, the page would count as cached by ourselves. */
+    /*
+     * Check before noting it, or the page would count as cached by ourselves.
+     */
     do {
         if (qatomic_read(&s->pages[index].key) != key) {
             convert(s, index, key);

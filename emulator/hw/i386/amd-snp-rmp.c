@@ -1,16 +1,16 @@
 /*
  * AMD SEV-SNP platform: the Reverse Map Table
  *
- * The table lies in the machine's RAM between RMP_BASE and RMP_END: 16 KiB for
+ * The table is in the machine's RAM between RMP_BASE and RMP_END: 16 KiB for
  * the processors' bookkeeping, then 16 bytes for each 4 KiB page from physical
- * address 0 on. Layout of an entry (Milan and Genoa, as the PPR has it and as
- * operating systems decode it where RMPREAD is missing):
+ * address 0 on. The layout of an entry (Milan and Genoa, as documented in the
+ * PPR and as operating systems decode it where RMPREAD is missing):
  *
  *   [0] assigned, [1] page size, [2] immutable, [50:12] GPA bits 50:12,
  *   [60:51] ASID, [61] VMSA, [62] validated
  *
- * The second quadword is the processor's own. Here it holds the permissions of
- * VMPL 0 to 3, a byte each.
+ * The second quadword is private to the processor. Here it holds the
+ * permissions of VMPL 0 to 3, one byte each.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -42,7 +42,7 @@ bool amd_rmp_range(AmdSnpState *s, hwaddr *base, hwaddr *end)
     return true;
 }
 
-/* The raw entry of @spa in host memory; NULL if it has none. */
+/* The raw entry of @spa in host memory; NULL if there is none. */
 static uint64_t *rmp_entry(AmdSnpState *s, hwaddr spa)
 {
     hwaddr base, end, at;
@@ -131,9 +131,9 @@ bool amd_rmp_get(AmdSnpState *s, hwaddr spa, AmdRmpEntry *e)
 #define RMP_ENTRY_WORDS (RMP_ENTRY_SIZE / sizeof(uint64_t))
 
 /*
- * Every translation through a large page of the host comes here. The entries
- * of its pages are next to each other in RAM, except where the table ends or
- * spans the hole below 4 GiB.
+ * Called for every translation through a large page of the host. The entries of
+ * its pages are adjacent in RAM, except where the table ends or spans the hole
+ * below 4 GiB.
  */
 bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa)
 {
@@ -158,7 +158,10 @@ bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa)
     return le64_to_cpu(any) & RMP_LO_ASSIGNED;
 }
 
-/* Does a TLB hold what a change of @pages entries from @spa on concerns? */
+/*
+ * True if a TLB may hold a translation that depends on the @pages entries from
+ * @spa on.
+ */
 static bool rmp_cached(AmdSnpState *s, hwaddr spa, unsigned int pages)
 {
     uint32_t epoch = qatomic_read(&s->epoch);

@@ -1,5 +1,5 @@
 /*
- * AMD SEV-SNP platform: creation, what the CPUs agree on
+ * AMD SEV-SNP platform: creation, and state that all CPUs agree on
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -56,14 +56,14 @@ bool amd_snp_ignore_rules(AmdSnpState *s, const char *names, Error **errp)
 }
 
 /*
- * What firmware (the BIOS) does on a real machine: set aside memory for the
- * RMP at the top of RAM, and tell the operating system that it is not its own.
+ * What firmware (the BIOS) does on a real machine: reserve memory for the RMP
+ * at the top of RAM, and report to the operating system that it is reserved.
  */
 static bool place_rmp(AmdSnpState *s, Error **errp)
 {
     hwaddr top = s->high_size ? 4 * GiB + s->high_size : s->low_size;
     hwaddr size = RMP_BOOKKEEPING + (top >> SNP_PAGE_SHIFT) * RMP_ENTRY_SIZE;
-    /* Below 4 GiB the last 16 MiB belong to the BIOS's own tables. */
+    /* The last 16 MiB below 4 GiB have the BIOS's own tables. */
     hwaddr limit = s->high_size ? top : top - 16 * MiB;
 
     size = ROUND_UP(size, SNP_LARGE_SIZE);
@@ -121,7 +121,7 @@ static void snp_reset(void *opaque)
     if (!s->pages) {
         return;
     }
-    /* Keys are made anew by a reset: what they protected is gone. */
+    /* A reset generates new keys: everything that was encrypted is lost. */
     for (i = 0; i < s->nr_pages; i++) {
         amd_mem_page(s, i << SNP_PAGE_SHIFT < s->low_size ?
                      i << SNP_PAGE_SHIFT :
@@ -163,8 +163,9 @@ void amd_snp_bios_rmp(AmdSnpState *s, uint64_t *base, uint64_t *end)
 }
 
 /*
- * With rmp_lock held: CPUs that set their MSRs at the same time would each see
- * the other's as it was, and whoever stores the result last would be believed.
+ * Called with rmp_lock held: otherwise, CPUs that set their MSRs at the same
+ * time would each see the old MSRs of the other, and the last one to store the
+ * result would win.
  */
 static void msrs_changed(AmdSnpState *s)
 {
@@ -317,7 +318,7 @@ bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa)
     }
     mask = BIT_MASK(index);
     old = qatomic_fetch_or(&s->vmsa_busy[BIT_WORD(index)], mask);
-    /* Translations by 2 MiB are no longer good for writes. */
+    /* Translations with 2 MiB pages must not allow writes any more. */
     if (!(old & mask) && !(spa & (SNP_LARGE_SIZE - 1)) && s->enabled &&
         amd_snp_rule(s, SNP_RULE_INUSE_LARGE)) {
         snp_flush_tlbs(s);

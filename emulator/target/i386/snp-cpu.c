@@ -32,7 +32,7 @@ bool x86_snp_realize(X86CPU *cpu, Error **errp)
            amd_snp_ignore_rules(cpu->snp, cpu->x_snp_ignore, errp);
 }
 
-/* What hypervisors want to see next to SEV. */
+/* Features that hypervisors require along with SEV. */
 void x86_snp_features(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
@@ -42,7 +42,7 @@ void x86_snp_features(X86CPU *cpu)
                                CPUID_SVM_NRIPSAVE |
                                CPUID_SVM_V_VMSAVE_VMLOAD;
     env->cpuid_xlevel = MAX(env->cpuid_xlevel, 0x8000001F);
-    /* Where SEV-SNP is, XSAVEC is: operating systems take it for granted. */
+    /* Operating systems take it for granted that SEV-SNP comes with XSAVEC. */
     if (env->features[FEAT_1_ECX] & CPUID_EXT_XSAVE) {
         env->features[FEAT_XSAVE] |= CPUID_XSAVE_XSAVEC;
     }
@@ -102,8 +102,8 @@ bool x86_snp_msr_locked(CPUX86State *env, uint32_t msr)
 }
 
 /*
- * Of the MSRs that belong to encryption those that the CPU's features do not
- * bring along do not exist. Others that the model lacks are read as 0.
+ * MSRs that belong to encryption do not exist without the CPU feature that they
+ * depend on. Other MSRs that the model lacks read as 0.
  */
 static bool msr_exists(uint32_t msr)
 {
@@ -169,7 +169,7 @@ static SnpMsrResult write_syscfg(CPUX86State *env, uint64_t val)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
 
-    /* From then on writes are ignored, until a reset. */
+    /* From then on writes are ignored until a reset. */
     if ((env->snp.syscfg & SYSCFG_SNPEN) &&
         amd_snp_rule(s, SNP_RULE_SYSCFG_LOCK)) {
         return SNP_MSR_OK;

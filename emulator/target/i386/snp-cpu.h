@@ -24,7 +24,7 @@ typedef enum SnpMsrResult {
 SnpMsrResult x86_snp_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 SnpMsrResult x86_snp_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
 
-/* Bits of fixed-range MTRRs that are read as 0 and cannot be set now */
+/* Bits of fixed-range MTRRs that currently read as 0 and cannot be set */
 uint64_t x86_snp_mtrr_types(CPUX86State *env);
 
 /* MSRs that cannot be written once SNPEn is set. */

@@ -96,7 +96,7 @@
 
 struct AmdSnpState;
 
-/* ASIDs of the CPU, with those of guests that are not encrypted */
+/* ASIDs of the CPU, including those for guests without encryption */
 #define X86_SNP_NASIDS                  0x8000
 
 /* State of one CPU. Zero without x-snp, but for syscfg. */
@@ -107,7 +107,7 @@ typedef struct CPUX86SnpState {
     uint64_t rmp_base;
     uint64_t rmp_end;
 
-    /* The guest that runs, from VMRUN to #VMEXIT */
+    /* The running guest, from VMRUN to #VMEXIT */
     uint64_t cbit;              /* in the page tables in use: 0 or the C-bit */
     uint64_t ghcb;
     uint64_t sev_features;
@@ -121,10 +121,10 @@ typedef struct CPUX86SnpState {
     bool es;
     bool snp;
     bool vmcb_busy;             /* marked as in use, with SNP */
-    bool hsave_busy;            /* likewise the host save area */
+    bool hsave_busy;            /* same for the host save area */
 
     uint64_t next_rip;          /* after the instruction, while in a guest */
-    uint64_t mov_info;          /* EXITINFO1 should MOV to CR0 be intercepted */
+    uint64_t mov_info;          /* EXITINFO1 if MOV to CR0 is intercepted */
     bool efer_written;          /* for the trap after WRMSR */
 } CPUX86SnpState;
 

@@ -1,5 +1,5 @@
 /*
- * VMX: state of a processor, and what the rest of target/i386 calls
+ * VMX: state of a processor, and functions that the rest of target/i386 calls
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,13 +13,13 @@ bool x86_vmx_realize(X86CPU *cpu, Error **errp);
 void x86_vmx_unrealize(X86CPU *cpu);
 void x86_vmx_reset(CPUX86State *env);
 
-/* The TSC has a rate of its own, so that timers which count it can be set. */
+/* The TSC has its own rate, so that timers which count it can be set. */
 uint64_t x86_vmx_tsc(CPUX86State *env);
 
-/* What an interrupt request means in VMX operation; 0 if nothing does. */
+/* The VMX event for an interrupt request; 0 if there is none. */
 int x86_vmx_pending_interrupt(CPUX86State *env, int interrupt_request);
 
-/* Is INIT held pending? */
+/* True if INIT is blocked. */
 bool x86_vmx_blocks_init(CPUX86State *env);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * AMD IOMMU: faults and events of DMA, and SEV-SNP
  *
- * The edu device does the DMA. For the SNP tests a few instructions in place
- * of the BIOS set SYSCFG[SNPEn]; the RMP, where the machine has put it, is
- * written directly, and the test stands in for the firmware in switching
- * enforcement on.
+ * The edu device does the DMA. For the SNP tests a few instructions in place of
+ * the BIOS set SYSCFG[SNPEn]; the test writes the RMP directly, where the
+ * machine has put it, and takes the role of the firmware that enables
+ * enforcement.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,7 +24,7 @@
 
 #define EDU_DEVFN       QPCI_DEVFN(5, 0)
 
-/* Where the test has its things */
+/* Memory layout of the test */
 #define MARK            0x7000
 #define DEVTAB          (3 * MiB)
 #define PAGE_TABLE      (4 * MiB)       /* one level, for IOVAs below 2 MiB */
@@ -68,7 +68,7 @@ typedef struct Machine {
     Edu edu;
     uint64_t rmp;
     uint32_t events;            /* bytes of the log that are read */
-    bool unread;                /* leave the log's head where it is */
+    bool unread;                /* don't advance the log's head */
     uint64_t waits;
     uint32_t tail;
 } Machine;
@@ -109,7 +109,7 @@ static void flush(Machine *m)
     command(m, (uint64_t)AMDVI_CMD_INVAL_AMDVI_ALL << 60, 0);
 }
 
-/* Ask for a completion store to @addr; did it happen? */
+/* Request a completion store to @addr; true if it was made. */
 static bool completion(Machine *m, uint64_t addr)
 {
     uint64_t value = 0x1111 * ++m->waits;
@@ -131,7 +131,7 @@ static void dma(Machine *m, uint64_t iova, bool to_memory)
     }
 }
 
-/* Does the device's write to @iova arrive at @spa? */
+/* True if the device's write to @iova arrives at @spa. */
 static bool dma_writes(Machine *m, uint64_t iova, uint64_t spa)
 {
     static uint64_t value = 0x0123456789abcdef;
@@ -169,7 +169,7 @@ static void expect_event(Machine *m, unsigned code, unsigned flags,
     }
 }
 
-/* The tables are empty but for one page that is mapped. */
+/* The tables are empty except for one mapped page. */
 static void start_iommu(Machine *m)
 {
     reg_write(m, AMDVI_MMIO_DEVICE_TABLE, DEVTAB | 1);
@@ -196,7 +196,7 @@ static void stop(Machine *m)
     qtest_quit(m->qts);
 }
 
-/* Without SNP, and without a processor that runs. */
+/* Without SNP, and without a running processor. */
 static void start_plain(Machine *m)
 {
     *m = (Machine) {};
@@ -207,7 +207,7 @@ static void start_plain(Machine *m)
 }
 
 /*
- * What the processor runs:
+ * The code that the processor runs:
  *   mov ecx, SYSCFG; rdmsr; or eax, MFDM | SNPEn | VMPLEn; wrmsr
  *   mov dword [MARK], 0x12345678; hlt; jmp -3
  */
@@ -325,7 +325,7 @@ static void test_page_fault(void)
     stop(&m);
 }
 
-/* 2 MiB - 0x1000 and more are mapped as 4 KiB, so one of 32 KiB below. */
+/* From 2 MiB - 0x1000 on 4 KiB mappings, below it one of 32 KiB. */
 static void test_large_page(void)
 {
     uint64_t iova = 0x10000, spa = DATA + 0x8000;
@@ -393,31 +393,31 @@ static void test_event_log_ring(void)
         expect_event(&m, EVENT_PAGE_FAULT, 0, EDU_DEVFN, DOMAIN, iova);
     }
 
-    /* the same page again is a part of the same fault */
+    /* the same page again belongs to the same fault */
     dma(&m, 0xa000, false);
     g_assert_true(no_event(&m));
 
-    /* full: overflow, and nothing more until it is acknowledged */
+    /* full: overflow, and no more entries until it is acknowledged */
     dma(&m, 0x9000, false);
     status = reg_read(&m, AMDVI_MMIO_STATUS);
     g_assert_true(status & AMDVI_MMIO_STATUS_EVT_OVF);
     g_assert_false(status & AMDVI_MMIO_STATUS_EVT_RUN);
     g_assert_true(no_event(&m));
 
-    /* acknowledging one bit leaves the other */
+    /* acknowledging one bit does not clear the other */
     reg_write(&m, AMDVI_MMIO_STATUS, AMDVI_MMIO_STATUS_EVT_OVF);
     status = reg_read(&m, AMDVI_MMIO_STATUS);
     g_assert_false(status & AMDVI_MMIO_STATUS_EVT_OVF);
     g_assert_true(status & AMDVI_MMIO_STATUS_EVT_INT);
 
-    /* with room again it wraps */
+    /* once there is room again it wraps */
     reg_write(&m, AMDVI_MMIO_EVENT_HEAD, 0x100);
     dma(&m, 0x9000, false);
     g_assert_cmphex(reg_read(&m, AMDVI_MMIO_EVENT_TAIL), ==, 0);
     stop(&m);
 }
 
-/* Drivers acknowledge the bits of logs that the model doesn't have, too. */
+/* Drivers also acknowledge the bits of logs that the model doesn't have. */
 static void test_status(void)
 {
     Machine m;
@@ -457,7 +457,7 @@ static void test_snp_dma(void)
     Machine m;
 
     start_snp(&m);
-    /* the RMP says nothing to the IOMMU before the firmware does */
+    /* the IOMMU ignores the RMP until the firmware enables it */
     set_rmp(&m, DATA, RMP_ASSIGNED | RMP_ASID(1));
     g_assert_true(dma_writes(&m, IOVA, DATA));
     enforce(&m, true);

@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: what its tests share
+ * AMD Secure Processor: functions that its tests share
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -68,7 +68,7 @@ static char *make_bios(void)
     return name;
 }
 
-/* The last reserved range below 1 GiB is where the RMP goes. */
+/* The last reserved range below 1 GiB is the RMP. */
 static uint64_t find_rmp(QTestState *qts)
 {
     struct QEMU_PACKED {
@@ -96,7 +96,7 @@ static void save_device(QPCIDevice *dev, int devfn, void *data)
     *(QPCIDevice **)data = dev;
 }
 
-/* A rule that the environment names is switched off: some test has to fail. */
+/* A rule that the environment names is disabled: some test has to fail. */
 void psp_start_with(Psp *p, const char *devices, const char *options)
 {
     const char *mutant = getenv("PSP_TEST_IGNORE");
@@ -131,7 +131,7 @@ void psp_start(Psp *p, const char *options)
     psp_start_with(p, "", options);
 }
 
-/* Reset the machine, and wait for its processor to be back. */
+/* Reset the machine, and wait until its processor runs again. */
 void psp_reset(Psp *p)
 {
     qtest_writel(p->qts, CPU_READY, 0);

@@ -2,9 +2,9 @@
  * AMD Secure Processor: DMA and the pages of guests
  *
  * A device (edu) behind an IOMMU that enforces SNP, and a page that the
- * firmware has encrypted for a guest. The test's own reads of memory give the
- * bytes as whoever used them last has left them: as long as nobody but the
- * guest uses its page, that is what the guest would read.
+ * firmware has encrypted for a guest. The test's own reads of memory return the
+ * bytes as the last user of the page has left them: while only the guest uses
+ * its page, that is what the guest would read.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +15,7 @@
 
 #define EDU_DEVFN       QPCI_DEVFN(6, 0)
 
-/* What the IOMMU has, all 2 MiB apart. The entries of the first are 0. */
+/* Tables of the IOMMU, 2 MiB apart. The entries of the first one are 0. */
 #define T_DEVTAB        0xa00000
 #define T_IOMMU_CMDBUF  0xc00000
 #define T_EVTLOG        0xe00000
@@ -35,7 +35,7 @@ static void iommu_write(Machine *m, uint64_t reg, uint64_t value)
     qtest_writeq(m->psp.qts, AMDVI_BASE_ADDR + reg, value);
 }
 
-/* Without translation: addresses of devices are those of memory. */
+/* Without translation: device addresses are physical addresses. */
 static void start_iommu(Machine *m)
 {
     iommu_write(m, AMDVI_MMIO_DEVICE_TABLE, T_DEVTAB | 1);
@@ -85,7 +85,7 @@ static void dma(Machine *m, uint64_t src, uint64_t dst)
     g_assert_cmpint(tries, >, 0);
 }
 
-/* What the device reads at @spa, by way of the host's page */
+/* What the device reads at @spa, via the host's page */
 static uint64_t dma_read(Machine *m, uint64_t spa)
 {
     dma(m, spa, EDU_BUFFER);
@@ -117,7 +117,7 @@ static void test_write(void)
     stop(&m);
 }
 
-/* Ciphertext, the same that there is when the page is the host's again */
+/* Ciphertext, the same as when the page is hypervisor-owned again */
 static void test_read(void)
 {
     uint64_t word[2];
@@ -138,7 +138,7 @@ static void test_read(void)
     stop(&m);
 }
 
-/* The same with each write checked, and not the translation */
+/* The same, but each write is checked instead of the translation */
 static void test_checked(void)
 {
     uint64_t word;
@@ -162,7 +162,7 @@ static void test_checked(void)
     stop(&m);
 }
 
-/* What the IOMMU writes on its own is for no command, until the shutdown. */
+/* Commands may not use pages that the IOMMU writes, until the shutdown. */
 static void test_iommu_pages(void)
 {
     static const uint64_t pages[] = { T_EVTLOG, T_STORE };

@@ -28,7 +28,7 @@ static void test_message_checks(void)
     hdr = good;
     hdr.seqno = 2;
     psp_assert(msg_send(&p, &hdr, key, &req), AEAD_OFLOW);
-    /* Whether it is genuine comes first. */
+    /* Authentication is checked first. */
     hdr = good;
     hdr.seqno = 2;
     psp_assert(msg_send(&p, &hdr, wrong, &req), BAD_MEASUREMENT);
@@ -80,7 +80,7 @@ static void ask_key(Psp *p, const uint8_t vmpck[32], uint64_t seqno,
                      ==, sizeof(*rsp));
 }
 
-/* A guest that runs, and its key for messages of VMPL 0 */
+/* A running guest, and its key for messages of VMPL 0 */
 static void launch_guest(Psp *p, uint8_t key[32])
 {
     uint8_t ld[48];
@@ -118,7 +118,7 @@ static void test_key(void)
     req.tcb_version = ~0ull;
     ask_key(&p, key, 11, &req, &b);
     g_assert_cmpuint(b.status, ==, SEV_STATUS_INVALID_PARAM);
-    /* What is not selected does not matter. */
+    /* Fields that are not selected do not matter. */
     req.field_select = 0;
     req.guest_svn = 1;
     ask_key(&p, key, 13, &req, &b);
@@ -127,7 +127,7 @@ static void test_key(void)
     psp_stop(&p);
 }
 
-/* Each guest has a root key of its own from the start. */
+/* Each guest has its own root key from the start. */
 static void test_key_roots(void)
 {
     SnpBufConfig config = { .flags = SNP_STATUS_MASK_CHIP_KEY };
@@ -143,7 +143,7 @@ static void test_key_roots(void)
     ask_key(&p, key, 3, &req, &b);
     g_assert_cmpuint(b.status, ==, 0);
     g_assert_cmpint(memcmp(a.key, b.key, 32), !=, 0);
-    /* Of the chip there is none while its key is masked. */
+    /* The chip's root key is not available while its key is masked. */
     psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
     ask_key(&p, key, 5, &req, &b);
     g_assert_cmpuint(b.status, ==, SEV_STATUS_INVALID_KEY);
@@ -154,14 +154,14 @@ static void test_key_roots(void)
     psp_stop(&p);
 }
 
-/* A migration agent gives one of its guests a root key. */
+/* A migration agent sets the root key of one of its guests. */
 static void test_vmrk(void)
 {
     SnpBufLaunchStart start = {
         .gctx_paddr = T_GCTX2, .policy = T_POLICY | SNP_POLICY_MIGRATE_MA,
         .ma_gctx_paddr = T_GCTX, .flags = SNP_LAUNCH_MA_EN,
     };
-    /* Messages have whole blocks of 16 bytes. */
+    /* Messages consist of whole blocks of 16 bytes. */
     struct {
         SnpVmrkReq msg;
         uint64_t pad;
@@ -212,7 +212,7 @@ static void test_cpuid_message(void)
     g_assert_cmpuint(rsp.status, ==, SEV_STATUS_INVALID_PARAM);
     g_assert_cmpuint(rsp.count, ==, 1);
     g_assert_cmphex(rsp.fn.edx, ==, 0);
-    /* A function of another range is not counted. */
+    /* A function in another range is not counted. */
     req.fn.eax_in = 0x40000000;
     req.fn.edx = 0x1234;
     hdr = msg_header(SNP_MSG_CPUID_REQ, 0, 3, sizeof(req));

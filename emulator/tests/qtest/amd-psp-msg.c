@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: guests that send messages to the firmware
  *
- * The test does its own cryptography. It knows a guest's communication keys
- * from the secrets page: a page of RAM holds plaintext under the key that it
- * was last accessed with, and the test reads RAM without any.
+ * The test has its own cryptography. It reads a guest's communication keys from
+ * the secrets page: a page of RAM holds the plaintext of the key that it was
+ * last accessed with, and the test reads RAM without a key.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -63,7 +63,7 @@ void msg_start_guest(Psp *p, const char *options, uint64_t policy,
     psp_assert(psp_launch_update(p, T_GCTX, T_SECRETS, SNP_PAGE_TYPE_SECRETS,
                                  0), SUCCESS);
     extend(ld, SNP_PAGE_TYPE_SECRETS, SECRETS_GPA, NULL);
-    /* What the hypervisor sets of the guest's TSC is not measured. */
+    /* Fields that the hypervisor sets for the guest's TSC are not measured. */
     psp_set_rmp(p, VMSA_SPA, RMP_PRE_GUEST(T_ASID, VMSA_GPA));
     qtest_memwrite(p->qts, VMSA_SPA, page, sizeof(page));
     psp_assert(psp_launch_update(p, T_GCTX, VMSA_SPA, SNP_PAGE_TYPE_VMSA, 0),

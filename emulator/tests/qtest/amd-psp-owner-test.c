@@ -47,7 +47,7 @@ static void hmac(const uint8_t *key, const void *data, size_t len,
     hmac_sha256_digest(&ctx, 32, mac);
 }
 
-/* 16 bytes by the key derivation function of the SEV API */
+/* Derive 16 bytes with the key derivation function of the SEV API */
 static void derive(const uint8_t *key, size_t key_len, const char *label,
                    const uint8_t *context, size_t context_len, uint8_t *out)
 {
@@ -289,7 +289,7 @@ static uint16_t import(Psp *p, const SevCert *pek, const SevCert *oca)
     return PSP_CMD(p, PEK_CERT_IMPORT, &buf);
 }
 
-/* The platform gets an owner, and loses it again. */
+/* The platform gets an owner, and becomes self-owned again. */
 static void test_pek(void)
 {
     SevBufBlob csr = { .address = T_CERT };
@@ -398,7 +398,7 @@ static void test_migrate(void)
     packet.guest_address = T_HUGE;
     psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_DATA, &packet), INACTIVE);
     psp_assert(sev_activate(&p, receive.handle, T_ES_ASID + 1), SUCCESS);
-    /* What was sent as data is no VMSA. */
+    /* A packet that was sent as data is rejected as a VMSA. */
     psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_VMSA, &packet), BAD_MEASUREMENT);
     packet.trans_len = 48;
     psp_assert(PSP_CMD(&p, RECEIVE_UPDATE_DATA, &packet), INVALID_LENGTH);

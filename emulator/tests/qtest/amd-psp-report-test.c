@@ -70,7 +70,7 @@ static void remove_dir(const char *dir)
     rmdir(dir);
 }
 
-/* A report, its contents, and its signature up to the platform's root */
+/* A report, its contents, and its signature chain up to the platform's root */
 static void test_report(void)
 {
     g_autofree char *dir = g_dir_make_tmp("amd-psp-XXXXXX", NULL);
@@ -131,7 +131,7 @@ static void test_report_checks(void)
     msg_start_guest(&p, MSG_OPTIONS, T_POLICY, ld);
     psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
     msg_vmpck(&p, 2, key);
-    /* VMPCK2 speaks for VMPL 2 and 3 only. */
+    /* VMPCK2 is valid for VMPL 2 and 3 only. */
     hdr = msg_header(SNP_MSG_REPORT_REQ, 2, 1, sizeof(req));
     psp_assert(msg_send(&p, &hdr, key, &req), SUCCESS);
     msg_reply(&p, key, SNP_MSG_REPORT_RSP, 2, &rsp);
@@ -142,7 +142,7 @@ static void test_report_checks(void)
     msg_reply(&p, key, SNP_MSG_REPORT_RSP, 4, &rsp);
     g_assert_cmpuint(rsp.status, ==, SEV_STATUS_INVALID_PARAM);
     req.vmpl = 3;
-    req.key_sel = 2;                    /* a VLEK that is not loaded */
+    req.key_sel = 2;                    /* the VLEK is not loaded */
     hdr = msg_header(SNP_MSG_REPORT_REQ, 2, 5, sizeof(req));
     psp_assert(msg_send(&p, &hdr, key, &req), SUCCESS);
     msg_reply(&p, key, SNP_MSG_REPORT_RSP, 6, &rsp);
@@ -188,7 +188,7 @@ static uint16_t load_vlek(Psp *p, const uint8_t *stick)
     return PSP_CMD(p, SNP_VLEK_LOAD, &buf);
 }
 
-/* A VLEK is loaded as it was wrapped, and then signs reports. */
+/* Load a wrapped VLEK, and sign reports with it. */
 static void test_vlek(void)
 {
     g_autofree char *dir = g_dir_make_tmp("amd-psp-XXXXXX", NULL);
@@ -216,13 +216,13 @@ static void test_vlek(void)
     stick[0x20] ^= 1;
     psp_assert(load_vlek(&p, stick), BAD_MEASUREMENT);
     stick[0x20] ^= 1;
-    /* It is for a TCB version, which has to be the one that is reported. */
+    /* It is bound to a TCB version, which must be the reported one. */
     psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
     psp_assert(load_vlek(&p, stick), BAD_SVN);
     config.reported_tcb = 0;
     psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
     psp_assert(load_vlek(&p, stick), SUCCESS);
-    /* Reports that it signs are signed even if the chip's key is masked. */
+    /* Reports with the VLEK are signed even if the chip's key is masked. */
     config.flags = SNP_STATUS_MASK_CHIP_KEY;
     psp_assert(PSP_CMD(&p, SNP_CONFIG, &config), SUCCESS);
 
@@ -341,7 +341,7 @@ static void test_id_block(void)
     psp_assert(finish_with(&p, &id, bad), BAD_SIGNATURE);
     *bad = *auth;
     id.ld[0] ^= 1;
-    /* What it says comes before who says so. */
+    /* The content is checked before the signature. */
     psp_assert(finish_with(&p, &id, bad), BAD_MEASUREMENT);
     owner_sign(id_key, &id, sizeof(id), &bad->id_block_sig);
     psp_assert(finish_with(&p, &id, bad), BAD_MEASUREMENT);

@@ -45,7 +45,7 @@ static void test_init(void)
     psp_stop(&p);
 }
 
-/* The TMR is nobody's while it is in use. */
+/* No command can use the TMR while it is in use. */
 static void test_tmr(Psp *p)
 {
     SevBufBlob blob = { .address = T_TMR + 0x1000, .len = 0x1000 };
@@ -58,7 +58,7 @@ static void test_tmr(Psp *p)
     psp_assert(PSP_CMD(p, GET_ID, &blob), INVALID_ADDRESS);
 }
 
-/* After SNP_INIT, the TMR and what is written have to be Firmware pages. */
+/* After SNP_INIT, the TMR and output buffers have to be Firmware pages. */
 static void test_init_snp(void)
 {
     SevBufInit buf = {
@@ -80,7 +80,7 @@ static void test_init_snp(void)
     psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), INVALID_PAGE_STATE);
     psp_set_rmp(&p, T_CMDBUF, RMP_FIRMWARE);
     psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), SUCCESS);
-    /* The buffer is let go of when the command ends, and if it fails. */
+    /* The buffer is released when the command ends, even if it fails. */
     g_assert_cmphex(psp_rmp(&p, T_CMDBUF), ==, RMP_RECLAIM);
     psp_assert(PSP_CMD(&p, PLATFORM_STATUS, &st), INVALID_PAGE_STATE);
     psp_set_rmp(&p, T_CMDBUF, RMP_FIRMWARE);
@@ -115,7 +115,7 @@ static void test_init_ex(void)
     psp_assert(PSP_CMD(&p, PDH_CERT_EXPORT, &certs), SUCCESS);
     qtest_memread(p.qts, T_CERT, a, sizeof(a));
 
-    /* The keys come back from the host's file. */
+    /* The keys are restored from the host's file. */
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     psp_assert(PSP_CMD0(&p, PLATFORM_RESET), SUCCESS);
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), SUCCESS);
@@ -123,7 +123,7 @@ static void test_init_ex(void)
     qtest_memread(p.qts, T_CERT, b, sizeof(b));
     g_assert_cmpmem(a, sizeof(a), b, sizeof(b));
 
-    /* A file that was changed is refused, and replaced. */
+    /* A modified file is rejected, and replaced. */
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     qtest_writeb(p.qts, T_NV + 0x100, qtest_readb(p.qts, T_NV + 0x100) ^ 1);
     psp_assert(PSP_CMD(&p, INIT_EX, &buf), SECURE_DATA_INVALID);
@@ -160,7 +160,7 @@ static void test_activate(void)
     g_assert_cmpuint(platform_state(&p, &guests), ==, SEV_PSTATE_WORKING);
     g_assert_cmpuint(guests, ==, 2);
     psp_assert(sev_activate(&p, 99, T_ES_ASID), INVALID_GUEST);
-    /* ASIDs of SEV-ES guests are not those of SEV guests. */
+    /* ASIDs of SEV-ES guests are not valid for SEV guests. */
     psp_assert(sev_activate(&p, b, T_ES_ASID), INVALID_ASID);
     psp_assert(sev_activate(&p, a, T_SEV_ASID), INVALID_ASID);
     psp_assert(sev_activate(&p, b, T_SEV_ASID), SUCCESS);
@@ -169,7 +169,7 @@ static void test_activate(void)
     psp_assert(sev_activate(&p, a, T_ES_ASID + 1), ACTIVE);
     psp_assert(SEV_HANDLE(&p, DECOMMISSION, a), ACTIVE);
     psp_assert(SEV_HANDLE(&p, DEACTIVATE, a), SUCCESS);
-    /* It could not run yet: the ASID is clean. */
+    /* The guest could not run yet: the ASID needs no flush. */
     psp_assert(sev_activate(&p, a, T_ES_ASID), SUCCESS);
     m.handle = a;
     psp_assert(PSP_CMD(&p, LAUNCH_MEASURE, &m), SUCCESS);
@@ -250,7 +250,7 @@ static void test_launch(void)
     psp_stop(&p);
 }
 
-/* A VMSA is for SEV-ES guests. */
+/* Only SEV-ES guests have VMSAs. */
 static void test_launch_sev(void)
 {
     uint32_t h;

@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: SEV and SEV-ES guests, as its tests make them
+ * AMD Secure Processor: SEV and SEV-ES guests for its tests
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: SEV and SEV-ES guests, as its tests make them
+ * AMD Secure Processor: SEV and SEV-ES guests for its tests
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,7 +8,7 @@
 
 #include "amd-psp.h"
 
-#define T_CERT      T_GCTX      /* where certificates go, a page each */
+#define T_CERT      T_GCTX      /* buffer for certificates, a page each */
 #define T_DATA      T_PAGE
 #define T_NV        0x200000
 #define T_TMR_LEN   0x100000

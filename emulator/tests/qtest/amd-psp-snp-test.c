@@ -47,7 +47,7 @@ static void test_gctx_create(void)
     psp_stop(&p);
 }
 
-/* A context is one only in a Context page that nobody else has written. */
+/* A context is valid only in a Context page that only firmware has written. */
 static void test_context(void)
 {
     Psp p;
@@ -89,7 +89,7 @@ static void test_launch_start(void)
     }
     buf.flags = 4;
     psp_assert(PSP_CMD(&p, SNP_LAUNCH_START, &buf), INVALID_PARAM);
-    /* A migration agent, against the policy, and one that is no guest */
+    /* A migration agent that the policy forbids, and one that is not a guest */
     buf.flags = SNP_LAUNCH_MA_EN;
     psp_assert(PSP_CMD(&p, SNP_LAUNCH_START, &buf), POLICY_FAILURE);
     buf.policy |= SNP_POLICY_MIGRATE_MA;
@@ -119,14 +119,14 @@ static void test_activate(void)
     psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_DECOMMISSION, T_GCTX), SUCCESS);
 
-    /* Caches have to be flushed before the ASID is another guest's. */
+    /* Caches have to be flushed before another guest gets the ASID. */
     psp_assert(psp_activate(&p, T_GCTX2, T_ASID), DFFLUSH_REQUIRED);
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), WBINVD_REQUIRED);
     psp_wbinvd(&p);
     psp_assert(psp_activate(&p, T_GCTX2, T_ASID), DFFLUSH_REQUIRED);
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
     psp_assert(psp_activate(&p, T_GCTX2, T_ASID), SUCCESS);
-    /* This guest could not run yet: its ASID is clean. */
+    /* This guest could not run yet: its ASID needs no flush. */
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_DECOMMISSION, T_GCTX2), SUCCESS);
     psp_gctx_create(&p, T_GCTX);
     psp_assert(psp_launch_start(&p, T_GCTX, T_POLICY), SUCCESS);
@@ -156,7 +156,7 @@ static void test_activate_rmp(void)
         psp_assert(psp_activate(&p, T_GCTX, T_ASID), INVALID_CONFIG);
         psp_assert(PSP_CMD(&p, SNP_ACTIVATE_EX, &ex), INVALID_CONFIG);
     }
-    /* Those of another one, and what is nobody's, do not matter. */
+    /* Pages of other ASIDs, and unassigned pages, do not matter. */
     psp_set_rmp(&p, T_PAGE, RMP_GUEST_VALID(T_ASID + 1, 0x1000));
     psp_set_rmp(&p, T_HUGE, RMP_ASID(T_ASID));
     psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
@@ -223,7 +223,7 @@ static void test_guest_status(void)
     psp_stop(&p);
 }
 
-/* What LAUNCH_UPDATE demands of the guest and of the page */
+/* Requirements of LAUNCH_UPDATE on the guest and on the page */
 static void test_launch_update_checks(void)
 {
     Psp p;
@@ -285,7 +285,7 @@ static void test_launch_update_pages(void)
     psp_stop(&p);
 }
 
-/* A CPUID page that promises what the machine lacks comes back corrected. */
+/* A CPUID page with features that the machine lacks is corrected. */
 static void test_cpuid_page(void)
 {
     SnpCpuidTable table = { .count = 2 };
@@ -331,14 +331,14 @@ static void test_launch_finish(void)
     psp_assert(psp_launch_finish(&p, T_GCTX), INACTIVE);
     psp_assert(psp_activate(&p, T_GCTX, T_ASID), SUCCESS);
     psp_assert(PSP_CMD(&p, SNP_LAUNCH_FINISH, &buf), INVALID_PARAM);
-    /* An author's key without an ID block means nothing. */
+    /* An author's key without an ID block has no meaning. */
     buf.flags = SNP_FINISH_AUTHOR_KEY;
     psp_assert(PSP_CMD(&p, SNP_LAUNCH_FINISH, &buf), SUCCESS);
     psp_assert(psp_launch_finish(&p, T_GCTX), INVALID_GUEST_STATE);
     psp_stop(&p);
 }
 
-/* A guest with an initial migration image: nothing else, and no end here */
+/* A guest with an initial migration image: no other pages, no LAUNCH_FINISH */
 static void test_launch_imi(void)
 {
     SnpBufLaunchStart buf = {
@@ -405,7 +405,7 @@ static void test_page_reclaim(void)
     psp_stop(&p);
 }
 
-/* Pages of one guest, in one state, that are 2 MiB for the guest as well */
+/* Pages of one guest, in one state, that are also 2 MiB aligned in the guest */
 static void set_whole(Psp *p, uint64_t flags, uint64_t gpa)
 {
     uint64_t at;

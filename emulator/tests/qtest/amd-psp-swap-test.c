@@ -1,7 +1,8 @@
 /*
  * AMD Secure Processor: pages of SEV-SNP guests that are swapped out and in
  *
- * What a page holds is seen by SNP_DBG_DECRYPT, as guests permit debugging.
+ * The contents of pages are read with SNP_DBG_DECRYPT, as the guests permit
+ * debugging.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,7 +12,7 @@
 #define T_MDATA         T_LIST
 #define T_ENTRY         (T_MDATA + 0x40)
 #define T_MDATA2        0x109000
-#define T_BACK          0x10a000        /* where pages come back */
+#define T_BACK          0x10a000        /* where pages are swapped in */
 #define T_HUGE2         0x600000
 #define T_HUGE_OUT      0xa00000
 #define T_UNCOVERED     0xfd00000
@@ -104,7 +105,7 @@ static void test_data(void)
                     SNP_MDATA_PAGE_VALIDATED);
     g_assert_cmphex(*(uint64_t *)md.perms, ==, PERMS);
 
-    /* The same once more: other bytes, by another IV; not validated */
+    /* The same again: other bytes, due to another IV; not validated */
     qtest_memread(p.qts, T_OUT, was, sizeof(was));
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_OUT, &buf), SUCCESS);
     qtest_memread(p.qts, T_OUT, is, sizeof(is));
@@ -122,7 +123,9 @@ static void test_data(void)
     psp_stop(&p);
 }
 
-/* A validated page is one again, and the guest's after SNP_PAGE_RECLAIM. */
+/*
+ * A validated page stays validated, and SNP_PAGE_RECLAIM makes it the guest's.
+ */
 static void test_in_place(void)
 {
     SnpBufSwap buf = out_buf();
@@ -148,7 +151,7 @@ static void test_in_place(void)
     psp_stop(&p);
 }
 
-/* An entry brings its page back once, and nothing else. */
+/* An entry is valid once, and for its page only. */
 static void test_entry(void)
 {
     SnpBufSwap out = out_buf(), in;
@@ -174,7 +177,9 @@ static void test_entry(void)
     in = in_buf(&p);
     psp_assert(PSP_CMD(&p, SNP_PAGE_SWAP_IN, &in), INVALID_MDATA_ENTRY);
 
-    /* What is older than the entry: another page of the guest, or an old one */
+    /*
+     * Content that does not match the entry: another page, or an older version
+     */
     psp_set_rmp(&p, T_PAGE, PRE_SWAP(T_GPA));
     fill(&p, T_PAGE, 0x66);
     out.dst_paddr = T_OUT2;
@@ -266,7 +271,7 @@ static void test_in_checks(void)
     psp_stop(&p);
 }
 
-/* What both commands ask of the guest and of the place of the entry */
+/* Checks of the guest and of the place of the entry that both commands make */
 static void test_common_checks(void)
 {
     SnpBufSwap buf[2] = { out_buf() };
@@ -318,7 +323,7 @@ static void test_common_checks(void)
     psp_stop(&p);
 }
 
-/* Metadata goes out by the context, and is as good when it is back. */
+/* Swap out metadata with the context; it is valid after it is swapped in. */
 static void test_metadata(void)
 {
     SnpBufSwap data = out_buf(), meta = out_buf();
@@ -339,7 +344,7 @@ static void test_metadata(void)
     g_assert_cmphex(psp_rmp(&p, T_MDATA), ==, RMP_FIRMWARE);
     qtest_memset(p.qts, T_MDATA, 0, 0x1000);
 
-    /* Back at another place */
+    /* Swap it in at another address */
     meta.src_paddr = T_OUT2;
     meta.dst_paddr = T_HV;
     meta.software_data = 0;
@@ -359,7 +364,7 @@ static void test_metadata(void)
     psp_stop(&p);
 }
 
-/* SNP_PAGE_MOVE does it without the host's help. */
+/* SNP_PAGE_MOVE works without help from the host. */
 static void test_metadata_move(void)
 {
     SnpBufSwap data = out_buf();
@@ -386,7 +391,7 @@ static void test_metadata_move(void)
     psp_stop(&p);
 }
 
-/* A VMSA stays one, and nothing else becomes one. */
+/* A VMSA stays a VMSA, and no other page becomes one. */
 static void test_vmsa(void)
 {
     SnpBufSwap buf = out_buf();
@@ -440,7 +445,10 @@ static void test_2m(void)
     psp_stop(&p);
 }
 
-/* Memory that the RMP does not cover takes what is swapped out, and no page. */
+/*
+ * Memory that the RMP does not cover can receive swapped-out data, but no page
+ * can be swapped in there.
+ */
 static void test_default_pages(void)
 {
     SnpBufSwap buf = out_buf();

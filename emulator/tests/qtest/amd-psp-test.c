@@ -28,7 +28,7 @@ static void test_registers(void)
     psp_stop(&p);
 }
 
-/* The status bit is set by a command that asks for an interrupt, else not. */
+/* The status bit is set only by commands that request an interrupt. */
 static void test_interrupt(void)
 {
     uint32_t resp;
@@ -72,7 +72,7 @@ static void test_commands(void)
     g_usleep(100000);
     g_assert_cmphex(qpci_io_readl(p.dev, p.bar, PSP_REG_CMDRESP) & 0xffff, ==,
                     SEV_STATUS_INVALID_ADDRESS);
-    /* One in the memory of system management */
+    /* One in SMM memory */
     qpci_io_writel(p.dev, p.bar, PSP_REG_CMDBUFF_LO, 0xa8000);
     qpci_io_writel(p.dev, p.bar, PSP_REG_CMDRESP,
                    SEV_CMD_PLATFORM_STATUS << PSP_CMDRESP_CMD_SHIFT);
@@ -82,7 +82,7 @@ static void test_commands(void)
     psp_stop(&p);
 }
 
-/* What SNP_INIT wants of the processors */
+/* Requirements of SNP_INIT on the processors */
 static void test_snp_init_msrs(void)
 {
     SnpBufInitEx buf = { .flags = SNP_INIT_RMP };
@@ -105,12 +105,15 @@ static void test_snp_init_msrs(void)
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
     psp_stop(&p);
 
-    /* VMPLEn takes SNPEn: by itself this is seen without these rules only. */
+    /*
+     * VMPLEn requires SNPEn: it can be tested by itself only without these
+     * rules.
+     */
     psp_start(&p, DEFAULT ":init-vmpl:init-mfdm");
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
     psp_stop(&p);
 
-    /* An RMP that has no whole MiBs */
+    /* An RMP whose size is not a multiple of 1 MiB */
     psp_start(&p, DEFAULT);
     rmp_end = p.rmp + 0x1fffff - 0x2000;
     psp_wrmsr(&p, MSR_RMP_END, rmp_end);
@@ -126,7 +129,7 @@ static void test_snp_init(void)
     Psp p;
 
     psp_start(&p, DEFAULT);
-    /* Flushes have no platform state. */
+    /* Flushes do not depend on the platform's state. */
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_GCTX_CREATE, T_GCTX),
                INVALID_PLATFORM_STATE);
@@ -135,13 +138,13 @@ static void test_snp_init(void)
     psp_wrmsr(&p, MSR_SYSCFG, SYSCFG_SNP);
     buf.flags = SNP_INIT_RMP;
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), INVALID_CONFIG);
-    /* It is about the RMP that is to be initialized. */
+    /* It is checked for the RMP that is about to be initialized. */
     buf.flags = 0;
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), RMP_INIT_REQUIRED);
     psp_wrmsr(&p, MSR_HSAVE_PA, 0);
     buf.flags = SNP_INIT_RMP;
 
-    /* With SNP on, SEV comes after SNP_INIT. */
+    /* With SNP, SEV is initialized after SNP_INIT. */
     psp_assert(PSP_CMD(&p, INIT, &sev), INVALID_PLATFORM_STATE);
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &buf), SUCCESS);
     psp_assert(PSP_CMD(&p, INIT, &sev), SUCCESS);
@@ -159,7 +162,7 @@ static void test_snp_init(void)
     psp_stop(&p);
 }
 
-/* What is not DRAM, and what SMM has, is nobody's to assign. */
+/* Memory that is not DRAM, and SMM memory, cannot be assigned. */
 static void test_snp_init_holes(void)
 {
     Psp p;
@@ -170,7 +173,7 @@ static void test_snp_init_holes(void)
     g_assert_cmphex(psp_rmp(&p, 0xa0000), ==, RMP_HV_FIXED);
     g_assert_cmphex(psp_rmp(&p, 0xbf000), ==, RMP_HV_FIXED);
     g_assert_cmphex(psp_rmp(&p, 0xc0000), ==, RMP_HYPERVISOR);
-    /* The table has entries for more than there is. */
+    /* The table has entries for more memory than there is. */
     g_assert_cmphex(psp_rmp(&p, T_RAM_END - 0x1000), ==, RMP_HYPERVISOR);
     g_assert_cmphex(psp_rmp(&p, T_RAM_END), ==, RMP_HV_FIXED);
     psp_stop(&p);
@@ -238,7 +241,7 @@ static void test_snp_shutdown(void)
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     psp_new_guest(&p, T_GCTX, T_POLICY, T_ASID);
     psp_assert(psp_launch_finish(&p, T_GCTX), SUCCESS);
-    /* Not with guests, and no flush helps */
+    /* Not with guests, and a flush does not change that */
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), DFFLUSH_REQUIRED);
     psp_wbinvd(&p);
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
@@ -262,7 +265,7 @@ static uint8_t rmp_init(Psp *p, uint64_t address)
     return st.is_rmp_init;
 }
 
-/* What remains of SNP depends on what is shut down. */
+/* The remaining state of SNP depends on what was shut down. */
 static void test_snp_shutdown_again(void)
 {
     SnpBufShutdownEx buf = {
@@ -291,14 +294,14 @@ static void test_snp_shutdown_again(void)
     psp_wbinvd(&p);
     psp_assert(PSP_CMD0(&p, SNP_DF_FLUSH), SUCCESS);
 
-    /* Without the IOMMU the RMP is not initialized any more, */
+    /* With the IOMMU's part the RMP is no longer initialized, */
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), SUCCESS);
     g_assert_cmphex(rmp_init(&p, T_HV), ==, 0);
     psp_assert(PSP_CMD(&p, SNP_INIT_EX, &init), RMP_INIT_REQUIRED);
     psp_assert(PSP_CMD(&p, INIT, &sev), INVALID_PLATFORM_STATE);
     psp_snp_init(&p);
 
-    /* and without the processors' part SNP is off. */
+    /* and with the processors' part SNP is disabled. */
     buf.flags |= SNP_SHUTDOWN_X86;
     psp_assert(PSP_CMD(&p, SNP_SHUTDOWN_EX, &buf), SUCCESS);
     init.flags = SNP_INIT_RMP;
@@ -322,10 +325,10 @@ static void test_snp_status(void)
     psp_snp_init(&p);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_HV),
                INVALID_PAGE_STATE);
-    /* A buffer in two pages, which both are the firmware's */
+    /* A buffer that spans two pages, both of them Firmware pages */
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_OUT + 0xff0),
                INVALID_PARAM);
-    /* A context is no guest yet. */
+    /* A context is not a guest yet. */
     psp_gctx_create(&p, T_GCTX);
     psp_assert(psp_addr_cmd(&p, SEV_CMD_SNP_PLATFORM_STATUS, T_OUT), SUCCESS);
     qtest_memread(p.qts, T_OUT, &st, sizeof(st));
@@ -392,7 +395,7 @@ static void test_snp_config(void)
     psp_stop(&p);
 }
 
-/* A reset leaves nothing of guests, and of the RMP's initialization. */
+/* A reset clears all guests, and the RMP is no longer initialized. */
 static void test_reset(void)
 {
     SnpBufInitEx buf = { 0 };
@@ -441,7 +444,7 @@ static void test_fail(void)
     psp_stop(&p);
 }
 
-/* Commands that take time: the response comes, but not at once. */
+/* Commands with a delay: the response comes, but not immediately. */
 static void test_delay(void)
 {
     int64_t start;
@@ -452,7 +455,7 @@ static void test_delay(void)
     psp_assert(PSP_CMD0(&p, SHUTDOWN), SUCCESS);
     psp_assert(PSP_CMD0(&p, NOP), SUCCESS);
     g_assert_cmpint(g_get_monotonic_time() - start, >=, 290000);
-    /* A reset ends it. */
+    /* A reset cancels it. */
     qpci_io_writel(p.dev, p.bar, PSP_REG_CMDRESP,
                    SEV_CMD_NOP << PSP_CMDRESP_CMD_SHIFT);
     g_usleep(50000);

@@ -1,9 +1,9 @@
 /*
- * AMD Secure Processor: what its tests share
+ * AMD Secure Processor: functions that its tests share
  *
  * The machine has one processor, which runs a loop that sets MSRs and writes
- * back caches when the test asks for it. RMP entries are stored in memory by
- * the test, in place of RMPUPDATE.
+ * back caches when the test requests it. The test stores RMP entries in memory,
+ * in place of RMPUPDATE.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,13 +23,13 @@ typedef struct Psp {
     uint64_t rmp;               /* RMP_BASE */
 } Psp;
 
-/* Where tests put things */
+/* Memory layout of the tests */
 #define T_CMDBUF        0x100000
 #define T_GCTX          0x101000
 #define T_GCTX2         0x102000
 #define T_OUT           0x103000        /* Firmware page after psp_snp_init() */
 #define T_OUT2          0x104000
-#define T_HV            0x105000        /* stays the hypervisor's */
+#define T_HV            0x105000        /* stays hypervisor-owned */
 #define T_PAGE          0x106000        /* a guest's */
 #define T_SECRETS       0x107000
 #define T_LIST          0x108000
@@ -67,7 +67,7 @@ typedef struct Psp {
 
 #define T_POLICY        (SNP_POLICY_MBO | SNP_POLICY_SMT)
 #define T_ASID          1
-#define T_SEV_ASID      101     /* the first that is no SNP or SEV-ES guest's */
+#define T_SEV_ASID      101     /* the first ASID for SEV-only guests */
 
 /* Start a machine; @options are for the device and start with a comma. */
 void psp_start(Psp *p, const char *options);
@@ -92,10 +92,10 @@ uint16_t psp_cmd(Psp *p, uint32_t id, void *buf, size_t len);
 #define psp_assert(call, status) \
     g_assert_cmphex(call, ==, SEV_STATUS_##status)
 
-/* SNP_INIT_EX and SNP_DF_FLUSH, with T_OUT and T_OUT2 Firmware pages then */
+/* SNP_INIT_EX and SNP_DF_FLUSH; T_OUT and T_OUT2 become Firmware pages */
 void psp_snp_init(Psp *p);
 
-/* A context at T_GCTX, or at @gctx, and the steps that follow */
+/* Create a context at T_GCTX, or at @gctx, and the steps that follow */
 void psp_gctx_create(Psp *p, uint64_t gctx);
 uint16_t psp_launch_start(Psp *p, uint64_t gctx, uint64_t policy);
 uint16_t psp_activate(Psp *p, uint64_t gctx, uint32_t asid);

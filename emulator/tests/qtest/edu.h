@@ -29,7 +29,7 @@ static inline void edu_find(Edu *edu, QPCIBus *bus, int devfn)
     edu->bar = qpci_iomap(edu->pci, 0, NULL);
 }
 
-/* Have 8 bytes copied: one of @src and @dst is EDU_BUFFER. */
+/* Copy 8 bytes: one of @src and @dst is EDU_BUFFER. */
 static inline void edu_start(Edu *edu, uint64_t src, uint64_t dst)
 {
     qpci_io_writeq(edu->pci, edu->bar, EDU_SRC, src);

@@ -16,7 +16,7 @@
 #define AP_BASE         0x8000
 #define LAPIC_ID        0xfee00020
 
-/* What a C function has to leave as it was, in the order of being pushed */
+/* Registers that a C function must preserve, in the order of pushing */
     .macro save_callee
     .irp reg, rbx, rbp, r12, r13, r14, r15
     pushq %\reg
@@ -29,8 +29,9 @@
     .endm
 
 /*
- * Loads the general registers from memory at RSI, or stores them to it, in the
- * order of the VMSA. The caller has RAX and RSP, and RSI, whose place is SI.
+ * Load the general registers from memory at RSI, or store them there, in the
+ * order of the VMSA. Except RAX and RSP, which the caller handles, and RSI,
+ * whose slot is SI.
  */
 #define SI 32
     .macro move_gprs store
@@ -55,7 +56,7 @@
     .globl _start
 _start:
     cli
-    /* 4 GiB, mapped to themselves by 2 MiB pages */
+    /* Identity map of 4 GiB with 2 MiB pages */
     movl $boot_pd, %edi
     movl $0x87, %eax
     movl $2048, %ecx
@@ -151,8 +152,8 @@ exception_common:
     iretq
 
     /*
-     * vmrun_asm(vmcb, gprs): the general registers but RAX and RSP are loaded
-     * from and stored to gprs, in the order of the VMSA.
+     * vmrun_asm(vmcb, gprs): the general registers except RAX and RSP are
+     * loaded from and stored to gprs, in the order of the VMSA.
      */
     .globl vmrun_asm
 vmrun_asm:
@@ -176,7 +177,7 @@ vmrun_asm:
     .quad 1b, 2b
 
     .text
-    /* run_user(fn): at CPL 3, until an exception ends it */
+    /* run_user(fn): run at CPL 3 until an exception */
     .globl run_user, user_return, user_rsp
 run_user:
     save_callee
@@ -205,7 +206,7 @@ ap_first:
 ap32:
     movl $DS, %eax
     movl %eax, %ss
-    movl %ss:LAPIC_ID, %esp         /* a stack each */
+    movl %ss:LAPIC_ID, %esp         /* one stack each */
     shrl $24, %esp
     shll $14, %esp
     addl $boot_stack_end, %esp

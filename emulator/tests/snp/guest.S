@@ -1,6 +1,6 @@
 /*
- * SEV-SNP tests: what guests run. Copied to GUEST_CODE, position independent.
- * Each piece ends with VMGEXIT, which is VMMCALL without SEV-ES.
+ * SEV-SNP tests: code of the guests. Copied to GUEST_CODE, position
+ * independent. Each piece ends with VMGEXIT, which is VMMCALL without SEV-ES.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -68,7 +68,7 @@ g_\name:
     snp_piece pvalidate, 0xf2, 0x0f, 0x01, 0xff
     snp_piece psmash, 0xf3, 0x0f, 0x01, 0xff
 
-    /* Change what only the FPU holds, and much else */
+    /* Change registers that only the FPU has, and many others */
     .globl g_scramble
 g_scramble:
     fninit
@@ -91,7 +91,7 @@ g_scramble:
     incq %r15
     vmgexit
 
-    /* Tell that it runs (RAX points to a shared page), until told to stop */
+    /* Report that it runs (RAX points to a shared page), and stop on request */
     .globl g_spin
 g_spin:
     movl $1, (%rax)
@@ -108,7 +108,7 @@ g_busy:
     je 1b
     vmgexit
 
-    /* Exit for ever */
+    /* Exit forever */
     .globl g_exits
 g_exits:
 1:  vmgexit

@@ -12,7 +12,7 @@
 #define LAPIC_SVR   0xfee000f0UL
 #define AP_BASE     0x8000
 #define MAX_CPUS    4
-#define TABLES      0x0e000000UL    /* where more page tables go */
+#define TABLES      0x0e000000UL    /* where page tables are allocated */
 
 struct frame {
     u64 vec, err, rip, cs, rflags, rsp, ss;
@@ -237,7 +237,7 @@ static void load_tss(void)
 
 void test_start(void)
 {
-    /* No interrupts of the BIOS's timer in guests */
+    /* No interrupts from the BIOS's timer in guests */
     outb(0x21, 0xff);
     outb(0xa1, 0xff);
     load_tss();

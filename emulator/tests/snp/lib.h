@@ -1,7 +1,7 @@
 /*
  * SEV-SNP tests: TAP, traps, MSRs, page tables, RMP
  *
- * Numbers and names are the AMD64 Architecture Programmer's Manual's.
+ * Numbers and names are those of the AMD64 Architecture Programmer's Manual.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,11 +17,11 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-/* What guests, other processors or the hardware access as well */
+/* Memory that guests, other processors or the hardware access as well */
 typedef volatile u64 mem64;
 /* ... of 32 bits */
 typedef volatile u32 mem32;
-/* Set by one processor for another */
+/* Set by one processor for another one */
 typedef void (*volatile mem_fn)(void);
 
 #define BIT(n)              (1ULL << (n))
@@ -113,7 +113,7 @@ void ap_main(void);             /* ends another processor's start-up */
 void start_ap(void (*fn)(void));        /* on all others */
 u64 random64(void);
 
-/* What the last instruction marked with EX() raised on this processor */
+/* The exception of the last instruction marked with EX() on this processor */
 struct trap {
     int vec;
     u64 err;
@@ -181,9 +181,9 @@ static inline void wr(u64 addr, u64 val)
     *(mem64 *)addr = val;
 }
 
-/* The leaf entry of @va in the host's tables, at 4 KiB (split if need be). */
+/* The 4 KiB leaf entry of @va in the host's tables (splits a 2 MiB page). */
 mem64 *host_pte(u64 va);
-/* Back to one 2 MiB page. */
+/* Restore the 2 MiB page. */
 void host_large(u64 va);
 
 /* rmp.c */
@@ -226,9 +226,11 @@ int rmpread(u64 spa, struct rmp_state *state);
 int rmp_assign(u64 spa, u64 gpa, u32 asid, bool large);
 int rmp_firmware(u64 spa);
 int rmp_share(u64 spa, bool large);
-/* Assign, then set more bits by hand, as a guest or the firmware would. */
+/*
+ * Assign a page, then set more bits directly, as a guest or the firmware would.
+ */
 void rmp_make(u64 spa, u64 gpa, u32 asid, u64 bits);
-/* The entry is the hypervisor's again, whatever it was. */
+/* Make the pages hypervisor-owned, whatever their state. */
 void rmp_clear(u64 spa, unsigned pages);
 
 #endif

@@ -31,7 +31,7 @@ u32 psp_cmd(u32 id, void *buf, size_t len);
 u32 psp_handle_cmd(u32 id, u32 handle);
 u32 psp_region_cmd(u32 id, u32 handle, u64 address, u32 len);
 
-/* INIT with SEV-ES; all processors have to have done WBINVD, then DF_FLUSH. */
+/* INIT with SEV-ES; WBINVD on all processors and DF_FLUSH have to follow. */
 u32 psp_init_es(void);
 
 /* A guest with SEV-ES in the LUPDATE state, active; its handle */

@@ -65,7 +65,7 @@ u64 *guest_pte(u64 va)
     return (u64 *)SPA(table + (va >> 12 & 511) * 8);
 }
 
-/* Virtual addresses are physical ones, but for the window and GUEST_SHARED. */
+/* Virtual addresses are physical ones, except the window and GUEST_SHARED. */
 static void guest_tables(enum kind kind)
 {
     u64 *t = (u64 *)GUEST_SPA, c = kind == PLAIN ? 0 : C_BIT;
@@ -139,7 +139,7 @@ static void vmcb_init(struct vm *vm)
 
 void vm_init(struct vm *vm, enum kind kind)
 {
-    /* By 2 MiB, nothing next to a guest's page could be written. */
+    /* With a 2 MiB mapping, nothing next to a guest's page could be written. */
     host_pte(GUEST_SPA);
     host_pte(SPA(GUEST_LARGE));
     host_pte(VMSA_SPA);
@@ -211,7 +211,7 @@ u64 vm_get(struct vm *vm, unsigned offset)
                                : rd((u64)vm->save + offset);
 }
 
-/* Opened, if need be. */
+/* Opened if necessary. */
 void vm_set(struct vm *vm, unsigned offset, u64 val)
 {
     if (in_gprs(vm, offset)) {
@@ -265,7 +265,7 @@ void vm_reset(struct vm *vm)
     vm_close(vm);
 }
 
-/* The VMPL lies in the same quadword as the CPL. */
+/* The VMPL is in the same quadword as the CPL. */
 void vm_user(struct vm *vm)
 {
     set_seg(vm, SAVE_CS, 0x23, 0xafb, ~0U, 0);
@@ -297,7 +297,7 @@ static void decode_exit(struct vm *vm)
     e->cr2 = vm_get(vm, SAVE_CR2);
 }
 
-/* What #VMEXIT loads beyond VMRUN's own state is up to the hypervisor. */
+/* The hypervisor stores the additional state that #VMEXIT loads. */
 static void save_host(void)
 {
     u64 hsave = (u64)host_save();

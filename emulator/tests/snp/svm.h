@@ -2,8 +2,8 @@
  * SEV-SNP tests: guests
  *
  * A guest has one processor and runs one piece of guest.S at a time. Its memory
- * is GUEST_SPA on; the first 2 MiB are mapped by 4 KiB pages in the nested
- * tables, what is above by 2 MiB pages.
+ * starts at GUEST_SPA; the nested tables map the first 2 MiB with 4 KiB pages,
+ * and the rest with 2 MiB pages.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -148,9 +148,9 @@ enum kind { PLAIN, SEV, SEV_ES, SNP };
 #define GUEST_STACK         0x9000ULL
 #define GUEST_CODE          0xa000ULL
 #define GUEST_DATA          0x10000ULL      /* 16 pages for tests */
-#define GUEST_LOW_END       0x20000ULL      /* the first without use */
+#define GUEST_LOW_END       0x20000ULL      /* the first unused one */
 #define GUEST_LARGE         LARGE           /* virtual 2 to 4 MiB, with C */
-#define GUEST_WINDOW        (2 * LARGE)     /* by GUEST_PT2 */
+#define GUEST_WINDOW        (2 * LARGE)     /* via GUEST_PT2 */
 #define GUEST_SHARED        (3 * LARGE)     /* GUEST_LARGE without C */
 #define SPA(gpa)            (GUEST_SPA + (gpa))
 
@@ -172,7 +172,7 @@ struct vm {
 
 void vm_init(struct vm *vm, enum kind kind);
 void vm_reset(struct vm *vm);               /* the registers */
-/* Between these the host may write to an SNP guest's VMSA. */
+/* Between these calls the host may write to an SNP guest's VMSA. */
 void vm_open(struct vm *vm);
 void vm_close(struct vm *vm);
 u64 vm_get(struct vm *vm, unsigned offset);
@@ -185,11 +185,11 @@ struct exit *vm_call(struct vm *vm, char *piece, u64 rax, u64 rbx, u64 rcx,
 /* The two halves of vm_call() */
 void vm_prepare(struct vm *vm, char *piece, u64 rax, u64 rbx, u64 rcx, u64 rdx);
 struct exit *vm_enter(struct vm *vm);
-/* Is that all that happened? */
+/* True if the guest exited as expected. */
 bool vm_done(struct vm *vm);
 u64 vm_rip_of(char *piece);
 
-/* The host's write to guest memory, whatever the RMP says. */
+/* A write of the host to guest memory that ignores the RMP. */
 void guest_poke(u64 gpa, u64 val);
 u64 *guest_pte(u64 va);
 void npt_small(struct vm *vm, u64 gpa, u64 spa);
@@ -208,7 +208,7 @@ void check_done(struct vm *vm, const char *what);
 int vmrun_asm(void *vmcb, u64 *gprs);
 
 extern char guest_start[], guest_end[], g_stubs[], g_trap[];
-/* The pieces */
+/* The pieces of code */
 extern char g_nop[], g_read[], g_write[], g_exec[], g_cpuid[], g_rdmsr[],
     g_wrmsr[], g_in[], g_out[], g_hlt[], g_pause[], g_vmmcall[], g_wbinvd[],
     g_invd[], g_invlpg[], g_monitor[], g_mwait[], g_rdtsc[], g_rdpmc[],
@@ -217,7 +217,7 @@ extern char g_nop[], g_read[], g_write[], g_exec[], g_cpuid[], g_rdmsr[],
     g_write_cr4[], g_write_cr8[], g_vmrun[], g_cli[], g_ud2[], g_rmpread[],
     g_rmpquery[], g_rmpupdate[], g_rmpadjust[], g_pvalidate[], g_psmash[],
     g_scramble[], g_spin[], g_busy[], g_exits[];
-/* and what is behind some */
+/* and addresses behind some of them */
 extern char g_rdtsc_end[], g_cpuid_end[], g_invd_end[], g_invlpg_end[],
     g_out_end[], g_in_end[], g_wbinvd_end[], g_monitor_end[], g_mwait_end[],
     g_vmmcall_end[], g_read_cr0_end[], g_read_cr4_end[],

@@ -1,8 +1,8 @@
 /*
  * SEV-SNP tests: what guests may access
  *
- * APM volume 2, "RMP and VMPL Access Checks": each check, the fault it gives
- * and its error code, for data, instructions and page tables.
+ * APM volume 2, "RMP and VMPL Access Checks": each check, its fault and its
+ * error code, for data, instructions and page tables.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -148,7 +148,7 @@ static void test_shared(void)
     rmp_clear(SPA(large), 512);
 }
 
-/* A table whose page is not good; DATA is its last page's victim. */
+/* A table in a page that fails the check; DATA is used for the last level. */
 static void test_tables(void)
 {
     u64 table = SPA(GUEST_PT2), gpa = GUEST_PT2, va = GUEST_WINDOW + DATA;
@@ -170,7 +170,7 @@ static void test_tables(void)
     check_done(&vm, "page tables are private without C-bit as well");
 }
 
-/* What has nothing to do with the RMP comes first. */
+/* Checks that do not involve the RMP have priority. */
 static void test_nested(void)
 {
     mem64 *pte = npt_pte(&vm, DATA);
@@ -198,7 +198,7 @@ static void check_rmp_fault(const char *rule, const char *what)
           rule, what);
 }
 
-/* Guests that are not SNP-active: the hypervisor's rules, as #NPF */
+/* Guests that are not SNP-active: the hypervisor's rules, reported as #NPF */
 static void test_other(enum kind kind, const char *what)
 {
     u64 large = GUEST_LARGE;

@@ -1,11 +1,10 @@
 /*
  * SEV-SNP tests: attacks
  *
- * What a malicious hypervisor does to a guest that runs, with the instructions
- * it has, and what the guest may do to others. Each attack has to end as the
- * APM says (volume 2, "SEV-SNP"): it is refused, the guest cannot go on, or the
- * guest is told by #VC. In no case does the guest read something else than it
- * has written.
+ * What a malicious hypervisor can do to a running guest with its instructions,
+ * and what the guest can do to others. Each attack has to end as the APM says
+ * (volume 2, "SEV-SNP"): it is rejected, the guest cannot continue, or the
+ * guest gets a #VC. The guest must never read anything that it has not written.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -36,14 +35,14 @@ static void check_guest_reads(u64 gpa, u64 val, const char *what)
           "%s: the guest reads what it stored", what);
 }
 
-/* The guest is stopped by an exit that the hypervisor cannot make vanish. */
+/* The guest is stopped by an exit that the hypervisor cannot avoid. */
 static void check_guest_stops(u64 gpa, const char *what)
 {
     vm_call(&vm, g_read, gpa, 0, 0, 0);
     check_npf(&vm, NPF_PRIVATE, gpa & ~(PAGE - 1), what);
 }
 
-/* The guest is told that a page is not the one it has validated. */
+/* The guest is notified that a page is not the one that it has validated. */
 static void check_guest_told(u64 gpa, const char *what)
 {
     vm_call(&vm, g_read, gpa, 0, 0, 0);
@@ -113,7 +112,7 @@ static void host_aliases(void)
               "guest-shared-write: guest writes another's page as shared");
 }
 
-/* Back with the very bytes the guest once wrote, where they were */
+/* Replay the bytes that the guest once wrote, at the same address */
 static void host_replays(void)
 {
     static u64 copy[512] PAGE_ALIGNED;
@@ -136,7 +135,7 @@ static void host_replays(void)
     check_guest_told(SECRET, "rmpupdate-unvalidate: a page of its own");
     npt_small(&vm, SECRET, SECRET_SPA);
 
-    /* Who validates twice sees that it has been done already. */
+    /* A guest that validates twice sees that the page is already validated. */
     vm_call(&vm, g_pvalidate, SECRET, 0, 0, 1);
     check(vm_done(&vm) && !vm_get(&vm, SAVE_RAX), "the guest validates it");
     check(!(vm_get(&vm, SAVE_RFLAGS) & 1), "it was not validated");
@@ -144,7 +143,7 @@ static void host_replays(void)
     check(vm_get(&vm, SAVE_RFLAGS) & 1, "validated twice: CF");
 }
 
-/* Behind the guest's back, then it comes to it */
+/* Without the guest's knowledge, until it accesses the page */
 static void host_unassigns(void)
 {
     fresh_guest();

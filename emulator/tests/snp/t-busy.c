@@ -1,5 +1,5 @@
 /*
- * SEV-SNP tests: RMPUPDATE and PSMASH that have to be tried again
+ * SEV-SNP tests: RMPUPDATE and PSMASH that have to be retried
  *
  * Runs without the rule rmp-idle.
  *
@@ -7,7 +7,7 @@
  */
 #include "lib.h"
 
-#define AREA    0x10000000ULL       /* 2 MiB aligned, and ours */
+#define AREA    0x10000000ULL       /* 2 MiB aligned, unused */
 #define ASID    5
 #define TRIES   100
 

@@ -232,7 +232,7 @@ static void test_shutdown(enum kind kind)
     check_exit(&vm, EXIT_SHUTDOWN, "no IDT");
 }
 
-/* Every automatic exit leaves its reason in the VMSA. */
+/* Every automatic exit stores its reason in the VMSA. */
 static void test_guest_exit_code(void)
 {
     vm_init(&vm, SNP);

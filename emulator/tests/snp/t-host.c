@@ -1,8 +1,8 @@
 /*
  * SEV-SNP tests: the hypervisor's own accesses to memory
  *
- * APM volume 2, "RMP and VMPL Access Checks": the host's writes and page table
- * accesses need a page of the hypervisor, all of it if it is mapped as 2 MiB.
+ * APM volume 2, "RMP and VMPL Access Checks": writes and page table accesses of
+ * the host need a hypervisor page, all of it if it is mapped as 2 MiB.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -80,7 +80,7 @@ static void test_large(void)
     rmp_clear(AREA, 512);
 }
 
-/* As the tables are used, so are they checked. */
+/* Tables are checked like their use. */
 static void test_tables(void)
 {
     mem64 *pte = host_pte(AREA);

@@ -1,8 +1,8 @@
 /*
- * SEV-SNP tests: SNP_INIT, and what two processors' MSRs are
+ * SEV-SNP tests: SNP_INIT, and the MSRs of two processors
  *
- * Runs with SYSCFG unlocked, so that it can be tried again, and without an
- * IOMMU, which the firmware then does not ask for.
+ * Runs with SYSCFG unlocked, so that it can be repeated, and without an IOMMU
+ * and the firmware's check for it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

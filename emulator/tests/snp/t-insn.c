@@ -124,7 +124,7 @@ static void test_pvalidate_owner(void)
     rmp_make(DATA_SPA, DATA, vm.asid, RMP_VALIDATED);
 }
 
-/* Let VMPL 1 to 3 use what they need to run at all. */
+/* Give VMPL 1 to 3 what they need to run. */
 static void grant_all(void)
 {
     u64 gpa, bad = 0;
@@ -179,7 +179,7 @@ static void test_vmpl_access(void)
     check_access(ALL);
 }
 
-/* A page that comes anew is VMPL 0's alone. */
+/* A page that is assigned again has permissions only for VMPL 0. */
 static void test_new_page(void)
 {
     rmpadjust(DATA, false, 1, ALL, 0);
@@ -224,7 +224,7 @@ static void test_vmpl_user(void)
     vm_reset(&vm);
 }
 
-/* Write without read is no configuration: data accesses fault. */
+/* Write without read is invalid: data accesses fault. */
 static void test_write_only(void)
 {
     rmpadjust(DATA, false, 1, W, 0);

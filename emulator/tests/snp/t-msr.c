@@ -92,7 +92,7 @@ static void test_exists(void)
     }
 }
 
-/* The extended types, RdMem and WrMem, are there with MtrrFixDramModEn only. */
+/* The extended types, RdMem and WrMem, exist only with MtrrFixDramModEn. */
 static void test_fixed_mtrrs(void)
 {
     u64 old = rdmsr(MSR_MTRR_FIX64K), syscfg = rdmsr(MSR_SYSCFG);

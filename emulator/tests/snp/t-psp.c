@@ -31,7 +31,7 @@ static void ap_read_vmsa(void)
     }
 }
 
-/* The guest with its memory and VMSA, ready to exit again and again */
+/* The guest with its memory and VMSA, prepared to exit repeatedly */
 static u32 launch(void)
 {
     u32 handle = psp_launch_es(ES_ASID);
@@ -45,7 +45,7 @@ static u32 launch(void)
     return handle;
 }
 
-/* Its VMSA is not to be looked at. */
+/* Its VMSA must not be read. */
 static u64 run(void)
 {
     VMCB64(&vm, VMCB_EXIT_CODE) = 0x5555;
@@ -100,7 +100,7 @@ void test_main(void)
     check_eq(run(), EXIT_VMGEXIT, "runs");
     check_eq(psp_handle_cmd(PSP_DEACTIVATE, handle), 0, "DEACTIVATE");
     check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: after DEACTIVATE");
-    /* Another guest's ASID, and one that is nobody's */
+    /* Another guest's ASID, and an unused one */
     VMCB32(&vm, VMCB_ASID) = ES_ASID + 1;
     check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: no guest's");
 }

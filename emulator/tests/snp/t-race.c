@@ -1,8 +1,8 @@
 /*
- * SEV-SNP tests: the state of a processor is its own
+ * SEV-SNP tests: no other processor changes a processor's flags
  *
- * These races are lost once in a hundred thousand times: they are no proof, but
- * tell after a few runs.
+ * These races are lost once in a hundred thousand times: a pass is no proof,
+ * but a failure shows up within a few runs.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -28,7 +28,7 @@ static void ap_load_fpu(void)
     }
 }
 
-/* VMRUN on one processor, while the other loads its x87 environment */
+/* VMRUN on one processor, while the other one loads its x87 environment */
 void test_main(void)
 {
     int i;

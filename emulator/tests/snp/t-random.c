@@ -1,8 +1,8 @@
 /*
- * SEV-SNP tests: random RMPUPDATE, PSMASH and PVALIDATE against a model
+ * SEV-SNP tests: random RMPUPDATE, PSMASH and PVALIDATE, compared with a model
  *
- * The model knows one 2 MiB of a guest's memory. After each step the whole RMP
- * of it is compared, and the hypervisor and the guest try to access a page.
+ * The model covers 2 MiB of a guest's memory. After each step the whole RMP for
+ * it is compared, and the hypervisor and the guest try to access a page.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +15,7 @@
 
 static struct vm vm;
 
-/* An entry each, as in the RMP; 511 of a 2 MiB page are 0. */
+/* One entry each, as in the RMP; 511 of a 2 MiB page are 0. */
 static u64 model[512];
 static const u16 pages[] = { 0, 0, 1, 2, 511 };
 
@@ -24,7 +24,7 @@ static bool is_large(void)
     return (model[0] & (RMP_ASSIGNED | RMP_2M)) == (RMP_ASSIGNED | RMP_2M);
 }
 
-/* The entry that governs the page, as if it were its own */
+/* The entry that governs the page, converted to one of its own */
 static u64 governing(unsigned page)
 {
     return is_large() ? model[0] + page * PAGE : model[page];
@@ -86,7 +86,7 @@ static bool step_rmpupdate(unsigned page, u64 r)
             s.gpa &= ~(LARGE - 1);
         }
     }
-    /* Whether the same again leaves it validated is nowhere said. */
+    /* The manual does not say whether repeating it keeps the page validated. */
     if (model[page] & RMP_VALIDATED &&
         !((model[page] ^ s.gpa ^ RMP_ASID(s.asid)) &
           ~(RMP_VALIDATED | RMP_ASSIGNED | RMP_2M))) {
@@ -215,7 +215,7 @@ static bool step(void)
         good = step_pvalidate(page, r & 1, r >> 1 & 3);
         break;
     case 4:
-        /* What only the firmware could do */
+        /* A state that only the firmware can create */
         if (model[511] & RMP_IMMUTABLE) {
             rmp_clear(BASE + 511 * PAGE, 1);
             model[511] = 0;

@@ -5,7 +5,7 @@
  */
 #include "lib.h"
 
-#define AREA    0x10000000ULL       /* 2 MiB aligned, and ours */
+#define AREA    0x10000000ULL       /* 2 MiB aligned, unused */
 #define GPA     0x40000000ULL
 #define ASID    5
 
@@ -55,8 +55,8 @@ static void test_assign(void)
     rmp_clear(AREA, 512);
 }
 
-/* Guest-Valid to Pre-Swap: what the guest has made of the page stays. */
-static void test_freeze(void)
+/* Guest-Valid to Pre-Swap: the guest's validated bit and permissions stay. */
+static void test_set_immutable(void)
 {
     struct rmp_state state = {
         .gpa = GPA, .assigned = 1, .immutable = 1, .asid = ASID,
@@ -224,7 +224,7 @@ void test_main(void)
     check_eq(rmp_assign(AREA, GPA, ASID, false), SUCCESS, "RMPUPDATE works");
     rmp_clear(AREA, 1);
     test_assign();
-    test_freeze();
+    test_set_immutable();
     test_input();
     test_permission();
     test_overlap();

@@ -1,12 +1,12 @@
 /*
  * SEV-SNP tests: code that another processor patches
  *
- * One processor runs a function all the time, the other changes the constant
- * that it returns and says so. Whoever has been told, and has serialized, must
- * get the new one: AMD64 Architecture Programmer's Manual, volume 2,
- * "Cross-Modifying Code". Nothing of it is special to SEV-SNP, but hosts do so
- * whenever they start a guest, and an emulator that keeps a translation of the
- * old bytes kills them.
+ * One processor runs a function in a loop, the other one changes the constant
+ * that it returns and then signals that. A processor that has seen the signal,
+ * and has serialized, must get the new constant: AMD64 Architecture
+ * Programmer's Manual, volume 2, "Cross-Modifying Code". This is not specific
+ * to SEV-SNP, but hosts do so whenever they start a guest, and crash with an
+ * emulator that keeps a translation of the old bytes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -89,7 +89,7 @@ static void by_string(mem32 *where, u32 val)
     asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
-/* @neighbour: is there other code in the page, which stays as it is? */
+/* @neighbour: true if the page has other code that does not change */
 static void test_patch(u64 addr, bool neighbour, patch_fn patch,
                        const char *what)
 {

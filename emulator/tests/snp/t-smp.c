@@ -1,5 +1,5 @@
 /*
- * SEV-SNP tests: what another processor is doing
+ * SEV-SNP tests: interaction with another processor
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,7 +40,7 @@ static void wait(unsigned steps)
     }
 }
 
-/* Does the other processor get done? */
+/* True if the other processor completes. */
 static bool ap_done(void)
 {
     int i;
@@ -64,7 +64,7 @@ static void ap_write(void)
     ap_err = trap()->err;
 }
 
-/* The other processor writes to @addr; @page goes to a guest meanwhile. */
+/* The other processor writes to @addr while @page is assigned to a guest. */
 static void test_stale(u64 addr, u64 page, bool large, const char *what)
 {
     u64 was;
@@ -95,7 +95,7 @@ static void ap_guest(void)
     vm_enter(&vm);
 }
 
-/* The guest on the other processor, spinning on a page of its own */
+/* Run the guest on the other processor, spinning on its own page */
 static void start_guest(enum kind kind)
 {
     vm_init(&vm, kind);
@@ -122,7 +122,7 @@ static void test_in_use(void)
 
     start_guest(SNP);
     entry = rmp_entry(VMSA_SPA)[0];
-    /* Should it run, let it come back. */
+    /* If it runs, make it exit. */
     VMCB32(&other, VMCB_INTERCEPT1) |= BIT(23);
     vm_run(&other);
     check(other.exit.code == EXIT_INVALID || other.exit.code == EXIT_BUSY,
@@ -147,8 +147,8 @@ static void test_in_use(void)
 }
 
 /*
- * An erratum: 2 MiB whose first page is in use cannot be written to as 2 MiB.
- * What is in use may be anywhere else in it.
+ * An erratum: 2 MiB whose first page is in use cannot be written as 2 MiB. If
+ * another page of it is in use, it can.
  */
 static void test_in_use_large(u64 vmcb, bool denied)
 {
@@ -182,7 +182,7 @@ static void test_in_use_large(u64 vmcb, bool denied)
              "by 2 MiB after #VMEXIT");
 }
 
-/* SEV-ES: the VMSA is the hypervisor's page, and as busy. */
+/* SEV-ES: the VMSA is hypervisor-owned, and equally in use. */
 static void test_es_in_use(void)
 {
     start_guest(SEV_ES);
@@ -194,7 +194,7 @@ static void test_es_in_use(void)
 
 /*
  * The guest spins in the handler of an interrupt that VMRUN has injected, while
- * its processor is made to drop translations again and again.
+ * its processor is repeatedly made to drop translations.
  */
 static void test_injected_once(enum kind kind, const char *what)
 {
@@ -283,7 +283,7 @@ static void wait_ap(void)
     ap_is_done = 0;
 }
 
-/* INIT and SIPI start the other processor once more. */
+/* INIT and SIPI start the other processor a second time. */
 static void test_init_msrs(void)
 {
     int i;

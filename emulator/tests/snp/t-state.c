@@ -38,7 +38,9 @@ static const u16 gprs[] = {
     SAVE_R8 + 48, SAVE_R8 + 56,
 };
 
-/* The guest adds 1 to what it has, so it has both got and given it. */
+/*
+ * The guest adds 1 to each register, which shows that it is loaded and stored.
+ */
 static void test_gprs(void)
 {
     u64 hsave = (u64)host_save() + VMCB_SAVE;
@@ -62,7 +64,7 @@ static void test_gprs(void)
     check_eq(vm_get(&vm, SAVE_RAX), DATA, "RAX");
 }
 
-/* Type B: what the hypervisor has put there comes back. */
+/* Type B: the values that the hypervisor has stored are restored. */
 static void test_host_msrs(void)
 {
     u64 hsave = (u64)host_save() + VMCB_SAVE, old[ARRAY_SIZE(msrs)];
@@ -165,7 +167,7 @@ static void test_debug(void)
     check_eq(dr0, 0x5000, "without debug swap DR0 is shared");
 }
 
-/* Nothing of the guest's is left where the hypervisor could see it. */
+/* None of the guest's state is visible to the hypervisor. */
 static void test_vmcb(void)
 {
     unsigned i, used = 0;

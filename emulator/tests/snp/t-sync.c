@@ -1,8 +1,8 @@
 /*
  * SEV-SNP tests: all processors set the same MSR at the same time
  *
- * What the platform knows of them, whether they agree, has to be what they have
- * in the end. Runs with SYSCFG unlocked, so that it can be tried again.
+ * The platform's view of whether they agree must match the final values. Runs
+ * with SYSCFG unlocked, so that it can be repeated.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

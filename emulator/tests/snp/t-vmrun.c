@@ -30,7 +30,7 @@ static void check_enters(bool enters, const char *what)
 {
     u64 features = vm.kind >= SEV_ES ? vm_get(&vm, SAVE_FEATURES) : 0;
 
-    /* An exit that is none may leave anything behind. */
+    /* An entry that fails may leave any state. */
     vm_reset(&vm);
     if (features) {
         set_features(features);
@@ -217,7 +217,7 @@ static void test_vmcb_page(void)
     svm_enable();
 }
 
-/* The save area is written to by VMRUN itself. */
+/* VMRUN itself writes to the save area. */
 static void test_save_area(void)
 {
     u64 was;
@@ -240,7 +240,7 @@ static void test_save_area(void)
     svm_enable();
 }
 
-/* Bits of a nested table that is in another guest's page stay as they are. */
+/* Bits of a nested table in another guest's page do not change. */
 static void test_nested_table(enum kind kind)
 {
     u64 info = NPF_GPT | PF_P | PF_W | PF_U | PF_RMP;
@@ -260,7 +260,7 @@ static void test_nested_table(enum kind kind)
     vm_enter(&vm);
     check_done(&vm, "it is the hypervisor's again");
     check(entry[0] & PTE_A, "A is set");
-    /* Nothing is to be set in it now. */
+    /* Nothing has to be set in it now. */
     vm_prepare(&vm, g_nop, 0, 0, 0, 0);
     rmp_assign((u64)entry, 0, ES_ASID + 1, false);
     vm_enter(&vm);
@@ -292,7 +292,7 @@ static void test_injection(enum kind kind)
     check_exit(&vm, EXIT_INVALID, "vmrun-injection: #OF");
 }
 
-/* What fails late, with the guest's state loaded */
+/* Failures after the guest's state is loaded */
 static void test_bad_injection(enum kind kind)
 {
     vm_init(&vm, kind);

@@ -55,7 +55,7 @@ GUEST(g_load8, "mov (%rdi), %rax")
 GUEST(g_store, "mov %eax, (%rdi)")
 GUEST(g_sti, "sti\n nop\n nop\n cli")
 GUEST(g_hlt, "sti\n hlt\n cli")
-/* The guest's handler: EOI by MSR, and what came is in RBX. */
+/* The guest's handler: EOI via the MSR, and the vector is in RBX. */
 GUEST(g_handler, "mov $0xbeef, %ebx")
 
 static mem32 *reg(int offset)
@@ -189,7 +189,7 @@ static void test_delivery(void)
     check_eq(guest_regs[3], 0xbeef, "is delivered");
 }
 
-/* The processor notifies itself: what is posted needs no exit. */
+/* The processor notifies itself: posted interrupts need no exit. */
 static void test_posted(void)
 {
     mem32 *svr = (void *)(APIC + 0xf0), *icr = (void *)(APIC + ICR);

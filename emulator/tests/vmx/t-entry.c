@@ -8,7 +8,7 @@
 void g_vmcall(void);
 asm(".pushsection .text\ng_vmcall: vmcall\n.popsection");
 
-/* XOR is what is done to a good value. */
+/* Invalid values are a valid one XORed with a bit. */
 struct bad {
     u64 field, xor;
     const char *what;
@@ -106,7 +106,7 @@ static void try_guest(const struct bad *b, u64 qual)
     vm_exits(X_VMCALL, "without it");
 }
 
-/* Bitmaps and lists: the address counts if the control or a count asks. */
+/* Bitmaps and lists: the address matters if the control or a count is set. */
 static void test_addresses(void)
 {
     static const struct {
@@ -179,7 +179,7 @@ static void test_injection(void)
 
 static u64 list[4] __attribute__((aligned(16)));
 
-/* IA32_FS_BASE is for the VMCS, not for a list. */
+/* IA32_FS_BASE belongs to the VMCS, not to a list. */
 static void test_msr_load(void)
 {
     vm_init(g_vmcall);

@@ -135,7 +135,7 @@ static void test_ad(void)
              "page tables of the guest are dirty");
 }
 
-/* The guest's page tables are not to be read, or not to be written. */
+/* The guest's page tables must not be read, or not be written. */
 static void test_tables(void)
 {
     mem64 *e;

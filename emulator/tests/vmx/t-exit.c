@@ -67,7 +67,7 @@ static void not_exits(const char *what)
     vm_exits(X_VMCALL, what);
 }
 
-/* With the control the guest exits, without it it does not. */
+/* With the control the guest exits, without it the guest does not. */
 static void controlled(void (*fn)(void), u64 proc, u64 proc2, u64 reason,
                        u64 qual, u64 len, const char *what)
 {
@@ -313,7 +313,7 @@ static void test_exceptions(void)
     check_eq(vget(F_INTR), INTR(3, PF) | INTR_ERROR, "#PF: information");
     check_eq(vget(F_INTR_ERROR), 0, "#PF: error code");
     check_eq(vget(F_QUAL), 0, "#PF: address");
-    /* does not match: the bit means the contrary */
+    /* does not match: the bit has the opposite meaning */
     vset(F_PF_MASK, PF_P);
     vset(F_PF_MATCH, PF_P);
     vset(F_EXCEPTIONS, 0);
@@ -322,7 +322,9 @@ static void test_exceptions(void)
     flush_tlb();
 }
 
-/* No IDT: the exception cannot be delivered, nor can what follows. */
+/*
+ * No IDT: the exception cannot be delivered, and neither can its double fault.
+ */
 static void test_triple_fault(void)
 {
     vm_init(g_ud2);

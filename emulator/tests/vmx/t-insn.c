@@ -126,7 +126,7 @@ static void test_revision(void)
     fails(vmresume(), 5, "VMRESUME of a clear VMCS");
 }
 
-/* Fields of all widths, and what is read back of them */
+/* Fields of all widths, and what they read back as */
 static void test_fields(void)
 {
     static const struct {
@@ -157,7 +157,7 @@ static void test_fields(void)
     fails(vmwrite(0x4bfe, 0), 12, "VMWRITE of no field");
 }
 
-/* Fields belong to a VMCS, and only VMCLEAR takes them to memory. */
+/* Fields belong to a VMCS, and only VMCLEAR writes them to memory. */
 static void test_two(void)
 {
     u64 one = (u64)vm_region(3), two = vm_region(4);

@@ -10,7 +10,7 @@
     .code64
     /*
      * vm_enter_asm(resume): 0 after a VM exit, or CF and ZF. The general
-     * registers but RSP are guest_regs.
+     * registers except RSP are guest_regs.
      */
     .globl vm_enter_asm
 vm_enter_asm:

@@ -150,7 +150,9 @@ void vm_init(void (*fn)(void))
 {
     u64 vmcs = (u64)regions[1];
 
-    /* What was in it stays in it, so not before it is in memory. */
+    /*
+     * VMCLEAR writes the active content to memory, so do it before the reset.
+     */
     vmclear(vmcs);
     vm_region(1);
     vmclear(vmcs);

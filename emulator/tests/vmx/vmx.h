@@ -1,7 +1,7 @@
 /*
  * VMX tests: instructions, a VMCS, guests
  *
- * Numbers and names are the Intel SDM's.
+ * Numbers and names are those of the Intel SDM.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -186,7 +186,7 @@ enum { ES, CS, SS, DS, FS, GS, LDTR, TR, GDTR, IDTR };
 #define EPT_D                   BIT(9)
 #define EPTP_AD                 BIT(6)
 
-/* What an instruction did: flags, or the vector of an exception */
+/* The result of an instruction: flags, or the vector of an exception */
 #define VM_OK                   0
 #define VM_FAIL_INVALID         1
 #define VM_FAIL_VALID           2
@@ -307,7 +307,7 @@ void vmx_enable(void);          /* CR4.VMXE, IA32_FEATURE_CONTROL */
 void vmx_on(void);
 /* A fresh VMCS: 64-bit guest at @fn with the host's tables and segments */
 void vm_init(void (*fn)(void));
-/* More controls than what must be 1 */
+/* Controls in addition to those that must be 1 */
 void vm_controls(u64 pin, u64 proc, u64 proc2);
 /* VM_OK after an exit */
 int vm_enter(void);

@@ -1,13 +1,13 @@
 /*
  * AMD Secure Processor (PSP): the PCI device and its SEV mailbox
  *
- * The device is the one of EPYC Genoa (1022:14ca): drivers take it for a plain
- * secure processor with a SEV mailbox, without the cryptographic coprocessor
- * (CCP) and the platform-access mailboxes that other IDs imply.
+ * The device has the ID of EPYC Genoa (1022:14ca): to drivers, this is a secure
+ * processor with a SEV mailbox, without the cryptographic coprocessor (CCP) and
+ * the platform-access mailboxes that other IDs imply.
  *
  * A command runs with all vCPUs stopped, after the register write that starts
- * it has returned; the main loop then sets the response and the interrupt, at
- * once or when the time of x-delay is over.
+ * it has returned; the main loop then sets the response and the interrupt,
+ * either immediately or after the delay of x-delay.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,7 +31,7 @@
 #define MSIX_BAR    4
 #define BAR         2
 
-/* A command on its way through execution */
+/* A command while it is executed */
 typedef struct PspJob {
     AmdPspState *s;
     uint32_t generation;
@@ -39,7 +39,7 @@ typedef struct PspJob {
     uint64_t address;
     bool interrupt;
     PspStatus status;
-    QEMUTimer *timer;           /* if it takes time */
+    QEMUTimer *timer;           /* if it has a delay */
 } PspJob;
 
 static void update_irq(AmdPspState *s)
@@ -95,8 +95,8 @@ static void complete_later(void *opaque)
 }
 
 /*
- * Context: exclusive. The BQL is for what devices and properties share with
- * commands: nobody who has it waits for us.
+ * Context: exclusive. The BQL is taken for state that devices and properties
+ * share with commands: no thread that holds it waits for us.
  */
 static void execute(CPUState *cpu, run_on_cpu_data data)
 {
@@ -205,7 +205,7 @@ static const MemoryRegionOps psp_mmio_ops = {
     .impl = { .min_access_size = 4, .max_access_size = 4 },
 };
 
-/* CPUs exist by now, and what they say about encryption is known. */
+/* The CPUs exist by now, and have reported what they support. */
 static void psp_reset(DeviceState *dev)
 {
     AmdPspState *s = AMD_PSP(dev);

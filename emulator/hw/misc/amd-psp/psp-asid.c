@@ -2,16 +2,16 @@
  * AMD Secure Processor: ASIDs
  *
  * An ASID belongs to one guest at a time, and is valid for VMRUN while that
- * guest is both launched and active. What caches hold under it has to be
- * written back by every CPU (WBINVD) and by the data fabric (DF_FLUSH) between
- * two guests, and once before the first.
+ * guest is both launched and active. Between two guests, and before the first
+ * one, its cached data has to be written back by every CPU (WBINVD) and by the
+ * data fabric (DF_FLUSH).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
 #include "psp-internal.h"
 
-/* Activation: @key becomes what the ASID encrypts with. */
+/* Activation: the ASID uses @key from now on. */
 PspStatus psp_asid_take(AmdPspState *s, uint32_t asid, bool es_or_snp,
                         uint32_t key)
 {
@@ -41,7 +41,7 @@ void psp_asid_validate(AmdPspState *s, uint32_t asid)
     }
 }
 
-/* An ASID that no guest could run with is as clean as it was. */
+/* An ASID that no guest was able to run with needs no new flush. */
 void psp_asid_release(AmdPspState *s, uint32_t asid)
 {
     clear_bit(asid, s->asid_used);

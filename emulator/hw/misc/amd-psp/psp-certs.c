@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: certificates of the keys that sign reports
  *
- * On hardware AMD's key distribution service hands them out. Here the platform
- * is its own: ARK and ASK (for VLEKs, ASVK) are RSA keys that follow from the
- * chip's seed, and certificates are written to a directory.
+ * On hardware, they come from AMD's key distribution service. Here the platform
+ * issues its own: ARK and ASK (for VLEKs, ASVK) are RSA keys that are derived
+ * from the chip's seed, and certificates are written to a directory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,7 +31,7 @@
 #define OID_HWID        OID_AMD "4"
 #define OID_CSP_ID      OID_AMD "5"
 
-/* A certificate and the key it is for */
+/* A certificate and the key that it certifies */
 typedef struct Signer {
     char *name;
     gnutls_x509_privkey_t key;
@@ -66,7 +66,7 @@ static void signer_free(Signer *signer)
     }
 }
 
-/* An RSA key that depends on nothing but the seed and @label */
+/* An RSA key that depends only on the seed and @label */
 static bool make_rsa(AmdPspState *s, Signer *signer, const char *label,
                      Error **errp)
 {
@@ -104,7 +104,7 @@ static int set_dn(gnutls_x509_crt_t crt, const char *cn)
     return gnutls_x509_crt_set_dn(crt, dn, NULL);
 }
 
-/* Everything but extensions; @serial is one byte. */
+/* Everything except extensions; @serial is one byte. */
 static bool start_cert(Signer *signer, const char *cn, uint8_t serial,
                        Error **errp)
 {
@@ -257,7 +257,9 @@ static bool write_cert(AmdPspState *s, Signer *signer, const char *name,
     return ok;
 }
 
-/* One chain: the root, what it signs, and the leaf under that */
+/*
+ * One chain: the root, the intermediate certificate that it signs, and the leaf
+ */
 static bool export_chain(AmdPspState *s, Signer *ark, bool vlek, uint64_t tcb,
                          Error **errp)
 {
@@ -281,7 +283,7 @@ static bool export_chain(AmdPspState *s, Signer *ark, bool vlek, uint64_t tcb,
 
 /*
  * Write all certificates to the directory cert-dir. RSA keys take a while, so
- * what is there already for the same seed and TCB version is left alone.
+ * certificates that exist for the same seed and TCB version are kept.
  */
 bool psp_export_certs(AmdPspState *s, uint64_t tcb, Error **errp)
 {

@@ -20,11 +20,11 @@
 #define N_INIT      (1 << 5)
 #define N_ANY       (N_UNINIT | N_INIT)
 
-/* The command writes its buffer if it succeeds, */
+/* The command writes to its buffer if it succeeds, */
 #define OUT         (1 << 8)
-/* or whatever its status: there are lengths in it; */
+/* or always, because it returns lengths there; */
 #define OUT_ALWAYS  (OUT | 1 << 9)
-/* and that buffer is the hypervisor's page with SNP as well. */
+/* and the buffer is a hypervisor page even with SNP. */
 #define OUT_ANYWHERE (1 << 10)
 
 typedef struct PspCmdInfo {
@@ -148,7 +148,7 @@ PspStatus psp_refuse(AmdPspState *s, const char *rule, PspStatus status)
     return status;
 }
 
-/* NAME[:NAME...]: rules to switch off */
+/* NAME[:NAME...]: rules to disable */
 bool psp_parse_rules(AmdPspState *s, const char *text, Error **errp)
 {
     g_auto(GStrv) names = g_strsplit(text, ":", 0);
@@ -198,8 +198,8 @@ static bool state_allows(AmdPspState *s, uint16_t flags)
 }
 
 /*
- * With SNP, what firmware writes is in Firmware pages. Those of the command
- * buffer are let go of when the command ends, whatever its status.
+ * With SNP, firmware writes only to Firmware pages. Those of the command buffer
+ * become Reclaim pages when the command ends, whatever its status.
  */
 static void reclaim_buffer(AmdPspState *s, uint64_t address, size_t len)
 {

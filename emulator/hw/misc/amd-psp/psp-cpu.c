@@ -32,7 +32,7 @@ uint64_t psp_cpu_cbit(void)
     return encryption_leaf(&id) ? 1ull << (id.ebx & 0x3f) : 0;
 }
 
-/* The ASIDs of guests with SEV-ES or SNP, or of those with SEV alone */
+/* The ASIDs of guests with SEV-ES or SNP, or of guests with SEV only */
 void psp_asid_range(bool es_or_snp, uint32_t *min, uint32_t *max)
 {
     PspCpuid id;

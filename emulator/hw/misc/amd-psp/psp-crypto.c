@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: cryptography, by nettle and hogweed
+ * AMD Secure Processor: cryptography with nettle and hogweed
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -136,7 +136,7 @@ bool psp_gcm_decrypt(const uint8_t key[32], const uint8_t iv[12],
     return memeql_sec(expected, tag, sizeof(expected));
 }
 
-/* Numbers are big-endian in keys, little-endian in what the ABI defines. */
+/* Numbers are big-endian in keys, and little-endian in the ABI's structures. */
 
 static void number_to_be(uint8_t out[48], const mpz_t n)
 {

@@ -31,9 +31,9 @@ void psp_kdf(const void *key, size_t key_len, const char *label,
 void psp_aes128_ctr(const uint8_t key[16], const uint8_t iv[16], void *data,
                     size_t len);
 
-/* The IV that a counter makes */
+/* The IV that is derived from a counter */
 void psp_gcm_iv(uint8_t iv[12], uint64_t counter);
-/* In place. Decryption returns whether the tag was right. */
+/* In place. Decryption returns false if the tag does not match. */
 void psp_gcm_encrypt(const uint8_t key[32], const uint8_t iv[12],
                      const void *aad, size_t aad_len, void *data, size_t len,
                      uint8_t tag[16]);
@@ -41,14 +41,16 @@ bool psp_gcm_decrypt(const uint8_t key[32], const uint8_t iv[12],
                      const void *aad, size_t aad_len, void *data, size_t len,
                      const uint8_t tag[16]);
 
-/* The key whose private part is @seed, more or less. */
+/* The key whose private part is derived from @seed. */
 void psp_ec_key(PspEcKey *key, const uint8_t seed[48]);
 void psp_ec_sign(const PspEcKey *key, const uint8_t *digest, size_t digest_len,
                  SevEcSig *sig);
 bool psp_ec_verify(const SevEcKey *key, const uint8_t *digest,
                    size_t digest_len, const SevEcSig *sig);
 
-/* The x coordinate that both ends get; false if @peer is no point. */
+/*
+ * The x coordinate that both ends compute; false if @peer is not on the curve.
+ */
 bool psp_ecdh(const PspEcKey *key, const SevEcKey *peer, uint8_t shared[48]);
 
 void psp_ec_export(const PspEcKey *key, SevEcKey *out);

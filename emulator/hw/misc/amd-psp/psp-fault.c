@@ -1,5 +1,5 @@
 /*
- * AMD Secure Processor: faults that are injected, commands that take time
+ * AMD Secure Processor: injected failures and delays of commands
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -42,7 +42,9 @@ void psp_drop_faults(AmdPspState *s)
     }
 }
 
-/* COMMAND:STATUS[:NTH]+...: fail the NTH call from now on, or (0) every one. */
+/*
+ * COMMAND:STATUS[:NTH]+...: fail the NTH call from now on, or every call (0).
+ */
 bool psp_parse_faults(AmdPspState *s, const char *text, Error **errp)
 {
     g_auto(GStrv) items = g_strsplit(text, "+", 0);
@@ -102,7 +104,7 @@ static bool parse_delay(uint32_t *delay_ms, const char *text, Error **errp)
     return true;
 }
 
-/* COMMAND:MILLISECONDS+...: these take so long; ALL for every one. */
+/* COMMAND:MILLISECONDS+...: delay these commands; ALL for every command. */
 bool psp_parse_delays(AmdPspState *s, const char *text, Error **errp)
 {
     g_auto(GStrv) items = g_strsplit(text, "+", 0);

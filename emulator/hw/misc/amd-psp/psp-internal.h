@@ -1,10 +1,10 @@
 /*
- * AMD Secure Processor: what the parts of the firmware share
+ * AMD Secure Processor: declarations that the parts of the firmware share
  *
  * The device (amd-psp.c) takes a command from the mailbox and runs it with all
- * vCPUs stopped. Dispatch (psp-cmd.c) copies the command buffer, checks what
- * is common to all commands, and calls the command's function, which returns a
- * status code. One function a command, named after it.
+ * vCPUs stopped. Dispatch (psp-cmd.c) copies the command buffer, makes the
+ * checks that all commands have in common, and calls the command's function,
+ * which returns a status code. Each command has one function, named after it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -69,7 +69,7 @@ typedef struct SnpGuest {
     uint8_t vmpck[4][32];
     uint64_t msg_count[4];
     uint8_t vmrk[32];
-    uint8_t oek[32];            /* protects pages that are swapped out */
+    uint8_t oek[32];            /* encrypts pages that are swapped out */
     uint64_t oek_iv;            /* of the next one */
     SnpMdata root_mdata;
     uint8_t gosvw[16];
@@ -94,7 +94,9 @@ typedef struct PspFault {
     uint32_t seen;
 } PspFault;
 
-/* What outlives a reset of the platform: the fuses and non-volatile storage */
+/*
+ * State that survives a reset of the platform: fuses and non-volatile storage
+ */
 typedef struct PspKeys {
     uint8_t seed[32];
     uint8_t chip_id[64];
@@ -141,7 +143,7 @@ struct AmdPspState {
     bool vlek_loaded;
     uint64_t reported_tcb;
     uint64_t committed_tcb;
-    uint32_t fw_key;            /* under which firmware keeps its pages */
+    uint32_t fw_key;            /* with which firmware encrypts its own pages */
     uint64_t nv_address;        /* INIT_EX, with the C-bit */
     hwaddr tmr;
     uint32_t tmr_len;           /* 0 unless in use */
@@ -169,7 +171,9 @@ typedef PspStatus PspCmdFn(AmdPspState *s, PspCmd *cmd);
 SEV_FW_COMMANDS(SEV_FW_CMD)
 #undef SEV_FW_CMD
 
-/* Leave the command with @status unless @condition, if @rule is in force. */
+/*
+ * Leave the command with @status if @rule is enabled and @condition is false.
+ */
 #define PSP_REQUIRE(s, rule, condition, status)                         \
     do {                                                                \
         if (!(condition) && psp_rule(s, PSP_RULE_##rule)) {             \
@@ -177,7 +181,7 @@ SEV_FW_COMMANDS(SEV_FW_CMD)
         }                                                               \
     } while (0)
 
-/* Leave the command if the one it depends on failed. */
+/* Leave the command if @call fails. */
 #define PSP_TRY(call)                                                   \
     do {                                                                \
         PspStatus try_status = (call);                                  \
@@ -193,17 +197,17 @@ const char *psp_status_name(PspStatus status);
 bool psp_rule(AmdPspState *s, PspRule rule);
 PspStatus psp_refuse(AmdPspState *s, const char *rule, PspStatus status);
 bool psp_parse_rules(AmdPspState *s, const char *text, Error **errp);
-/* Numbers of names, or of numbers as text; false if there is no such one */
+/* Command or status from a name or a number as text; false if there is none */
 bool psp_cmd_by_name(const char *name, uint32_t *id);
 bool psp_status_by_name(const char *name, uint32_t *status);
 
-/* psp-fault.c: what x-fail and x-delay say. Context: with the BQL. */
+/* psp-fault.c: the effect of x-fail and x-delay. Context: with the BQL. */
 bool psp_parse_faults(AmdPspState *s, const char *text, Error **errp);
 void psp_drop_faults(AmdPspState *s);
 bool psp_injected_fault(AmdPspState *s, uint32_t id, PspStatus *status);
 bool psp_parse_delays(AmdPspState *s, const char *text, Error **errp);
 
-/* psp-mem.c: addresses as commands have them, that is with the C-bit */
+/* psp-mem.c: addresses as in commands, i.e. with the C-bit */
 hwaddr psp_spa(AmdPspState *s, uint64_t address);
 uint32_t psp_host_key(AmdPspState *s, uint64_t address);
 PspStatus psp_read(AmdPspState *s, uint64_t address, void *buf, size_t len);
@@ -212,14 +216,16 @@ PspStatus psp_write(AmdPspState *s, uint64_t address, const void *buf,
                     size_t len);
 PspStatus psp_return_blob(AmdPspState *s, uint64_t address, void *len,
                           const void *blob, uint32_t size);
-/* May a command be about @len bytes at @address? Not the TMR, RMP or SMRAM. */
+/*
+ * Check that a command may use @len bytes at @address: not TMR, RMP or SMRAM.
+ */
 PspStatus psp_check_address(AmdPspState *s, uint64_t address, size_t len);
 bool psp_page_entry(AmdPspState *s, uint64_t address, AmdRmpEntry *e);
 PspStatus psp_check_page(AmdPspState *s, uint64_t address, AmdPageState state,
                          AmdRmpEntry *e);
 bool psp_all_zero(const void *buf, size_t len);
 bool psp_in_one_page(AmdPspState *s, uint64_t address, size_t len);
-/* Change the entry of the page at @spa, which was in state @from. */
+/* Change the entry of the page at @spa, whose state is @from. */
 void psp_set_entry(AmdPspState *s, hwaddr spa, AmdPageState from,
                    const AmdRmpEntry *e);
 
@@ -234,23 +240,23 @@ bool psp_cpu_smt(void);
 uint32_t psp_cpu_tsc_khz(void);
 void psp_asid_range(bool es_or_snp, uint32_t *min, uint32_t *max);
 
-/* Has SYSCFG these bits set on every CPU? */
+/* True if SYSCFG has these bits set on every CPU. */
 bool psp_cpu_mfdm(AmdPspState *s);
 bool psp_cpu_vmplen(AmdPspState *s);
-/* Is it of a family whose TCB version and chip ID the firmware has? */
+/* True for families whose TCB version and chip ID the firmware has. */
 bool psp_cpu_known(void);
 
-/* psp-iommu.c: what the IOMMU writes on its own */
+/* psp-iommu.c: pages that the IOMMU writes by itself */
 bool psp_iommu_ready(void);
 bool psp_iommu_range_ok(void);
 void psp_iommu_take(AmdPspState *s);
 void psp_iommu_release(AmdPspState *s);
 
-/* psp-asid.c: which guest may have which ASID */
+/* psp-asid.c: which guest may use which ASID */
 PspStatus psp_asid_take(AmdPspState *s, uint32_t asid, bool es_or_snp,
                         uint32_t key);
 void psp_asid_release(AmdPspState *s, uint32_t asid);
-/* The guest with @asid, if that is not 0, can run from now on. */
+/* From now on the guest with @asid, if that is not 0, can run. */
 void psp_asid_validate(AmdPspState *s, uint32_t asid);
 PspStatus psp_asid_flush(AmdPspState *s);
 
@@ -298,7 +304,7 @@ PspStatus sev_guest_start(AmdPspState *s, SevBufStart *buf, uint8_t state);
 
 /* sev-guest.c */
 SevGuest *sev_guest_find(AmdPspState *s, uint32_t handle);
-/* The same, in *@g, if the guest is in @state; else the status that says so. */
+/* The same, in *@g, if the guest is in @state; otherwise the error status. */
 PspStatus sev_guest_get(AmdPspState *s, uint32_t handle, uint8_t state,
                         SevGuest **g);
 SevGuest *sev_guest_new(AmdPspState *s);

@@ -1,9 +1,10 @@
 /*
  * AMD Secure Processor: the IOMMU's buffers
  *
- * What the IOMMU writes on its own (logs, completion store) is kept from the
- * host as long as the IOMMU enforces SNP: those pages have a state of their
- * own, which no command accepts, and are Reclaim pages when it no longer does.
+ * The host cannot access the memory that the IOMMU writes by itself (logs,
+ * completion store) while the IOMMU enforces SNP: these pages have a state of
+ * their own, which no command accepts, and become Reclaim pages when
+ * enforcement ends.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: the chip's secret, and keys derived from it
  *
- * Everything that is unique to a chip follows from a seed of 32 bytes. It is
- * the hash of the property seed; without one it is random, and kept in the
- * directory of the property cert-dir if there is one.
+ * Everything that is unique to a chip is derived from a seed of 32 bytes. The
+ * seed is the hash of the property seed; by default it is random, and kept in
+ * the directory of the property cert-dir if that is set.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -67,19 +67,19 @@ static void tcb_key(AmdPspState *s, const char *label, uint64_t tcb,
     psp_ec_key(key, seed);
 }
 
-/* The key that signs reports on behalf of this chip at @tcb */
+/* The key that signs reports of this chip at @tcb */
 void psp_vcek(AmdPspState *s, uint64_t tcb, PspEcKey *key)
 {
     tcb_key(s, "vcek", tcb, key);
 }
 
-/* The key that signs them on behalf of a provider */
+/* The key that signs reports for a provider */
 void psp_vlek(AmdPspState *s, uint64_t tcb, PspEcKey *key)
 {
     tcb_key(s, "vlek", tcb, key);
 }
 
-/* What SNP_VLEK_LOAD accepts: as a key distribution service would wrap it */
+/* Wrap a VLEK for SNP_VLEK_LOAD like a key distribution service */
 void psp_vlek_wrap(AmdPspState *s, uint8_t *wrapped)
 {
     uint8_t key[32];

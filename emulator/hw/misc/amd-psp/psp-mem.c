@@ -1,10 +1,10 @@
 /*
  * AMD Secure Processor: access to the host's memory
  *
- * The host hands over addresses with or without the C-bit. Firmware is not
- * subject to RMP checks in hardware: it checks the state of pages itself. Once
- * SNP is initialized, whatever it writes must be in pages in the Firmware
- * state, or in memory that the RMP does not cover (the Default state).
+ * The host passes addresses with or without the C-bit. Hardware does not apply
+ * RMP checks to firmware: firmware checks the state of pages itself. Once SNP
+ * is initialized, firmware may only write to pages in the Firmware state, or to
+ * memory that the RMP does not cover (the Default state).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +15,7 @@
 #include "psp-internal.h"
 #include "trace.h"
 
-/* The memory of system management below 1 MiB */
+/* The SMM memory below 1 MiB */
 #define ASEG_BASE   0xa0000ull
 #define ASEG_SIZE   0x20000ull
 
@@ -59,7 +59,7 @@ PspStatus psp_read(AmdPspState *s, uint64_t address, void *buf, size_t len)
     return SEV_STATUS_SUCCESS;
 }
 
-/* May firmware write @len bytes at @address? */
+/* Check that firmware may write @len bytes at @address. */
 PspStatus psp_check_writable(AmdPspState *s, uint64_t address, size_t len)
 {
     hwaddr spa = psp_spa(s, address);
@@ -101,8 +101,8 @@ PspStatus psp_write(AmdPspState *s, uint64_t address, const void *buf,
 }
 
 /*
- * Write a blob of @size bytes to a buffer whose length, of 32 bits, is at @len.
- * Too small a buffer, or none, is a question for the size: the answer is there.
+ * Return @size bytes in a buffer whose 32-bit length is at @len. If the buffer
+ * is too small or missing, store the required length there.
  */
 PspStatus psp_return_blob(AmdPspState *s, uint64_t address, void *len,
                           const void *blob, uint32_t size)
@@ -116,7 +116,7 @@ PspStatus psp_return_blob(AmdPspState *s, uint64_t address, void *len,
     return psp_write(s, address, blob, size);
 }
 
-/* The RMP entry that governs a page, or false: no such page. */
+/* The RMP entry that governs a page, or false if there is none */
 bool psp_page_entry(AmdPspState *s, uint64_t address, AmdRmpEntry *e)
 {
     return amd_rmp_get(s->snp, psp_spa(s, address), e);

@@ -1,8 +1,8 @@
 /*
  * AMD Secure Processor: SEV, keys and certificates of the platform
  *
- * The chip's key (CEK) and the owner's (OCA) endorse the platform's (PEK),
- * which signs a key for agreements with guest owners (PDH).
+ * The chip's key (CEK) and the owner's key (OCA) sign the platform's key (PEK),
+ * which signs the Diffie-Hellman key for sessions with guest owners (PDH).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -34,7 +34,7 @@ static void sign_cert(SevCert *cert, int slot, uint32_t usage,
     psp_ec_sign(key, digest, sizeof(digest), &cert->sigs[slot].sig);
 }
 
-/* Is @cert signed by @key, which has @usage? */
+/* True if @cert is signed by @key, which has @usage. */
 bool sev_cert_verify(const SevCert *cert, uint32_t usage, const SevEcKey *key)
 {
     uint8_t digest[48];
@@ -84,7 +84,7 @@ void sev_keys_new_pdh(AmdPspState *s)
     sign_cert(&k->pdh_cert, 0, SEV_CERT_USAGE_PEK, &k->pek);
 }
 
-/* New keys: the platform owns itself again. */
+/* New keys: the platform is self-owned again. */
 void sev_keys_reset(AmdPspState *s)
 {
     PspKeys *k = &s->keys;
@@ -132,7 +132,9 @@ PspStatus psp_cmd_PEK_CSR(AmdPspState *s, PspCmd *cmd)
     return psp_return_blob(s, buf->address, &buf->len, csr, sizeof(*csr));
 }
 
-/* Is @pek what PEK_CSR gave out, signed by @oca, and that by itself? */
+/*
+ * Check that @pek matches PEK_CSR and is signed by @oca, which is self-signed.
+ */
 static PspStatus check_import(AmdPspState *s, const SevCert *pek,
                               const SevCert *oca)
 {
@@ -152,7 +154,7 @@ static PspStatus check_import(AmdPspState *s, const SevCert *pek,
     return SEV_STATUS_SUCCESS;
 }
 
-/* PEK_CERT_IMPORT: the platform gets an owner. */
+/* PEK_CERT_IMPORT: set the platform's owner. */
 PspStatus psp_cmd_PEK_CERT_IMPORT(AmdPspState *s, PspCmd *cmd)
 {
     SevBufCerts *buf = cmd->buf;

@@ -6,7 +6,7 @@
 #include "qemu/osdep.h"
 #include "psp-internal.h"
 
-#define BLOCK   16      /* bytes that are encrypted at once */
+#define BLOCK   16      /* bytes per cipher block */
 
 SevGuest *sev_guest_find(AmdPspState *s, uint32_t handle)
 {
@@ -31,7 +31,7 @@ PspStatus sev_guest_get(AmdPspState *s, uint32_t handle, uint8_t state,
     return SEV_STATUS_SUCCESS;
 }
 
-/* A guest with a key of its own */
+/* A new guest with its own key */
 SevGuest *sev_guest_new(AmdPspState *s)
 {
     SevGuest *g = g_new0(SevGuest, 1);
@@ -132,7 +132,7 @@ PspStatus psp_cmd_ACTIVATE(AmdPspState *s, PspCmd *cmd)
     return activate(s, buf->handle, buf->asid);
 }
 
-/* ACTIVATE_EX: the machine is one core complex, so the list has no use. */
+/* ACTIVATE_EX: the machine has one core complex, so the list is ignored. */
 PspStatus psp_cmd_ACTIVATE_EX(AmdPspState *s, PspCmd *cmd)
 {
     SevBufActivateEx *buf = cmd->buf;
@@ -170,7 +170,7 @@ PspStatus psp_cmd_GUEST_STATUS(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* The guest, and whether what a command moves is made of whole blocks */
+/* Find the guest, and check that a command operates on whole blocks */
 static PspStatus get_blocks(AmdPspState *s, uint32_t handle, uint64_t a,
                             uint64_t b, uint32_t len, SevGuest **g)
 {

@@ -41,7 +41,7 @@ static PspStatus start_session(AmdPspState *s, SevGuest *g,
     return sev_session_unwrap(s, g, &cert->pubkey, &session);
 }
 
-/* A new guest for LAUNCH_START or RECEIVE_START, which then is in @state */
+/* A new guest in @state, for LAUNCH_START or RECEIVE_START */
 PspStatus sev_guest_start(AmdPspState *s, SevBufStart *buf, uint8_t state)
 {
     SevGuest *shared = NULL;
@@ -74,7 +74,7 @@ PspStatus sev_guest_start(AmdPspState *s, SevBufStart *buf, uint8_t state)
     return SEV_STATUS_SUCCESS;
 }
 
-/* LAUNCH_START; a handle names a guest whose key is to be shared. */
+/* LAUNCH_START; a handle refers to a guest whose key is to be shared. */
 PspStatus psp_cmd_LAUNCH_START(AmdPspState *s, PspCmd *cmd)
 {
     return sev_guest_start(s, cmd->buf, SEV_GSTATE_LUPDATE);
@@ -126,7 +126,7 @@ PspStatus psp_cmd_LAUNCH_UPDATE_VMSA(AmdPspState *s, PspCmd *cmd)
     return update(s, g, buf->address, buf->len);
 }
 
-/* What LAUNCH_MEASURE proves to the guest's owner, who knows the TIK */
+/* LAUNCH_MEASURE's proof to the guest's owner, who knows the TIK */
 static void measure(const SevGuest *g, SevMeasurement *m)
 {
     struct QEMU_PACKED {
@@ -211,7 +211,7 @@ PspStatus psp_cmd_LAUNCH_FINISH(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* ATTESTATION: a report on the launch that the PEK signs */
+/* ATTESTATION: a report on the launch, signed by the PEK */
 PspStatus psp_cmd_ATTESTATION(AmdPspState *s, PspCmd *cmd)
 {
     SevBufAttestation *buf = cmd->buf;

@@ -9,7 +9,7 @@
 #define BLOCK       16
 #define PACKET_MAX  0x4000u
 
-/* The other platform's PDH, endorsed by its PEK; AMD's part is not checked. */
+/* The other platform's PDH, signed by its PEK; AMD's part is not checked. */
 static PspStatus check_peer(AmdPspState *s, SevGuest *g,
                             const SevBufSendStart *buf, SevCert *pdh)
 {
@@ -126,7 +126,7 @@ PspStatus psp_cmd_SEND_CANCEL(AmdPspState *s, PspCmd *cmd)
     return send_end(s, cmd->buf, SEV_GSTATE_RUNNING);
 }
 
-/* RECEIVE_START; a handle names a guest whose key is to be shared. */
+/* RECEIVE_START; a handle refers to a guest whose key is to be shared. */
 PspStatus psp_cmd_RECEIVE_START(AmdPspState *s, PspCmd *cmd)
 {
     return sev_guest_start(s, cmd->buf, SEV_GSTATE_RUPDATE);

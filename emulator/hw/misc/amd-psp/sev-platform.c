@@ -10,7 +10,7 @@
 #define NV_SIZE         0x8000u
 #define NV_MAGIC        0x31564e5645535043ull
 
-/* What INIT_EX keeps in the host's file: sealed for this chip */
+/* The content of the host's file for INIT_EX: sealed for this chip */
 typedef struct QEMU_PACKED SevNv {
     uint64_t magic;
     uint8_t iv[16];
@@ -39,7 +39,7 @@ static void nv_crypt(AmdPspState *s, SevNv *nv)
     psp_aes128_ctr(key, nv->iv, &nv->sealed, sizeof(nv->sealed));
 }
 
-/* Store the keys where INIT_EX has said, if it has. */
+/* Store the keys where INIT_EX has specified, if it was used. */
 PspStatus sev_nv_store(AmdPspState *s)
 {
     g_autofree SevNv *nv = NULL;
@@ -68,11 +68,11 @@ static PspStatus nv_load(AmdPspState *s)
 
     PSP_TRY(psp_read(s, s->nv_address, nv, NV_SIZE));
     if (psp_all_zero(nv, NV_SIZE) || nv->magic == UINT64_MAX) {
-        return sev_nv_store(s);     /* a fresh file */
+        return sev_nv_store(s);     /* a new file */
     }
     nv_mac(s, nv, mac);
     if (nv->magic != NV_MAGIC || memcmp(mac, nv->mac, sizeof(mac))) {
-        /* Start anew, so that a second try succeeds. */
+        /* Start with new keys, so that a second attempt succeeds. */
         sev_keys_reset(s);
         PSP_TRY(sev_nv_store(s));
         return SEV_STATUS_SECURE_DATA_INVALID;
@@ -120,7 +120,7 @@ PspStatus psp_cmd_INIT(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* INIT_EX: non-volatile data are the host's to keep. */
+/* INIT_EX: the host stores non-volatile data. */
 PspStatus psp_cmd_INIT_EX(AmdPspState *s, PspCmd *cmd)
 {
     SevBufInitEx *buf = cmd->buf;
@@ -183,7 +183,7 @@ PspStatus psp_cmd_NOP(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* DOWNLOAD_FIRMWARE: nothing but AMD's signature would make an image good. */
+/* DOWNLOAD_FIRMWARE: only images signed by AMD are valid, so reject all. */
 PspStatus psp_cmd_DOWNLOAD_FIRMWARE(AmdPspState *s, PspCmd *cmd)
 {
     SevBufBlob *buf = cmd->buf;

@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: SEV, sessions and packets
  *
- * A guest's owner, or another platform, and this platform agree on a secret by
- * their Diffie-Hellman keys. Under it go a key for transport (TEK) and one for
- * integrity (TIK), which then protect packets of memory.
+ * A guest's owner, or another platform, and this platform agree on a secret
+ * with their Diffie-Hellman keys. It wraps a transport encryption key (TEK) and
+ * a transport integrity key (TIK), which then protect packets of memory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,7 +26,7 @@ static bool derive(AmdPspState *s, const SevEcKey *peer, const uint8_t *nonce,
     return true;
 }
 
-/* Take over the keys that the peer has chosen. */
+/* Unwrap the keys that the peer has chosen. */
 PspStatus sev_session_unwrap(AmdPspState *s, SevGuest *g, const SevEcKey *peer,
                              const SevSession *session)
 {
@@ -80,8 +80,8 @@ void sev_session_end(SevGuest *g)
 }
 
 /*
- * The MAC of a packet: over what it is for, its header, its lengths and its
- * data as they are in transport, and for a secret the launch's measurement.
+ * The MAC of a packet: over its use, its header, its lengths and its encrypted
+ * data, and for a secret also over the launch's measurement.
  */
 static void packet_mac(const SevGuest *g, SevPacketUse use,
                        const SevPacketHeader *hdr, const uint8_t *data,

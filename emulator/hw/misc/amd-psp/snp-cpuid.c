@@ -1,9 +1,9 @@
 /*
  * AMD Secure Processor: SEV-SNP, validation of a guest's CPUID
  *
- * A guest may be told of no feature that the machine lacks. Which leaves are
- * compared how is a matter of the processor's manual in hardware; here it is
- * the table below. What it does not name is the host's to decide.
+ * The CPUID page must not report a feature that the machine lacks. Which leaves
+ * the firmware compares, and how, is defined in the manual of each processor;
+ * here it is the table below. The host decides about all other leaves.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -83,7 +83,7 @@ static uint32_t accepted(const CpuidRule *rule, uint32_t given, uint32_t have)
     return (value & rule->mask) | (given & ~rule->mask);
 }
 
-/* Put right what the machine would not say; true if nothing had to be. */
+/* Correct values that the machine does not report; true if there were none. */
 static bool check_function(SnpCpuidFn *fn)
 {
     static const char *const names[] = { "EAX", "EBX", "ECX", "EDX" };
@@ -117,8 +117,8 @@ static bool check_function(SnpCpuidFn *fn)
 }
 
 /*
- * Validate a table, of a CPUID page or of MSG_CPUID_REQ. What is wrong in it
- * is corrected.
+ * Validate a table, from a CPUID page or from MSG_CPUID_REQ. Wrong values are
+ * corrected.
  */
 bool snp_cpuid_check(AmdPspState *s, SnpCpuidTable *table)
 {

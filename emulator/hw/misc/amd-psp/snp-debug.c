@@ -6,7 +6,7 @@
 #include "qemu/osdep.h"
 #include "psp-internal.h"
 
-/* A page of a guest that may be debugged */
+/* A page of a guest whose policy allows debugging */
 static PspStatus get_page(AmdPspState *s, uint64_t gctx, uint64_t address,
                           SnpGuest **g)
 {

@@ -1,8 +1,9 @@
 /*
  * AMD Secure Processor: SEV-SNP, guest contexts and activation
  *
- * A guest's handle is its context page. Firmware keeps the context itself, and
- * in the page, under its own key, only a number that says which one it is.
+ * The handle of a guest is its context page. Firmware keeps the context itself,
+ * and stores in the page, encrypted with its own key, only the number of the
+ * context.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -73,7 +74,7 @@ void snp_guest_free_all(AmdPspState *s)
     }
 }
 
-/* A context that is not launched yet is no guest. */
+/* A context that is not launched yet does not count as a guest. */
 uint32_t snp_guest_count(AmdPspState *s)
 {
     uint32_t n = 0;
@@ -155,7 +156,7 @@ PspStatus psp_cmd_SNP_ACTIVATE(AmdPspState *s, PspCmd *cmd)
     return activate(s, buf->gctx_paddr, buf->asid);
 }
 
-/* SNP_ACTIVATE_EX: the machine is one core complex, so the list has no use. */
+/* SNP_ACTIVATE_EX: the machine has one core complex, so the list is ignored. */
 PspStatus psp_cmd_SNP_ACTIVATE_EX(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufActivateEx *buf = cmd->buf;

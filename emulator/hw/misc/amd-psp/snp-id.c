@@ -40,7 +40,7 @@ static PspStatus check_signatures(AmdPspState *s, const SnpIdBlock *id,
     return SEV_STATUS_SUCCESS;
 }
 
-/* The part of SNP_LAUNCH_FINISH that is about the ID block */
+/* The ID block in SNP_LAUNCH_FINISH */
 PspStatus snp_id_block_check(AmdPspState *s, SnpGuest *g,
                              const SnpBufLaunchFinish *buf)
 {

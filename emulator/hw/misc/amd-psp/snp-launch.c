@@ -11,7 +11,7 @@
 #define VMSA_GUEST_TSC_SCALE    0x2f0
 #define VMSA_GUEST_TSC_LEN      16
 
-/* What LAUNCH_UPDATE works on */
+/* The arguments of LAUNCH_UPDATE */
 typedef struct Update {
     SnpGuest *g;
     uint8_t type;
@@ -33,7 +33,7 @@ PspStatus snp_check_policy(AmdPspState *s, uint64_t policy)
     PSP_REQUIRE(s, POLICY, !(policy & SNP_POLICY_RESERVED), POLICY_FAILURE);
     PSP_REQUIRE(s, POLICY, policy & SNP_POLICY_SMT || !psp_cpu_smt(),
                 POLICY_FAILURE);
-    /* What the machine does not have */
+    /* Features that the machine does not have */
     PSP_REQUIRE(s, POLICY, !(policy & (SNP_POLICY_CXL_ALLOW |
                                        SNP_POLICY_AES_256_XTS |
                                        SNP_POLICY_RAPL_DIS |
@@ -82,7 +82,7 @@ PspStatus psp_cmd_SNP_LAUNCH_START(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* What the hypervisor sets of a VMSA for the guest's TSC counts as 0. */
+/* Fields of a VMSA that the hypervisor sets for the guest's TSC count as 0. */
 static void hash_contents(const Update *u, const uint8_t *contents,
                           uint8_t *digest)
 {
@@ -146,7 +146,7 @@ static PspStatus update_page(AmdPspState *s, const Update *u, hwaddr offset)
     }
     if (u->type == SNP_PAGE_TYPE_CPUID &&
         !snp_cpuid_check(s, (SnpCpuidTable *)page)) {
-        /* The host gets the table that would have been accepted. */
+        /* Return the table that would have been accepted to the host. */
         amd_mem_write(s->snp, spa, page, PSP_PAGE_SIZE, u->host_key);
         return SEV_STATUS_INVALID_PARAM;
     }

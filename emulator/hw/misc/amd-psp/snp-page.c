@@ -8,7 +8,7 @@
 
 #define PAGE_2M_FLAG    1ull
 
-/* The page that bit 0 of an address says the size of */
+/* The page at an address whose bit 0 is the page size */
 static PspStatus get_sized_page(AmdPspState *s, uint64_t paddr, hwaddr *spa,
                                 AmdRmpEntry *e)
 {
@@ -28,8 +28,8 @@ static PspStatus get_sized_page(AmdPspState *s, uint64_t paddr, hwaddr *spa,
 }
 
 /*
- * SNP_PAGE_RECLAIM: firmware lets go of a page. A guest's page stays the
- * guest's, and as valid as it was.
+ * SNP_PAGE_RECLAIM: the firmware releases a page. A page of a guest stays
+ * assigned to it, and stays valid or invalid.
  */
 PspStatus psp_cmd_SNP_PAGE_RECLAIM(AmdPspState *s, PspCmd *cmd)
 {
@@ -54,7 +54,7 @@ PspStatus psp_cmd_SNP_PAGE_RECLAIM(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* Does @e continue what @first starts? */
+/* True if @e is the next part of the 2 MiB page that @first starts. */
 static bool continues(const AmdRmpEntry *first, const AmdRmpEntry *e,
                       hwaddr offset)
 {
@@ -123,7 +123,7 @@ static PspStatus fix_range(AmdPspState *s, const SnpRange *range, bool commit)
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_PAGE_SET_STATE: all of the list, or none */
+/* SNP_PAGE_SET_STATE: change all pages of the list, or none */
 PspStatus psp_cmd_SNP_PAGE_SET_STATE(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufSetState *buf = cmd->buf;
@@ -152,7 +152,7 @@ PspStatus psp_cmd_SNP_PAGE_SET_STATE(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_PAGE_MD_INIT: a Firmware page becomes one for metadata of a guest. */
+/* SNP_PAGE_MD_INIT: turn a Firmware page into a Metadata page of a guest. */
 PspStatus psp_cmd_SNP_PAGE_MD_INIT(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufMdInit *buf = cmd->buf;
@@ -182,7 +182,7 @@ static void copy_page(AmdPspState *s, hwaddr dst, hwaddr src, size_t len,
     amd_mem_write(s->snp, dst, data, len, key);
 }
 
-/* A guest's page: the source is an invalid page of the guest then. */
+/* A page of a guest: afterwards the source is an invalid page of the guest. */
 static PspStatus move_guest_page(AmdPspState *s, const SnpGuest *g, bool huge,
                                  hwaddr dst, AmdRmpEntry *to,
                                  hwaddr src, AmdRmpEntry *from)
@@ -206,7 +206,7 @@ static PspStatus move_guest_page(AmdPspState *s, const SnpGuest *g, bool huge,
     return SEV_STATUS_SUCCESS;
 }
 
-/* A page of metadata: the source is a Firmware page then. */
+/* A metadata page: afterwards the source is a Firmware page. */
 static PspStatus move_metadata_page(AmdPspState *s, const SnpGuest *g,
                                     hwaddr dst, AmdRmpEntry *to,
                                     hwaddr src, AmdRmpEntry *from)
@@ -223,7 +223,7 @@ static PspStatus move_metadata_page(AmdPspState *s, const SnpGuest *g,
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_PAGE_MOVE: the destination takes over contents and entry. */
+/* SNP_PAGE_MOVE: contents and entry move to the destination. */
 PspStatus psp_cmd_SNP_PAGE_MOVE(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufPageMove *buf = cmd->buf;

@@ -18,11 +18,11 @@
 /* Sub-function 1: the pairs of messages */
 #define FEATURE_MSGS        0x1ffu
 
-/* The memory of system management below 1 MiB */
+/* The SMM memory below 1 MiB */
 #define ASEG_BASE           0xa0000ull
 #define ASEG_END            0xc0000ull
 
-/* What SNP_INIT demands of every CPU's SYSCFG, and of MSRs besides */
+/* What SNP_INIT requires of SYSCFG and of other MSRs on every CPU */
 static PspStatus check_msrs(AmdPspState *s)
 {
     PSP_REQUIRE(s, SNP_ENABLED, amd_snp_enabled(s->snp), INVALID_CONFIG);
@@ -32,7 +32,7 @@ static PspStatus check_msrs(AmdPspState *s)
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_INIT needs an RMP, VM_HSAVE_PA clear if that is new, an IOMMU. */
+/* SNP_INIT needs an RMP and an IOMMU, and VM_HSAVE_PA clear for a new RMP. */
 static PspStatus check_machine(AmdPspState *s, bool init_rmp, hwaddr *base,
                                hwaddr *end)
 {
@@ -50,7 +50,7 @@ static PspStatus check_machine(AmdPspState *s, bool init_rmp, hwaddr *base,
     return SEV_STATUS_SUCCESS;
 }
 
-/* All pages of the machine become the hypervisor's. */
+/* Make all pages of the machine hypervisor-owned. */
 static bool clear_rmp(AmdPspState *s, hwaddr base, hwaddr end)
 {
     g_autofree uint8_t *zero = g_malloc0(PSP_PAGE_2M);
@@ -82,7 +82,7 @@ static void set_range(AmdPspState *s, hwaddr base, uint64_t pages,
     }
 }
 
-/* What the RMP covers and no guest can have: what is not DRAM, SMM's memory */
+/* Pages that the RMP covers and no guest can have: not DRAM, SMM's memory */
 static void fix_holes(AmdPspState *s)
 {
     const AmdRmpEntry hv_fixed = { .immutable = true };
@@ -108,7 +108,7 @@ static void fix_holes(AmdPspState *s)
     }
 }
 
-/* The list of ranges that stay the hypervisor's for good */
+/* The list of ranges that stay hypervisor-owned permanently */
 static PspStatus set_hv_fixed(AmdPspState *s, uint64_t list)
 {
     const AmdRmpEntry hv_fixed = { .immutable = true };
@@ -190,8 +190,8 @@ PspStatus psp_cmd_SNP_INIT_EX(AmdPspState *s, PspCmd *cmd)
 }
 
 /*
- * With @iommu the IOMMU no longer enforces SNP, and the RMP is not initialized
- * any more; with @x86, the CPUs do not check it either.
+ * With @iommu, the IOMMU no longer enforces SNP, and the RMP is no longer
+ * initialized; with @x86, the CPUs do not check it either.
  */
 static PspStatus snp_shutdown(AmdPspState *s, bool iommu, bool x86)
 {
@@ -269,7 +269,7 @@ PspStatus psp_cmd_SNP_DF_FLUSH(AmdPspState *s, PspCmd *cmd)
     return psp_asid_flush(s);
 }
 
-/* No part of @tcb is above @limit's. */
+/* True if no part of @tcb is above that of @limit. */
 static bool tcb_within(uint64_t tcb, uint64_t limit)
 {
     int i;
@@ -300,7 +300,7 @@ PspStatus psp_cmd_SNP_CONFIG(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_COMMIT: there is one firmware only, so nothing is left to commit. */
+/* SNP_COMMIT: there is only one firmware, so there is nothing to commit. */
 PspStatus psp_cmd_SNP_COMMIT(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufCommit *buf = cmd->buf;

@@ -23,7 +23,7 @@
 #define KEY_FIELD_TCB       (1u << 5)
 #define KEY_FIELD_RESERVED  (~0x3full)
 
-/* Which key to use, as in KEY_INFO of a report */
+/* Choose a key, as in KEY_INFO of a report */
 static uint32_t choose_key(AmdPspState *s, SnpGuest *g, uint32_t sel,
                            uint32_t *key)
 {
@@ -126,7 +126,7 @@ uint32_t snp_make_report(AmdPspState *s, SnpGuest *g, uint32_t vmpl,
     return SEV_STATUS_SUCCESS;
 }
 
-/* What the guest wants its key to depend on */
+/* The context that the guest selects for its derived key */
 typedef struct QEMU_PACKED KeyContext {
     SnpKeyReq req;
     uint64_t policy;
@@ -134,7 +134,7 @@ typedef struct QEMU_PACKED KeyContext {
     uint8_t family_id[16];
     uint8_t ld[48];
     uint8_t host_data[32];
-    uint8_t owner_digest[48];   /* of the author's key, else of the ID key */
+    uint8_t owner_digest[48];   /* of the author's key, or of the ID key */
     uint8_t root[48];
 } KeyContext;
 

@@ -28,7 +28,7 @@ static bool fits(const Message *m, size_t len)
     return m->request_len >= len && !(m->request_len & 15);
 }
 
-/* Functions of other ranges are answered, but not counted. */
+/* Functions in other ranges are answered, but not counted. */
 static uint32_t count_functions(const SnpCpuidTable *table)
 {
     uint32_t i, n = 0;
@@ -166,7 +166,7 @@ static PspStatus check_header(const SnpMsgHeader *hdr)
     return SEV_STATUS_SUCCESS;
 }
 
-/* Whether a message is the next one is asked when it is known to be genuine. */
+/* Check the sequence number only after the message is authenticated. */
 static PspStatus check_seqno(AmdPspState *s, const SnpGuest *g,
                              const SnpMsgHeader *hdr)
 {
@@ -196,7 +196,7 @@ static PspStatus decrypt(AmdPspState *s, Message *m, SnpMsgHeader *hdr,
     return SEV_STATUS_SUCCESS;
 }
 
-/* Make @page the response to @hdr. */
+/* Store the response to @hdr in @page. */
 static void encrypt(Message *m, SnpMsgHeader *hdr, uint8_t *page)
 {
     SnpMsgHeader *rsp = (SnpMsgHeader *)page;

@@ -1,11 +1,12 @@
 /*
  * AMD Secure Processor: SEV-SNP, swapping of pages
  *
- * A page that is swapped out is kept by the host, encrypted with the guest's
- * offline encryption key (OEK). What page it was, and the tag that proves its
- * contents, is in a metadata entry, which only firmware can write, and which
- * brings back one page once. Entries are in Metadata pages of the guest, which
- * can be swapped as well; the guest's context has room for the entry of one.
+ * The host keeps a page that is swapped out, encrypted with the guest's offline
+ * encryption key (OEK). The identity of the page, and the tag that
+ * authenticates its contents, are in a metadata entry that only firmware can
+ * write, and that is valid for one swap-in of one page. Entries are in Metadata
+ * pages of the guest, which can be swapped as well; the guest's context has
+ * room for the entry of one of them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -63,7 +64,7 @@ static PspStatus get_entry_page(AmdPspState *s, Swap *w, uint64_t address)
     return SEV_STATUS_SUCCESS;
 }
 
-/* What both commands check of their parameters */
+/* Checks of the parameters that both commands have in common */
 static PspStatus start(AmdPspState *s, const SnpBufSwap *buf, Swap *w)
 {
     bool huge = buf->flags & SNP_SWAP_PAGE_2M;
@@ -112,7 +113,9 @@ static void store_entry(AmdPspState *s, const Swap *w, const SnpMdata *md)
     }
 }
 
-/* A page that may leave: immutable, the guest's, and of the type it is said. */
+/*
+ * A page that may be swapped out: immutable, of the guest, of the given type.
+ */
 static PspStatus check_leaving(AmdPspState *s, const Swap *w)
 {
     AmdPageState state = amd_rmp_page_state(&w->src.e);
@@ -153,8 +156,8 @@ static void describe(const Swap *w, SnpMdata *md)
 }
 
 /*
- * SNP_PAGE_SWAP_OUT: the source is an invalid page of the guest then, or a
- * Firmware page if it had metadata.
+ * SNP_PAGE_SWAP_OUT: afterwards the source is an invalid page of the guest, or
+ * a Firmware page if it was a Metadata page.
  */
 PspStatus psp_cmd_SNP_PAGE_SWAP_OUT(AmdPspState *s, PspCmd *cmd)
 {
@@ -192,7 +195,7 @@ PspStatus psp_cmd_SNP_PAGE_SWAP_OUT(AmdPspState *s, PspCmd *cmd)
     return SEV_STATUS_SUCCESS;
 }
 
-/* Does the entry bring back what the command says? */
+/* Check that the entry matches the command's parameters. */
 static PspStatus check_entry(AmdPspState *s, const Swap *w, const SnpMdata *md)
 {
     uint64_t type = md->flags & (SNP_MDATA_METADATA | SNP_MDATA_VMSA);
@@ -236,7 +239,7 @@ static PspStatus check_arriving(AmdPspState *s, const Swap *w, bool in_place)
     return SEV_STATUS_SUCCESS;
 }
 
-/* SNP_PAGE_SWAP_IN: where the page is in the guest, the entry says alone. */
+/* SNP_PAGE_SWAP_IN: the gpa of the page comes only from the entry. */
 PspStatus psp_cmd_SNP_PAGE_SWAP_IN(AmdPspState *s, PspCmd *cmd)
 {
     SnpBufSwap *buf = cmd->buf;

@@ -1,7 +1,7 @@
 /*
  * AMD Secure Processor: layouts of the SEV and SEV-SNP firmware ABIs
  *
- * All fields are little-endian, and used in place.
+ * All fields are little-endian, and are accessed in place.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -169,7 +169,7 @@ typedef struct QEMU_PACKED SevBufCopy {
 } SevBufCopy;
 SEV_LAYOUT(SevBufCopy, 0x18);
 
-/* What a guest's owner sends with LAUNCH_START */
+/* The message of a guest's owner in LAUNCH_START */
 typedef struct QEMU_PACKED SevSession {
     uint8_t nonce[16];
     uint8_t wrap_tk[32];        /* TEK, TIK under the KEK */

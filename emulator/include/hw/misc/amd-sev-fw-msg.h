@@ -1,8 +1,8 @@
 /*
  * AMD Secure Processor: layouts that SEV-SNP guests see
  *
- * Messages of the guest and their answers, and the pages that a launch gives
- * it. All fields are little-endian, and used in place.
+ * Messages of the guest and their responses, and the pages that the launch
+ * provides. All fields are little-endian, and are accessed in place.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

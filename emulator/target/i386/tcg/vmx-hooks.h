@@ -1,8 +1,8 @@
 /*
- * VMX: what the helpers of other instructions call
+ * VMX: functions that the helpers of other instructions call
  *
- * All of it is for processors in VMX non-root operation, unless it says
- * otherwise: HF_GUEST is set, and env->vmx is not NULL.
+ * Unless stated otherwise, they are for processors in VMX non-root operation:
+ * HF_GUEST is set, and env->vmx is not NULL.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,7 +11,7 @@
 
 #include "cpu.h"
 
-/* An SVM intercept is asked about: leave if VMX has an exit for it. */
+/* Called for SVM intercepts: exit if VMX has an exit for it. */
 void x86_vmx_intercept(CPUX86State *env, uint32_t svm_exit, uint64_t param,
                        uintptr_t ra);
 /* An unconditional #VMEXIT of SVM. */
@@ -25,7 +25,7 @@ void x86_vmx_task_switch(CPUX86State *env, uint32_t selector, int source,
                          target_ulong next_eip, uintptr_t ra);
 void x86_vmx_soft_int(CPUX86State *env, int intno, int len, uintptr_t ra);
 
-/* MOV to CR0, CR3, CR4, CR8: what is written, or an exit. */
+/* MOV to CR0, CR3, CR4, CR8: returns the value to write, or exits. */
 target_ulong x86_vmx_write_cr(CPUX86State *env, int reg, target_ulong val,
                               uintptr_t ra);
 void x86_vmx_clts(CPUX86State *env, uintptr_t ra);
@@ -47,21 +47,21 @@ G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
                                   bool gpt, uintptr_t ra);
 
 /*
- * Walk the EPT: false, and why for x86_vmx_ept_fault(), or the page's address,
- * protection and size.
+ * Walk the EPT. Returns the page's address, protection and size, or false and
+ * the reason for x86_vmx_ept_fault().
  */
 bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
                       hwaddr *paddr, int *prot, int *page_size);
 /* The register that maps @addr in PAE paging with EPT */
 uint64_t x86_vmx_pdpte(CPUX86State *env, vaddr addr);
-/* The access by which the guest's page tables are read. */
+/* The access type with which the guest's page tables are read. */
 MMUAccessType x86_vmx_ptw_access(CPUX86State *env);
 
-/* Delivery of an event begins, and has ended well. */
+/* Delivery of an event begins, and has completed. */
 void x86_vmx_event_begin(CPUX86State *env, int intno, int is_int,
                          int error_code, target_ulong next_eip, int is_hw);
 void x86_vmx_event_end(CPUX86State *env);
-/* IRET has been executed: may the next NMI come? */
+/* IRET has been executed: the next NMI may be delivered. */
 void x86_vmx_iret(CPUX86State *env);
 
 /* A single-step trap is about to be raised. */
@@ -69,12 +69,12 @@ void x86_vmx_single_step(CPUX86State *env);
 /* HLT is executed. */
 void x86_vmx_halted(CPUX86State *env);
 
-/* In root operation as well: false if the interrupt is to be dropped. */
+/* Also in root operation: false if the interrupt is to be dropped. */
 bool x86_vmx_exec_interrupt(CPUX86State *env, int interrupt_request);
 
 uint64_t x86_vmx_guest_tsc(CPUX86State *env);
 
-/* In root operation as well. */
+/* Also in root operation. */
 typedef enum VmxMsrResult {
     VMX_MSR_UNKNOWN,            /* not one of these */
     VMX_MSR_OK,
@@ -83,7 +83,7 @@ typedef enum VmxMsrResult {
 
 VmxMsrResult x86_vmx_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
-/* May MOV to CR0 or CR4 do that? */
+/* True if MOV to CR0 or CR4 may write this value. */
 bool x86_vmx_cr_fixed_ok(CPUX86State *env, int reg, target_ulong val);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * VMX: what the translator tells the helpers
+ * VMX: parameters that the translator passes to the helpers
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,7 +22,7 @@ typedef enum VmxOp {
     VMX_OP_INVVPID,
 } VmxOp;
 
-/* Instructions that SVM has no intercept for, or not with what VMX wants. */
+/* Instructions that SVM does not intercept, or for which VMX reports more. */
 typedef enum VmxCheck {
     VMX_CHECK_RDTSCP,
     VMX_CHECK_RDPID,

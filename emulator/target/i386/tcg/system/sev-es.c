@@ -14,9 +14,9 @@
 #include "vmsa.h"
 
 /*
- * A page that is used by its address in the host's memory, by this helper. It
+ * A page that this helper accesses by its address in the host's memory. It
  * counts as cached, so that another CPU that reads it with another key waits
- * until we are done with it.
+ * until this helper is done with it.
  */
 static void *page_in_use(AmdSnpState *s, hwaddr spa, uint32_t key)
 {
@@ -35,8 +35,8 @@ static bool es_rule(CPUX86State *env, AmdSnpRule rule)
 }
 
 /*
- * The VMSA of an SNP guest is a page that the guest or the firmware made one,
- * that of another guest is the hypervisor's.
+ * The VMSA of an SNP guest must be a page that the guest or the firmware made a
+ * VMSA; that of other guests must be hypervisor-owned.
  */
 static bool vmsa_page_ok(CPUX86State *env)
 {
@@ -136,7 +136,10 @@ bool sev_vmrun_begin(CPUX86State *env, uint64_t nested_ctl, uint32_t asid,
     if (!(snp->syscfg & SYSCFG_SMEE) || !(nested_ctl & SVM_NPT_ENABLED)) {
         return false;
     }
-    /* The first ASIDs are for guests with encrypted state, and only they. */
+    /*
+     * The first ASIDs are reserved for guests with encrypted state, which
+     * cannot use any other ASIDs.
+     */
     if (amd_snp_rule(s, SNP_RULE_VMRUN_ASID) &&
         (asid > cpu->x_snp_asids || es != (asid <= cpu->x_snp_es_asids))) {
         return false;
@@ -464,7 +467,9 @@ bool sev_es_load_guest(CPUX86State *env)
     return true;
 }
 
-/* Why an SNP guest exits: what #VMEXIT has put into the VMCB. */
+/*
+ * Store the reason of an SNP guest's exit, as #VMEXIT has put it into the VMCB.
+ */
 static void store_exit(CPUX86State *env, struct vmsa *v)
 {
     CPUState *cs = env_cpu(env);
@@ -523,8 +528,8 @@ void sev_es_store_guest(CPUX86State *env)
 }
 
 /*
- * Swap type B: the hypervisor has put these into its save area. Swap type C:
- * the FPU is left in its initial state.
+ * Swap type B: restore what the hypervisor has stored in its save area. Swap
+ * type C: leave the FPU in its initial state.
  */
 void sev_es_load_host(CPUX86State *env)
 {
@@ -571,7 +576,7 @@ bool sev_es_automatic_exit(CPUX86State *env, uint64_t exit_code,
     case (uint64_t)SVM_EXIT_BUSY:
         return true;
     case SVM_EXIT_NPF:
-        /* Reserved bits mark MMIO: the guest has to ask for it. */
+        /* Reserved bits mark MMIO: the guest has to request it explicitly. */
         return !(exit_info_1 & PG_ERROR_RSVD_MASK);
     default:
         return false;

@@ -8,51 +8,57 @@
 
 #include "cpu.h"
 
-/* May the CPU write to @spa for the hypervisor (a VMCB, the host save area)? */
+/*
+ * True if the CPU may write to @spa for the hypervisor (VMCB, host save area).
+ */
 bool sev_host_page_ok(CPUX86State *env, hwaddr spa);
 
-/* May VM_HSAVE_PA be set to @spa? */
+/* True if VM_HSAVE_PA may be set to @spa. */
 bool sev_hsave_ok(CPUX86State *env, hwaddr spa);
 
 /*
- * VMRUN, with the VMCB at @spa, which is in use until #VMEXIT. False, with
- * nothing done, if VMRUN is to raise #GP.
+ * VMRUN, with the VMCB at @spa, which is in use until #VMEXIT. Returns false
+ * without side effects if VMRUN has to raise #GP.
  */
 bool sev_vmcb_begin(CPUX86State *env, hwaddr spa);
 
 /*
  * VMRUN, after the host's state is saved and before any of the guest's is
- * loaded: what kind of guest it is. False if it cannot be entered (exit code
- * VMEXIT_INVALID); *@busy if that is because its VMSA is in use.
+ * loaded: determine the kind of the guest. False if it cannot be entered (exit
+ * code VMEXIT_INVALID); sets *@busy if its VMSA is in use.
  */
 bool sev_vmrun_begin(CPUX86State *env, uint64_t nested_ctl, uint32_t asid,
                      bool *busy);
 
 /*
  * VMRUN of a guest with encrypted state: load all of its registers. False if
- * the state is not valid.
+ * the state is invalid.
  */
 bool sev_es_load_guest(CPUX86State *env);
 
-/* #VMEXIT: store them, and load what the host gets back besides. */
+/*
+ * #VMEXIT: store the guest's registers, and load the rest of the host's state.
+ */
 void sev_es_store_guest(CPUX86State *env);
 void sev_es_load_host(CPUX86State *env);
 
-/* What kind of guest runs, for traces. */
+/* The kind of the running guest, for traces. */
 const char *sev_guest_type(CPUX86State *env);
 
-/* A guest with encrypted state gets no software interrupts, #BP or #OF. */
+/*
+ * False for software interrupts, #BP and #OF if the guest's state is encrypted.
+ */
 bool sev_es_may_inject(CPUX86State *env, uint32_t event_inj);
 
-/* What an SNP guest cannot do without an exit, whatever the VMCB says. */
+/* True if an SNP guest always exits for this reason, whatever the VMCB says. */
 bool sev_always_intercepted(CPUX86State *env, uint32_t exit_code);
 
-/* #VMEXIT of any guest, at its end. */
+/* The end of #VMEXIT, for any guest. */
 void sev_vmexit_end(CPUX86State *env);
 
 /*
- * Is an exit for this reason automatic (AE)? The others of a guest with
- * encrypted state are non-automatic (NAE): it gets #VC instead.
+ * True if an exit for this reason is automatic (AE). All others are
+ * non-automatic (NAE): a guest with encrypted state gets #VC instead.
  */
 bool sev_es_automatic_exit(CPUX86State *env, uint64_t exit_code,
                            uint64_t exit_info_1);

@@ -2,7 +2,7 @@
  * AMD SEV-SNP: the RMP and VMPL check of a memory access
  *
  * The order of the checks is that of the APM, volume 2, "RMP and VMPL Access
- * Checks": the first that fails decides how the access faults.
+ * Checks": the first check that fails determines the fault.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,9 +18,9 @@ static bool holds(AmdSnpState *s, AmdSnpRule rule)
 }
 
 /*
- * The hypervisor, a guest that is not SNP-active, or an SNP guest's access
- * without the C-bit: only writes are checked, the page must be the
- * hypervisor's.
+ * An access of the hypervisor, of a guest that is not SNP-active, or of an SNP
+ * guest without the C-bit: only writes are checked, and the page must be
+ * hypervisor-owned.
  */
 static SnpVerdict check_shared(AmdSnpState *s, const AmdRmpEntry *e,
                                const SnpAccess *a, bool any, int want,
@@ -46,7 +46,7 @@ static int vmpl_prot(const AmdRmpEntry *e, const SnpAccess *a)
     if (perms & RMP_PERM_READ) {
         prot |= PAGE_READ;
     }
-    /* Writing without reading is no valid setting. */
+    /* Write permission without read permission is invalid. */
     if ((perms & RMP_PERM_WRITE) && (perms & RMP_PERM_READ)) {
         prot |= PAGE_WRITE;
     }
@@ -56,7 +56,7 @@ static int vmpl_prot(const AmdRmpEntry *e, const SnpAccess *a)
     return prot;
 }
 
-/* Is @a->gpa where the entry says that the guest has the page? */
+/* True if the entry assigns the page to the guest at @a->gpa. */
 static bool gpa_matches(const AmdRmpEntry *e, const SnpAccess *a)
 {
     uint64_t mask = e->page_size == RMP_PG_SIZE_2M ? LARGE_PAGE_SIZE - 1

@@ -8,10 +8,10 @@
 
 #include "hw/i386/amd-snp.h"
 
-/* Who accesses, through which mapping. */
+/* The kind of the access, and its mapping. */
 typedef struct SnpAccess {
     hwaddr spa;
-    hwaddr gpa;                 /* of a guest's access */
+    hwaddr gpa;                 /* of an access by a guest */
     uint64_t map_size;          /* of the host's page, or the nested page */
     uint32_t asid;
     uint8_t vmpl;
@@ -29,12 +29,13 @@ typedef enum SnpVerdict {
 
 /*
  * Check an access against the entry that governs the page. Bits of @want are
- * PAGE_READ, PAGE_WRITE, PAGE_EXEC: the verdict is on these. What else is
- * allowed through the same mapping is in *@allowed, a superset of @want if the
- * verdict is SNP_ALLOW. @any says whether any page of the surrounding 2 MiB is
- * assigned; it is only looked at for large mappings of the host.
+ * PAGE_READ, PAGE_WRITE, PAGE_EXEC: the verdict covers these. *@allowed is set
+ * to everything that is allowed through the same mapping; it is a superset of
+ * @want if the verdict is SNP_ALLOW. @any says whether any page of the
+ * surrounding 2 MiB is assigned; it is used only for large mappings of the
+ * host.
  *
- * A pure function of its arguments and of the rules that hold.
+ * A pure function of its arguments and of the enabled rules.
  */
 SnpVerdict snp_check_access(AmdSnpState *s, const AmdRmpEntry *e,
                             const SnpAccess *a, bool any, int want,

@@ -111,10 +111,7 @@ static bool rmp_overlap(AmdSnpState *s, hwaddr spa, const AmdRmpEntry *e)
     return false;
 }
 
-/*
- * What a processor is told that comes when another one is at the entry: it may
- * try again.
- */
+/* Reports that another processor uses the entry, so that the caller retries. */
 static uint32_t rmp_contended(AmdSnpState *s)
 {
     uint32_t n = amd_rmp_contended(s);
@@ -146,10 +143,10 @@ static uint32_t rmpupdate_check(AmdSnpState *s, hwaddr spa,
 }
 
 /*
- * Does a guest's page only become immutable? Then it is as valid as before: how
- * else could there be pages in the state Pre-Swap?
+ * True if only the immutable bit of a guest's page is set. The page then keeps
+ * its validated bit: otherwise the state Pre-Swap could never be reached.
  */
-static bool rmp_freezes(const AmdRmpEntry *old, const AmdRmpEntry *e)
+static bool rmp_sets_immutable(const AmdRmpEntry *old, const AmdRmpEntry *e)
 {
     return e->assigned && e->immutable && e->asid && old->assigned &&
            e->asid == old->asid && e->gpa == old->gpa &&
@@ -180,7 +177,7 @@ void helper_rmpupdate(CPUX86State *env)
     result = rmpupdate_check(s, spa, &e);
     if (result == SNP_SUCCESS) {
         amd_rmp_get_raw(s, spa, &old);
-        if (rmp_freezes(&old, &e)) {
+        if (rmp_sets_immutable(&old, &e)) {
             e = old;
             e.immutable = true;
         }
@@ -262,7 +259,7 @@ void helper_rmpread(CPUX86State *env)
     set_result(env, SNP_SUCCESS, false);
 }
 
-/* The page that a guest's instruction works on. */
+/* The page that a guest's instruction operates on. */
 typedef struct GuestPage {
     hwaddr spa;
     hwaddr gpa;
@@ -270,9 +267,9 @@ typedef struct GuestPage {
 } GuestPage;
 
 /*
- * Find the page of @gva and check that it is the guest's own at that size:
- * exits with #NPF where the hypervisor has to act. Returns false if the guest
- * asks for 2 MiB and the page is of 4 KiB.
+ * Find the page of @gva and check that it is assigned to the guest with that
+ * size: exits with #NPF where the hypervisor has to act. Returns false if the
+ * guest requests 2 MiB and the page has 4 KiB.
  */
 static bool find_guest_page(CPUX86State *env, AmdSnpState *s, vaddr gva,
                             bool large, AmdSnpRule size_rule, GuestPage *page,
@@ -295,7 +292,7 @@ static bool find_guest_page(CPUX86State *env, AmdSnpState *s, vaddr gva,
         if ((e.gpa ^ page->gpa) & ~(LARGE_SIZE - 1)) {
             x86_snp_npf(env, page->gpa, 0, ra);
         }
-        /* The hypervisor is to smash the page. */
+        /* The hypervisor has to smash the page. */
         if (!large && rule(s, size_rule)) {
             x86_snp_npf(env, page->gpa, SVM_NPTEXIT_SIZEM, ra);
         }
@@ -307,7 +304,7 @@ static bool find_guest_page(CPUX86State *env, AmdSnpState *s, vaddr gva,
             return false;
         }
     }
-    /* As for memory accesses, the nested mapping has the RMP's size. */
+    /* As for memory accesses, the nested mapping must have the RMP's size. */
     if (map_size >= LARGE_SIZE && e.page_size != RMP_PG_SIZE_2M &&
         rule(s, SNP_RULE_GUEST_PAGE_SIZE)) {
         x86_snp_npf(env, page->gpa, 0, ra);
@@ -321,8 +318,8 @@ static bool find_guest_page(CPUX86State *env, AmdSnpState *s, vaddr gva,
 }
 
 /*
- * Lock the RMP, and read the entry again that find_guest_page() saw: should the
- * hypervisor have changed it since, exits with #NPF, unlocked.
+ * Lock the RMP, and read again the entry that find_guest_page() saw. If the
+ * hypervisor has changed it since, unlock and exit with #NPF.
  */
 static void lock_guest_page(CPUX86State *env, AmdSnpState *s,
                             const GuestPage *page, AmdRmpEntry *e,
@@ -377,7 +374,7 @@ void helper_pvalidate(CPUX86State *env)
     set_result(env, SNP_SUCCESS, same);
 }
 
-/* With the RMP locked; the page is the guest's own. */
+/* With the RMP locked; the page is assigned to the guest. */
 static uint32_t rmpadjust(CPUX86State *env, AmdSnpState *s, AmdRmpEntry *e,
                           const GuestPage *page, uint64_t attrs)
 {

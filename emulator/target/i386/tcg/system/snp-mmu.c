@@ -1,5 +1,5 @@
 /*
- * AMD SEV and SEV-SNP: the choke point of address translation
+ * AMD SEV and SEV-SNP: the single point that all address translations pass
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,7 +31,7 @@ SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
         return SNP_ALLOW;
     }
     if (!amd_rmp_get(s, a->spa, &e)) {
-        /* No entry: only the hypervisor's, such as MMIO. */
+        /* Not covered: only the hypervisor can own it, e.g. MMIO. */
         return snp->snp && private &&
                amd_snp_rule(s, SNP_RULE_GUEST_COVERED) ? SNP_RMP_FAULT
                                                        : SNP_ALLOW;

@@ -1,5 +1,5 @@
 /*
- * AMD SEV and SEV-SNP: the choke point of address translation
+ * AMD SEV and SEV-SNP: the single point that all address translations pass
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,12 +9,12 @@
 #include "cpu.h"
 #include "snp-check.h"
 
-/* One access, after all tables have been walked. */
+/* One access, after the walk of all tables. */
 typedef struct SnpMmuAccess {
     hwaddr spa;
     hwaddr gpa;                 /* in a guest with nested paging */
     uint64_t map_size;          /* of the innermost (host or nested) mapping */
-    bool private;               /* C-bit, or implied */
+    bool private;               /* C-bit set, or implied */
     bool user;
     int want;                   /* PAGE_* */
 } SnpMmuAccess;
@@ -23,20 +23,20 @@ typedef struct SnpMmuAccess {
 uint64_t snp_host_cbit(CPUX86State *env);
 
 /*
- * Take the page up with the key of the access and check the access against the
- * RMP. To be called whenever a translation is about to be used or cached: what
- * is not in *@allowed must not be cached with it.
+ * Switch the page to the key of the access and check the access against the
+ * RMP. Must be called whenever a translation is about to be used or cached:
+ * permissions that are not in *@allowed must not be cached.
  */
 SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed);
 
 /*
- * Where a guest's PVALIDATE, RMPADJUST or RMPQUERY of @addr ends up: the tables
- * are walked, with the faults that has, but the page itself is not checked.
+ * Translate @addr for a guest's PVALIDATE, RMPADJUST or RMPQUERY: the tables
+ * are walked, which may fault, but the page itself is not checked.
  */
 hwaddr x86_snp_translate(CPUX86State *env, vaddr addr, hwaddr *gpa,
                          uint64_t *map_size, uintptr_t retaddr);
 
-/* Exit with the #NPF of an RMP check of @gpa; @bits as SVM_NPTEXIT_SIZEM. */
+/* Exit with #NPF for a failed RMP check of @gpa; @bits as SVM_NPTEXIT_SIZEM. */
 G_NORETURN void x86_snp_npf(CPUX86State *env, hwaddr gpa, uint64_t bits,
                             uintptr_t retaddr);
 

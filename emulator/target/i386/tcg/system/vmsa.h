@@ -80,7 +80,7 @@ QEMU_BUILD_BUG_ON(offsetof(struct vmsa, x87_dp) != 0x400);
 QEMU_BUILD_BUG_ON(offsetof(struct vmsa, fpreg_x87) != 0x420);
 QEMU_BUILD_BUG_ON(sizeof(struct vmsa) != 0x670);
 
-/* At this offset of the host save area hypervisors keep the same layout. */
+/* Hypervisors use the same layout at this offset of the host save area. */
 #define HSAVE_STATE 0x400
 
 #endif

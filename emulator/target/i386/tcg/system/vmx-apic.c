@@ -1,8 +1,8 @@
 /*
  * VMX: the virtual APIC
  *
- * SDM: "APIC Virtualization and Virtual Interrupts". The virtual-APIC page is
- * this processor's only; what other processors write is the posted-interrupt
+ * SDM: "APIC Virtualization and Virtual Interrupts". Only this processor
+ * accesses the virtual-APIC page; other processors write the posted-interrupt
  * descriptor.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -152,7 +152,7 @@ static void vmx_self_ipi(CPUX86State *env, int vector)
     vmx_evaluate(env);
 }
 
-/* "Virtual-Interrupt Delivery": its vector, which is in service now */
+/* "Virtual-Interrupt Delivery": returns the vector, which is now in service */
 int vmx_take_virq(CPUX86State *env)
 {
     int vector = vmx_rvi(env);
@@ -167,8 +167,8 @@ int vmx_take_virq(CPUX86State *env)
 }
 
 /*
- * "Posted-Interrupt Processing". Others set bits of PIR, then ON, and notify
- * if ON was clear: so it is cleared first.
+ * "Posted-Interrupt Processing". Other processors set bits of PIR, then ON, and
+ * send a notification if ON was clear: therefore clear ON first.
  */
 void vmx_posted_interrupts(CPUX86State *env)
 {
@@ -218,7 +218,7 @@ void vmx_apic_enter(CPUX86State *env)
     }
 }
 
-/* "Virtualizing CR8-Based TPR Accesses": true if that is how it is done */
+/* "Virtualizing CR8-Based TPR Accesses": true if the access is virtualized */
 bool x86_vmx_read_cr8(CPUX86State *env, target_ulong *val)
 {
     if (!vmx_proc(env, VMX_CPU_BASED_TPR_SHADOW)) {
@@ -241,7 +241,7 @@ bool x86_vmx_write_cr8(CPUX86State *env, target_ulong val, uintptr_t ra)
     return true;
 }
 
-/* "Virtualizing MSR-Based APIC Accesses": true if that is how it is done */
+/* "Virtualizing MSR-Based APIC Accesses": true if the access is virtualized */
 bool x86_vmx_read_x2apic(CPUX86State *env, uint32_t msr, uint64_t *val)
 {
     int reg = (msr & 0xff) << 4;
@@ -335,8 +335,8 @@ static bool vapic_virtualizes_write(CPUX86State *env, int reg)
 }
 
 /*
- * The instruction has to be the last of its translation: what it does to the
- * virtual APIC comes before the next one.
+ * The instruction must be the last of its translation block: its effect on the
+ * virtual APIC takes place before the next one.
  */
 static void vmx_apic_write_last(CPUX86State *env, uintptr_t ra)
 {
@@ -353,8 +353,8 @@ static void vmx_apic_write_last(CPUX86State *env, uintptr_t ra)
 }
 
 /*
- * A linear access to what may be the APIC-access page: it exits, or goes to the
- * virtual-APIC page. True if the translation is for this access only.
+ * A linear access to what may be the APIC-access page: it exits, or uses the
+ * virtual-APIC page. True if the translation is valid for this access only.
  */
 bool x86_vmx_apic_access(CPUX86State *env, vaddr addr, int size,
                          MMUAccessType access_type, hwaddr *paddr,
@@ -387,7 +387,7 @@ bool x86_vmx_apic_access(CPUX86State *env, vaddr addr, int size,
     vmx_do_exit(env, info, ra);
 }
 
-/* May a write to ICR_LO be a self-IPI that nobody else needs to see? */
+/* True if a write to ICR_LO is a self-IPI that can be virtualized. */
 static bool vapic_is_self_ipi(uint32_t icr)
 {
     /* fixed, edge, shorthand self, and nothing reserved */

@@ -1,5 +1,5 @@
 /*
- * VMX: what a processor says that it can do
+ * VMX: the capability MSRs
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,7 +8,7 @@
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
-/* Bits of a control that are 1 if nothing else is said. */
+/* Bits of a control that are 1 by default. */
 static uint32_t vmx_default1(FeatureWord word)
 {
     switch (word) {
@@ -26,8 +26,8 @@ static uint32_t vmx_default1(FeatureWord word)
 }
 
 /*
- * The low half has the bits that must be 1, the high one those that may. A
- * feature bit that is also in default1 says that the control may be 0.
+ * The low half has the bits that must be 1, the high half the bits that may be
+ * 1. A feature bit that is also in default1 means that the control may be 0.
  */
 static uint64_t vmx_ctls(CPUX86State *env, FeatureWord word)
 {
@@ -48,7 +48,7 @@ bool vmx_ctls_ok(CPUX86State *env, FeatureWord word, uint32_t val)
     return (val & (uint32_t)ctls) == (uint32_t)ctls && !(val & ~(ctls >> 32));
 }
 
-/* As software sees it that does not know of the "true" capability MSRs. */
+/* The value for software that does not know the "true" capability MSRs. */
 static uint64_t vmx_old_ctls(CPUX86State *env, FeatureWord word)
 {
     return vmx_ctls(env, word) | vmx_default1(word);

@@ -238,7 +238,7 @@ static bool check_rip_rflags(CPUX86State *env, const GuestCheck *g)
            (g->intr & (VMX_INTR_VALID | VMX_INTR_TYPE_MASK)) != VMX_INTR_VALID;
 }
 
-/* May that event be injected into a guest in this activity state? */
+/* True if that event may be injected into a guest in this activity state. */
 static bool check_activity_event(uint32_t activity, uint32_t intr)
 {
     int type = (intr & VMX_INTR_TYPE_MASK) >> VMX_INTR_TYPE_SHIFT;
@@ -329,7 +329,7 @@ static bool check_link(CPUX86State *env)
             x86_ldl_phys(env_cpu(env), link) == VMX_REVISION);
 }
 
-/* With EPT, the PDPTEs are in the VMCS, else where CR3 says. */
+/* With EPT, the PDPTEs are in the VMCS, otherwise where CR3 points. */
 static bool check_pdptes(CPUX86State *env, const GuestCheck *g)
 {
     uint64_t base = vmx_get(env, VMX_GUEST_CR3) & 0xffffffe0;

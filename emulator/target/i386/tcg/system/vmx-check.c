@@ -1,8 +1,8 @@
 /*
  * VMX: checks on VMX controls and on the host-state area at VM entry
  *
- * In the order of the SDM's chapter "VM Entries". Which of several faults of
- * one kind is found first cannot be seen.
+ * In the order of the SDM's chapter "VM Entries". The order of checks that fail
+ * in the same way cannot be observed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * VMX: a processor that has it, its MSRs and its TSC
+ * VMX: processors that support it, their MSRs and their TSC
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -46,7 +46,7 @@ VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
         env->msr_ia32_feature_control = val;
         return VMX_MSR_OK;
     case MSR_IA32_DEBUGCTL:
-        /* Nothing of it is emulated. */
+        /* None of these features is emulated. */
         if (val & ~0x3ULL) {
             return VMX_MSR_GP;
         }

@@ -88,7 +88,7 @@ static target_ulong vmx_guest_write_cr(CPUX86State *env, int reg,
     }
 }
 
-/* MOV to CR3 loads PDPTEs, and so does what changes the mode of paging. */
+/* MOV to CR3 loads PDPTEs, and so does a change of the paging mode. */
 static void vmx_reload_pdptes(CPUX86State *env, int reg, uint64_t val,
                               uintptr_t ra)
 {
@@ -106,7 +106,7 @@ static void vmx_reload_pdptes(CPUX86State *env, int reg, uint64_t val,
     }
 }
 
-/* "Restrictions on VMX Operation", and what a guest may not write at all */
+/* "Restrictions on VMX Operation", and values that a guest may never write */
 target_ulong x86_vmx_write_cr(CPUX86State *env, int reg, target_ulong val,
                               uintptr_t ra)
 {
@@ -152,7 +152,7 @@ void x86_vmx_clts(CPUX86State *env, uintptr_t ra)
         if (vmx_cr_shadow(env, 0) & CR0_TS_MASK) {
             vmx_cr_exit(env, 0, CR_CLTS, 0, ra);
         }
-        /* Nothing is done to a bit that is the host's. */
+        /* Bits that are owned by the host do not change. */
         return;
     }
     env->cr[0] &= ~CR0_TS_MASK;

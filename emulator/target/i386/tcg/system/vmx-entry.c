@@ -9,12 +9,12 @@
 #include "target/i386/trace.h"
 #include "vmx-internal.h"
 
-/* Bits of CR0 that entries and exits leave alone */
+/* Bits of CR0 that entries and exits do not change */
 #define CR0_KEPT    (CR0_ET_MASK | CR0_NW_MASK | CR0_CD_MASK)
 
 /*
- * Load a segment as it is cached. The busy bit of TR is not in QEMU's cache,
- * and an unusable segment is one that is not present.
+ * Load a cached segment. QEMU's cache does not have the busy bit of TR, and has
+ * an unusable segment as one that is not present.
  */
 void vmx_set_seg(SegmentCache *sc, uint16_t sel, uint64_t base,
                  uint32_t limit, uint32_t ar)
@@ -52,7 +52,7 @@ static void vmx_load_segs(CPUX86State *env)
     env->idt.limit = vmx_get(env, VMX_GUEST_IDTR_LIMIT);
 }
 
-/* Control registers and EFER, and all that QEMU derives from them. */
+/* Control registers and EFER, and the state that QEMU derives from them. */
 void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
                           uint64_t cr4, uint64_t efer)
 {
@@ -69,7 +69,7 @@ void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
         env->hflags |= HF_UMIP_MASK;
     }
     x86_update_hflags(env);
-    /* TCG looks for these in eflags, where instructions change them. */
+    /* TCG has these in eflags, where instructions change them. */
     env->hflags &= ~(HF_TF_MASK | HF_VM_MASK | HF_IOPL_MASK);
     cpu_sync_bndcs_hflags(env);
     cpu_sync_avx_hflag(env);
@@ -181,7 +181,7 @@ static void vmx_entry_failed(CPUX86State *env, VmxExit reason,
     vmx_load_host(env);
 }
 
-/* A trap that was pending when the guest left, and that nothing blocks. */
+/* Deliver a trap that was pending at the last exit, if nothing blocks it. */
 static void vmx_pending_debug(CPUX86State *env, uintptr_t ra)
 {
     uint64_t pending = vmx_get(env, VMX_GUEST_PENDING_DBG);
@@ -205,15 +205,15 @@ static void vmx_activity(CPUX86State *env)
         cpu_loop_exit(cs);
     }
     if (vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG)) {
-        /* One instruction, and then what is pending */
+        /* Execute one instruction, then check what is pending */
         cs->cflags_next_tb = cs->tcg_cflags | CF_NOIRQ | CF_NO_GOTO_TB |
                              CF_NO_GOTO_PTR | 1;
     }
 }
 
 /*
- * True if the guest, or the host after a failure, is to run; false after
- * VMfail. Nothing of the host is saved: it is in the VMCS.
+ * True if the guest runs, or the host after a failed entry; false after VMfail.
+ * No host state is saved: it is in the VMCS.
  */
 bool vmx_enter(CPUX86State *env, uintptr_t ra)
 {

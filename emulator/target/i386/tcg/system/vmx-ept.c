@@ -15,7 +15,7 @@ static bool vmx_ept_ad(CPUX86State *env)
     return vmx_get(env, VMX_EPTP) & VMX_EPTP_AD;
 }
 
-/* With accessed and dirty flags, paging-structure accesses are writes. */
+/* With accessed and dirty flags, accesses to paging structures are writes. */
 MMUAccessType x86_vmx_ptw_access(CPUX86State *env)
 {
     return vmx_ept_ad(env) ? MMU_DATA_STORE : MMU_DATA_LOAD;
@@ -126,8 +126,8 @@ static bool ept_log(CPUX86State *env, hwaddr gpa)
 }
 
 /*
- * Writes are mapped once they have set the dirty flag. A page of the guest's
- * page tables is dirty as soon as it is accessed.
+ * Map writes only if they have set the dirty flag. A page of the guest's page
+ * tables is dirty as soon as it is accessed.
  */
 static void ept_result(CPUX86State *env, hwaddr gpa, uint64_t e, uint64_t perm,
                        int level, hwaddr *paddr, int *prot, int *page_size)
@@ -213,7 +213,7 @@ uint64_t x86_vmx_pdpte(CPUX86State *env, vaddr addr)
     return env->vmx->pdpte[(addr >> 30) & 3];
 }
 
-/* Is it PAE paging, with PDPTEs that are registers of their own? */
+/* True for PAE paging, where PDPTEs are separate registers. */
 bool vmx_uses_pdptes(CPUX86State *env, uint64_t cr0, uint64_t cr4)
 {
     return vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_EPT) &&
@@ -221,7 +221,7 @@ bool vmx_uses_pdptes(CPUX86State *env, uint64_t cr0, uint64_t cr4)
            !(env->efer & MSR_EFER_LME);
 }
 
-/* Not by a linear address: violations do not have one. */
+/* The access has no linear address, and violations do not report one. */
 void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
 {
     uint64_t base = cr3 & 0xffffffe0, pdpte[4];

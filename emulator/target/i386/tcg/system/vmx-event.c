@@ -1,5 +1,5 @@
 /*
- * VMX: events that are delivered, injected, or waited for
+ * VMX: delivery, injection and recognition of events
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,7 +10,7 @@
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
-/* An event begins to be delivered: an exit on the way reports it. */
+/* Delivery of an event begins: an exit during it reports the event. */
 void x86_vmx_event_begin(CPUX86State *env, int intno, int is_int,
                          int error_code, target_ulong next_eip, int is_hw)
 {
@@ -23,7 +23,7 @@ void x86_vmx_event_begin(CPUX86State *env, int intno, int is_int,
         return;
     }
     if (is_int) {
-        /* INT3 and INTO are an instruction of one byte. */
+        /* INT3 and INTO are one-byte instructions. */
         event.insn_len = next_eip - env->eip;
         type = event.insn_len == 1 ? VMX_INTR_SOFT_EXCEPTION : VMX_INTR_SOFT;
     } else if (is_hw) {
@@ -44,7 +44,7 @@ void x86_vmx_event_end(CPUX86State *env)
     env->vmx->event = (VmxEvent) { 0 };
 }
 
-/* "Event Injection": the event is delivered as if it had happened now. */
+/* "Event Injection": deliver the event as if it had occurred now. */
 void vmx_deliver_injected(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
@@ -78,7 +78,7 @@ void vmx_deliver_injected(CPUX86State *env)
                             type == VMX_INTR_SOFT_EXCEPTION;
     env->exception_next_eip = env->eip;
     if (type != VMX_INTR_EXCEPTION) {
-        /* Traps are behind their instruction. */
+        /* Traps are reported after their instruction. */
         env->exception_next_eip += vmx->event.insn_len;
         if (type == VMX_INTR_PRIV_SOFT_EXCEPTION) {
             env->eip += vmx->event.insn_len;
@@ -86,7 +86,7 @@ void vmx_deliver_injected(CPUX86State *env)
     } else if (vector == EXCP08_DBLE || vector == EXCP0E_PAGE ||
                vector == EXCP00_DIVZ ||
                (vector >= EXCP0A_TSS && vector <= EXCP0D_GPF)) {
-        /* A fault on the way is a second one. */
+        /* A fault during the delivery is a second one. */
         env->old_exception = vector;
     }
     cpu_loop_exit(cs);
@@ -94,7 +94,7 @@ void vmx_deliver_injected(CPUX86State *env)
 
 void x86_vmx_iret(CPUX86State *env)
 {
-    /* NMIs stay blocked if they exit, and are not virtual. */
+    /* NMIs stay blocked if they exit, unless there are virtual NMIs. */
     if (vmx_pin(env, VMX_PIN_BASED_NMI_EXITING) &&
         !vmx_pin(env, VMX_PIN_BASED_VIRTUAL_NMIS)) {
         return;
@@ -160,7 +160,9 @@ void vmx_timer_stop(CPUX86State *env)
     vmx->timer_armed = vmx->timer_expired = false;
 }
 
-/* Can anything of x86_vmx_pending_interrupt() become pending by itself? */
+/*
+ * True if an event of x86_vmx_pending_interrupt() can become pending by itself.
+ */
 static bool vmx_awaits_event(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
@@ -173,7 +175,7 @@ static bool vmx_awaits_event(CPUX86State *env)
                           VMX_CPU_BASED_MONITOR_TRAP_FLAG));
 }
 
-/* CPU_INTERRUPT_VMX is set as long as something is waited for. */
+/* CPU_INTERRUPT_VMX is set while the CPU waits for an event. */
 void vmx_update_events(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
@@ -201,13 +203,13 @@ bool x86_vmx_blocks_init(CPUX86State *env)
     return env->vmx->on && !vmx_guest(env);
 }
 
-/* Events that are no exits */
+/* Events that do not exit */
 enum {
     VMX_OWN_APIC_WRITE = 0x10000,
     VMX_OWN_VIRQ,
 };
 
-/* The event of VMX itself that comes first, if its time has come */
+/* The VMX event with the highest priority that is due */
 static int vmx_own_event(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
@@ -248,7 +250,7 @@ static bool vmx_nmi_pending(CPUX86State *env, int req)
     if (!(req & CPU_INTERRUPT_NMI) || env->vmx->activity == VMX_WAIT_SIPI) {
         return false;
     }
-    /* With virtual NMIs, it is only these that can be blocked. */
+    /* With virtual NMIs, only these can be blocked. */
     return vmx_pin(env, VMX_PIN_BASED_VIRTUAL_NMIS) ||
            !(env->hflags2 & HF2_NMI_MASK);
 }
@@ -264,8 +266,8 @@ static bool vmx_intr_pending(CPUX86State *env, int req)
 
 /*
  * In non-root operation, in the order of "Priority Among Concurrent Events".
- * SMIs wait: nothing of a platform without the dual-monitor treatment sees
- * them come while a guest runs.
+ * SMIs are deferred: on a platform without dual-monitor treatment, no software
+ * can observe them while a guest runs.
  */
 int x86_vmx_pending_interrupt(CPUX86State *env, int req)
 {
@@ -296,7 +298,7 @@ int x86_vmx_pending_interrupt(CPUX86State *env, int req)
     return own ? CPU_INTERRUPT_VMX : 0;
 }
 
-/* A processor that has been woken for nothing that ends HLT halts again. */
+/* A processor that is woken by an event that does not end HLT halts again. */
 static bool vmx_halt_again(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
@@ -309,7 +311,7 @@ static bool vmx_halt_again(CPUX86State *env)
     return false;
 }
 
-/* Something of VMX itself: an exit, or what a virtual APIC does */
+/* Handle a VMX event: an exit, or an action of the virtual APIC */
 static bool vmx_exec_own(CPUX86State *env)
 {
     int own = vmx_own_event(env);
@@ -361,7 +363,7 @@ void x86_vmx_halted(CPUX86State *env)
     env->vmx->activity = VMX_HLT;
 }
 
-/* Leave the guest for @req, or false if it has gone, or true to deliver it. */
+/* Exit to the host for @req; false if it is gone, true to deliver it. */
 bool x86_vmx_exec_interrupt(CPUX86State *env, int req)
 {
     CPUState *cs = env_cpu(env);
@@ -386,7 +388,7 @@ bool x86_vmx_exec_interrupt(CPUX86State *env, int req)
         return vmx_exec_intr(env);
     default:
         if (cs->interrupt_request & CPU_INTERRUPT_VMX) {
-            /* Look again before the next translation is executed. */
+            /* Check again before the next translation block is executed. */
             cpu_interrupt(cs, CPU_INTERRUPT_VMX);
         }
         return true;

@@ -64,7 +64,10 @@ G_NORETURN void vmx_exit_intr(CPUX86State *env, VmxExit reason,
     vmx_do_exit(env, info, ra);
 }
 
-/* The monitor trap flag comes before a single-step trap, which stays pending */
+/*
+ * The monitor trap flag has priority over a single-step trap, which stays
+ * pending
+ */
 void x86_vmx_single_step(CPUX86State *env)
 {
     VmxExitInfo info = { .reason = VMX_EXIT_MTF, .step = true };
@@ -82,7 +85,7 @@ static void vmx_save_seg(CPUX86State *env, int n, const SegmentCache *sc)
     if (!(sc->flags & DESC_P_MASK)) {
         ar |= VMX_AR_UNUSABLE;
     } else if (sc->flags & DESC_S_MASK) {
-        /* Loading it has set the flag, which QEMU's cache may not have. */
+        /* Loading the segment sets the flag, which QEMU's cache may lack. */
         ar |= DESC_A_MASK >> 8;
     }
     if (n == 7) {
@@ -140,7 +143,7 @@ static void vmx_save_regs(CPUX86State *env)
     if (ctls & VMX_VM_EXIT_SAVE_IA32_EFER) {
         vmx_set(env, VMX_GUEST_EFER, env->efer);
     }
-    /* Saved without a control of its own. */
+    /* Saved without a separate control. */
     if (env->features[FEAT_VMX_ENTRY_CTLS] & VMX_VM_ENTRY_LOAD_IA32_PKRS) {
         vmx_set(env, VMX_GUEST_PKRS, env->pkrs);
     }
@@ -166,7 +169,7 @@ static void vmx_save_state(CPUX86State *env)
 
     if (env->hflags & HF_INHIBIT_IRQ_MASK) {
         block |= env->vmx_insn.mov_ss ? VMX_BLOCK_MOV_SS : VMX_BLOCK_STI;
-        /* If it is not the trap itself that exits */
+        /* If the exit is not caused by the trap itself */
         if ((env->eflags & TF_MASK) &&
             !(env->vmx->exit.reason == VMX_EXIT_EXCEPTION &&
               (env->vmx->exit.intr_info & VMX_INTR_VECTOR) == EXCP01_DB)) {
@@ -272,7 +275,7 @@ static void vmx_load_host_regs(CPUX86State *env, uint32_t ctls)
                          vmx_get(env, VMX_HOST_CR3), cr4, efer);
 }
 
-/* "Loading Host State", for VM entries that fail, too */
+/* "Loading Host State", also after failed VM entries */
 void vmx_load_host(CPUX86State *env)
 {
     uint32_t ctls = vmx_get(env, VMX_EXIT_CTLS);
@@ -287,7 +290,7 @@ void vmx_load_host(CPUX86State *env)
     }
 }
 
-/* "VMX Aborts": the indicator is for others, this processor shuts down. */
+/* "VMX Aborts": store the indicator for other processors, and shut down. */
 void vmx_abort(CPUX86State *env, uint32_t reason)
 {
     CPUState *cs = env_cpu(env);
@@ -321,7 +324,7 @@ void x86_vmx_do_vmexit(CPUX86State *env)
         vmx_abort(env, VMX_ABORT_SAVE_MSR);
     }
 
-    /* With virtual NMIs, the guest's blocking is not the processor's. */
+    /* With virtual NMIs, the guest's blocking differs from the processor's. */
     if (nmi || (vnmi ? vmx->root_nmi_blocked : nmi_blocked)) {
         env->hflags2 |= HF2_NMI_MASK;
     } else {

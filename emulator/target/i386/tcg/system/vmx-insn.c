@@ -13,13 +13,13 @@
 #include "tcg/vmx-op.h"
 #include "vmx-internal.h"
 
-/* An operand of 64 or of 128 bits in memory */
+/* A 64-bit or 128-bit operand in memory */
 static uint64_t vmx_load(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
     return cpu_ldq_le_data_ra(env, addr, ra);
 }
 
-/* What VMXON checks in the order of the SDM, or #GP(0) */
+/* VMXON's checks in the order of the SDM, or #GP(0) */
 static bool vmxon_permitted(CPUX86State *env)
 {
     const uint64_t enabled = FEATURE_CONTROL_LOCKED |
@@ -91,7 +91,7 @@ static void vmx_vmptrld(CPUX86State *env, target_ulong addr, uintptr_t ra)
     } else if (pa == env->vmx->vmxon_ptr) {
         vmx_fail(env, VMX_ERR_VMPTRLD_VMXON_PTR);
     } else if (vmx_revision_at(env, pa) != VMX_REVISION) {
-        /* Bit 31 is that of a shadow VMCS, which do not exist here. */
+        /* Bit 31 is set for a shadow VMCS, which is not supported. */
         vmx_fail(env, VMX_ERR_VMPTRLD_REVISION);
     } else {
         env->vmx->vmcs = vmx_vmcs_activate(env, pa);
@@ -113,7 +113,7 @@ static uint64_t vmx_get_gpr(CPUX86State *env, int reg)
            (uint32_t)env->regs[reg];
 }
 
-/* The field that a register names: VMfail and -1 if there is none */
+/* The field in a register operand: VMfail and -1 if it does not exist */
 static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
 {
     int f = encoding >> 32 ? -1 : vmx_field_lookup(encoding);
@@ -204,7 +204,7 @@ static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
     } else if (vmx_enter(env, ra)) {
         return;
     }
-    /* The translation ends here, whether it fails or not. */
+    /* The translation block ends here in either case. */
     env->eip += env->vmx_insn.len;
     if (!(env->hflags & HF_CS64_MASK)) {
         env->eip = (uint32_t)env->eip;
@@ -213,8 +213,8 @@ static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
 }
 
 /*
- * There are no translations of another EPTP or VPID than the ones that are
- * used: VM entries and exits flush all of them.
+ * There are no translations for an EPTP or VPID other than the current one: VM
+ * entries and exits flush all of them.
  */
 static void vmx_invept(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
@@ -276,7 +276,7 @@ static void vmx_invvpid(CPUX86State *env, target_ulong addr, uintptr_t ra)
     vmx_succeed(env);
 }
 
-/* VM function 0: another EPTP of the list */
+/* VM function 0: switch to another EPTP of the list */
 static void vmx_eptp_switch(CPUX86State *env, uintptr_t ra)
 {
     uint64_t index = (uint32_t)env->regs[R_ECX];
@@ -293,7 +293,7 @@ static void vmx_eptp_switch(CPUX86State *env, uintptr_t ra)
     tlb_flush(env_cpu(env));
 }
 
-/* The only VMX instruction that a guest executes by itself. */
+/* The only VMX instruction that a guest executes without an exit. */
 static void vmx_vmfunc(CPUX86State *env, uintptr_t ra)
 {
     uint32_t function = env->regs[R_EAX];
@@ -310,7 +310,7 @@ static void vmx_vmfunc(CPUX86State *env, uintptr_t ra)
 
 static const struct {
     VmxExit exit;
-    bool memory;                /* its displacement is the qualification */
+    bool memory;                /* qualification is the displacement */
 } vmx_ops[] = {
     [VMX_OP_VMCALL] = { VMX_EXIT_VMCALL },
     [VMX_OP_VMLAUNCH] = { VMX_EXIT_VMLAUNCH },
@@ -329,8 +329,8 @@ static const struct {
 
 /*
  * #UD, VM exit and #GP, in the order of the "Operation" sections. The
- * translator has seen to real mode, virtual-8086 mode and 32-bit code with
- * IA32_EFER.LMA, but for VMCALL, which may exit in all of them.
+ * translator has checked for real mode, virtual-8086 mode and 32-bit code with
+ * IA32_EFER.LMA, except for VMCALL, which may exit in all of them.
  */
 static void vmx_op_check(CPUX86State *env, VmxOp op, uintptr_t ra)
 {

@@ -1,8 +1,8 @@
 /*
  * VMX: instructions and exceptions that cause VM exits
  *
- * The translator and the helpers ask about SVM's intercepts. What is no exit
- * of VMX is executed.
+ * The translator and the helpers check SVM's intercepts. An instruction without
+ * a VM exit is executed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -50,7 +50,7 @@ static void vmx_check_exception(CPUX86State *env, int intno, uint32_t error,
     vmx_exit_intr(env, VMX_EXIT_EXCEPTION, qualification, info, error, ra);
 }
 
-/* CR2 is not written if the fault exits: the qualification has it. */
+/* If the fault exits, CR2 is not written: the qualification has the address. */
 void x86_vmx_page_fault(CPUX86State *env, int intno, uint64_t error_code,
                         vaddr addr)
 {
@@ -62,7 +62,7 @@ void x86_vmx_page_fault(CPUX86State *env, int intno, uint64_t error_code,
     }
 }
 
-/* INT3 and INTO are exceptions for the bitmap, INT n never is. */
+/* INT3 and INTO use the exception bitmap, INT n never does. */
 void x86_vmx_soft_int(CPUX86State *env, int intno, int len, uintptr_t ra)
 {
     env->vmx_insn.len = len;
@@ -164,7 +164,7 @@ void x86_vmx_check_io(CPUX86State *env, uint32_t port, uint32_t param,
     vmx_exit_insn(env, VMX_EXIT_IO, qualification | port << 16, ra);
 }
 
-/* "Pause-loop exiting" counts by the TSC, and at CPL 0 only. */
+/* "Pause-loop exiting" counts TSC ticks, and only at CPL 0. */
 static bool vmx_pause_exits(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
@@ -186,7 +186,7 @@ static bool vmx_pause_exits(CPUX86State *env)
     return now - vmx->ple_first > vmx_get(env, VMX_PLE_WINDOW);
 }
 
-/* MOV from CR3 and CR8. Of CR0 and CR4 the guest reads its shadow. */
+/* MOV from CR3 and CR8. For CR0 and CR4 the guest reads the shadow. */
 static void vmx_check_read_cr(CPUX86State *env, int reg, uintptr_t ra)
 {
     if ((reg == 3 && vmx_proc(env, VMX_CPU_BASED_CR3_STORE_EXITING)) ||
@@ -204,7 +204,7 @@ static void vmx_check_dr(CPUX86State *env, int reg, bool read, uintptr_t ra)
     }
 }
 
-/* "Descriptor-table exiting": @identity tells the instructions apart. */
+/* "Descriptor-table exiting": @identity is the instruction identity. */
 static void vmx_check_desc(CPUX86State *env, VmxExit reason, int identity,
                            uintptr_t ra)
 {
@@ -218,7 +218,7 @@ static void vmx_check_desc(CPUX86State *env, VmxExit reason, int identity,
     }
 }
 
-/* XSETBV exits whatever a control says, but faults come first. */
+/* XSETBV always exits, but faults have priority. */
 static void vmx_check_xsetbv(CPUX86State *env, uintptr_t ra)
 {
     if (!(env->cr[4] & CR4_OSXSAVE_MASK) || (env->hflags & HF_CPL_MASK)) {
@@ -345,7 +345,7 @@ G_NORETURN void x86_vmx_vmexit(CPUX86State *env, uint64_t svm_exit,
     vmx_exit(env, VMX_EXIT_TRIPLE_FAULT, 0, ra);
 }
 
-/* Instructions that are known to VMX only */
+/* Instructions that only VMX intercepts */
 void helper_vmx_check(CPUX86State *env, uint32_t check)
 {
     uintptr_t ra = GETPC();
@@ -383,11 +383,11 @@ void helper_vmx_check(CPUX86State *env, uint32_t check)
 void x86_vmx_task_switch(CPUX86State *env, uint32_t selector, int source,
                          target_ulong next_eip, uintptr_t ra)
 {
-    /* JMP, IRET and CALL as seg_helper.c numbers them */
+    /* JMP, IRET and CALL in the numbering of seg_helper.c */
     static const uint32_t sources[] = { 2, 1, 0 };
 
     if (env->vmx->event.info) {
-        /* A task gate in the IDT: what is delivered is vectoring information */
+        /* A task gate in the IDT: the event is IDT-vectoring information */
         vmx_exit(env, VMX_EXIT_TASK_SWITCH, selector | 3U << 30, ra);
     }
     cpu_restore_state(env_cpu(env), ra);

@@ -176,7 +176,7 @@ enum {
 #define VMX_EPTV_TRANSLATED         (1 << 8)
 #define VMX_EPTV_NMI_UNBLOCKING     (1 << 12)
 
-/* Instruction information that operands are found by, too */
+/* Instruction information that also locates operands */
 #define VMX_INSN_ADDR_SIZE_SHIFT    7
 #define VMX_INSN_REG                (1 << 10)
 #define VMX_INSN_SEG_SHIFT          15
@@ -202,21 +202,25 @@ typedef enum VmxField {
     VMX_FIELDS
 } VmxField;
 
-/* An active VMCS. What memory has of it meanwhile is of no use to anybody. */
+/* An active VMCS. Its image in memory is not valid. */
 typedef struct VmxVmcs {
     uint64_t pa;
     bool launched;
     uint64_t f[VMX_FIELDS];
 } VmxVmcs;
 
-/* An event that is being delivered, as IDT-vectoring information has it. */
+/*
+ * An event that is being delivered, in the format of IDT-vectoring information.
+ */
 typedef struct VmxEvent {
     uint32_t info;
     uint32_t error;
     uint32_t insn_len;
 } VmxEvent;
 
-/* What stands in the VMCS about an exit, until the exit is made. */
+/*
+ * Fields of the VMCS that describe an exit, collected until the exit is made.
+ */
 typedef struct VmxExitInfo {
     uint32_t reason;
     uint32_t intr_info;
@@ -242,7 +246,7 @@ typedef struct X86VmxState {
     uint64_t debugctl;
     uint64_t tsc_base;          /* as it was written */
 
-    /* In VMX non-root operation; copies of what is asked for often */
+    /* In VMX non-root operation; copies of frequently used fields */
     uint32_t pin, proc, proc2;
     bool root_nmi_blocked;      /* what HF2_NMI was before the VM entry */
     uint32_t activity;
@@ -256,7 +260,7 @@ typedef struct X86VmxState {
     VmxEptFault ept_fault;
     uint64_t pdpte[4];          /* with EPT */
     uint64_t pf_addr;           /* linear address of the last page fault */
-    bool ple_valid;             /* and what PAUSE counts by */
+    bool ple_valid;             /* first and last PAUSE are recorded */
     uint64_t ple_first, ple_last;
 
     QEMUTimer *timer;           /* VMX-preemption timer */
@@ -279,7 +283,7 @@ static inline void vmx_set(CPUX86State *env, VmxField f, uint64_t val)
     env->vmx->vmcs->f[f] = val;
 }
 
-/* Controls that are in effect, and those that a VMCS asks for. */
+/* Controls that are in effect, and those that a VMCS specifies. */
 static inline bool vmx_pin(CPUX86State *env, uint32_t ctl)
 {
     return env->vmx->pin & ctl;
@@ -309,7 +313,7 @@ static inline bool vmx_canonical(CPUX86State *env, uint64_t addr)
     return (uint64_t)((int64_t)(addr << shift) >> shift) == addr;
 }
 
-/* An address of memory without bits that the processor does not have. */
+/* True if the address has no bits above the processor's physical width. */
 static inline bool vmx_pa_ok(CPUX86State *env, uint64_t pa, uint64_t align)
 {
     return !(pa & (align - 1)) && !(pa >> env_archcpu(env)->phys_bits);
@@ -336,7 +340,7 @@ void vmx_succeed(CPUX86State *env);
 void vmx_fail(CPUX86State *env, uint32_t error);
 void vmx_fail_invalid(CPUX86State *env);
 
-/* vmx-check.c, vmx-check-guest.c: zero if there is nothing to object to */
+/* vmx-check.c, vmx-check-guest.c: zero if all checks pass */
 int vmx_check_controls(CPUX86State *env);
 int vmx_check_host(CPUX86State *env);
 bool vmx_check_guest(CPUX86State *env, uint64_t *qualification);
@@ -352,7 +356,7 @@ void vmx_set_rflags(CPUX86State *env, uint64_t rflags);
 G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra);
 G_NORETURN void vmx_exit(CPUX86State *env, VmxExit reason,
                          uint64_t qualification, uintptr_t ra);
-/* An exit that an instruction has instead of being executed. */
+/* An exit that replaces the execution of an instruction. */
 G_NORETURN void vmx_exit_insn(CPUX86State *env, VmxExit reason,
                               uint64_t qualification, uintptr_t ra);
 G_NORETURN void vmx_exit_intr(CPUX86State *env, VmxExit reason,

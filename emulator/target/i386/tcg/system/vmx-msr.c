@@ -24,7 +24,7 @@ static bool vmx_msr_in_list(CPUX86State *env, uint32_t msr, bool load)
     return !(load && msr == 0x9b) && !(!load && msr == 0x9e);
 }
 
-/* The number of the entry that cannot be loaded, or 0. */
+/* The number of the first entry that cannot be loaded, or 0. */
 int vmx_load_msrs(CPUX86State *env, uint64_t addr, uint32_t count)
 {
     CPUState *cs = env_cpu(env);
@@ -56,7 +56,7 @@ bool vmx_store_msrs(CPUX86State *env, uint64_t addr, uint32_t count)
             return false;
         }
         if (msr == MSR_IA32_TSC) {
-            /* the host's, without the guest's offset */
+            /* the host's value, without the guest's offset */
             val = cpu_get_tsc(env);
         }
         x86_stq_phys(cs, addr + 8, val);

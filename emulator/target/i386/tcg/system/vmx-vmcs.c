@@ -1,10 +1,10 @@
 /*
- * VMX: fields of a VMCS, and VMCSs that are active
+ * VMX: fields of a VMCS, and active VMCSs
  *
  * The fields of an active VMCS are in the processor, as the SDM permits, and
- * not in memory: memory has them from VMCLEAR on. Until then its image is
- * scrambled, so that software which forgets VMCLEAR before it moves a VMCS to
- * another processor finds nothing there.
+ * not in memory: memory has them after VMCLEAR. Until then its image is
+ * scrambled, so that software which moves a VMCS to another processor without
+ * VMCLEAR finds no valid data there.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@
 #define IMAGE_FIELDS    16
 #define IMAGE_SCRAMBLE  0xa5a55a5a3c3cc3c3ULL
 
-/* Launched is a VMCS only while it is active: VMCLEAR ends both. */
+/* A VMCS is launched only while it is active: VMCLEAR ends both. */
 enum {
     IMAGE_CLEAR = 0x1c1ea300,
     IMAGE_ACTIVE = 0x0ac1170e,
@@ -32,7 +32,7 @@ static const uint16_t vmx_encodings[VMX_FIELDS] = {
 #undef VMX_FIELD
 };
 
-/* By width, type and the low five bits of the index; 0 if there is none. */
+/* By width, type and the low five bits of the index; 0 if not supported. */
 static uint8_t vmx_field_table[4][4][64];
 
 QEMU_BUILD_BUG_ON(VMX_FIELDS >= 255);
@@ -124,7 +124,7 @@ VmxVmcs *vmx_vmcs_activate(CPUX86State *env, uint64_t pa)
     return vmcs;
 }
 
-/* VMCLEAR. Nothing is known of a VMCS that is not active here. */
+/* VMCLEAR. A VMCS that is not active here has no cached state. */
 void vmx_vmcs_clear(CPUX86State *env, uint64_t pa)
 {
     VmxVmcs *vmcs = g_hash_table_lookup(env->vmx->active, &pa);
@@ -140,7 +140,7 @@ void vmx_vmcs_clear(CPUX86State *env, uint64_t pa)
     g_hash_table_remove(env->vmx->active, &pa);
 }
 
-/* What was not cleared is lost. */
+/* The content of VMCSs that were not cleared is lost. */
 void vmx_vmcs_drop_all(CPUX86State *env)
 {
     env->vmx->vmcs = NULL;
@@ -164,7 +164,7 @@ void vmx_fail_invalid(CPUX86State *env)
     vmx_set_flags(env, CC_C);
 }
 
-/* VMfailValid if there is a current VMCS, else VMfailInvalid */
+/* VMfailValid if there is a current VMCS, otherwise VMfailInvalid */
 void vmx_fail(CPUX86State *env, uint32_t error)
 {
     if (env->vmx->vmcs) {

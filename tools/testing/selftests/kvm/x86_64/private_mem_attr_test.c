@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A change of attributes over very many chunks of 2 MiB, each of which has other
- * attributes in its pages: others run meanwhile on the same processor, a signal that
- * kills is taken, and the attributes are those asked for in the end.
+ * A change of attributes over very many chunks of 2 MiB, whose pages have mixed
+ * attributes: other tasks run on the same processor in the meantime, a fatal signal is
+ * handled, and the final attributes are the requested ones.
  *
- * Nothing is measured in time: what is counted is how often the thread was preempted
- * inside of one ioctl, which on a kernel without preemption is only where it yields.
+ * The test measures no time. It counts how often the thread is preempted inside one
+ * ioctl, which on a kernel without preemption happens only where KVM yields.
  */
 #define _GNU_SOURCE /* for sched_setaffinity() and RUSAGE_THREAD */
 #include <sched.h>
@@ -17,7 +17,7 @@
 #include "processor.h"
 
 #define PRIVATE		KVM_MEMORY_ATTRIBUTE_PRIVATE
-/* Of processor time in one ioctl, so that others have to get their turn. */
+/* Processor time in one ioctl that is long enough for other tasks to run. */
 #define ENOUGH_MS	200
 #define MAX_CHUNKS	1048576
 
@@ -38,14 +38,16 @@ static void stay_on_this_cpu(void)
 	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "No affinity, errno %d", errno);
 }
 
-/* One page of each chunk in [@first, @end) is private. */
+/* Make one page of each chunk in [@first, @end) private. */
 static void mix_chunks(int vm_fd, uint64_t first, uint64_t end)
 {
 	for (; first < end; first++)
 		set_private(vm_fd, first * SZ_2M, SZ_4K, true);
 }
 
-/* Change all at once, and tell how long it took and how often others got the processor. */
+/*
+ * Change all attributes at once; report how long it took and how often it was preempted.
+ */
 static int change_all(int vm_fd, uint64_t attributes, long *ms, long *preempted)
 {
 	struct rusage before, after;
@@ -59,7 +61,7 @@ static int change_all(int vm_fd, uint64_t attributes, long *ms, long *preempted)
 	return r;
 }
 
-/* There is somebody else who wants this processor all the time. */
+/* Another task wants this processor all the time. */
 static void test_yields(int vm_fd)
 {
 	long ms = 0, preempted = 0;
@@ -87,7 +89,7 @@ static void test_yields(int vm_fd)
 	check(!r, "all of %lu mixed chunks are made private", nr_chunks);
 	if (ms < ENOUGH_MS)
 		printf("# %ld ms for %lu chunks are too short to be preempted\n", ms, nr_chunks);
-	/* Once is when the ioctl returns. */
+	/* One preemption happens when the ioctl returns. */
 	else
 		check(preempted > 1, "others run meanwhile (preempted %ld times in %ld ms)",
 		      preempted, ms);

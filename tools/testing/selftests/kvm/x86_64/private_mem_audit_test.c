@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The audit of private memory sees all that is mapped and prepared, and has no findings
- * wherever private memory may be on its way: after each kind of fault, conversion, hole, and
- * after what it was bound to has gone.
+ * The audit of private memory covers everything that is mapped or prepared, and has no
+ * findings after each kind of fault, conversion and hole, nor after files, slots and VMs
+ * are gone.
  *
- * The test looks at nothing but the audit, so that a kernel which breaks one of its rules
- * fails here by that rule: lab/snp/mutants-kvm has a kernel for each.
+ * The test checks nothing but the audit, so that a kernel that violates one of its rules
+ * fails here because of that rule: lab/snp/mutants-kvm has a kernel for each.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include "private_mem_watch.h"
@@ -44,7 +44,7 @@ static void punch_pages(uint64_t first, uint64_t nr)
 	gmem_punch(slot.gmem_fd, first * SZ_4K, nr * SZ_4K);
 }
 
-/* A chunk of one folio, mapped as one, in small pages, and with pages that are shared. */
+/* A chunk with one folio: mapped huge, in small pages, and with some shared pages. */
 static void test_huge_folio(void)
 {
 	fill(0, 2 * NR_PAGES);
@@ -70,7 +70,7 @@ static void test_huge_folio(void)
 	audit_is(0, 0, "and the others");
 }
 
-/* A chunk of small folios: they come one by one. */
+/* A chunk of small folios: they are allocated one by one. */
 static void test_small_folios(void)
 {
 	gmem_allocate(slot.gmem_fd, SZ_4K, SZ_2M - SZ_4K);
@@ -89,7 +89,7 @@ static void test_small_folios(void)
 	audit_is(0, 0, "all are punched out");
 }
 
-/* Slot and file go before the VM. */
+/* Remove the slot and the file before the VM. */
 static void test_gone(void)
 {
 	int r;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bad arguments of the ioctls and of the files for private memory: each gets an
- * errno that is part of the ABI.  All of it is Linux 7.3's ABI.
+ * Bad arguments to the ioctls and files for private memory: each gets an errno that is
+ * part of the ABI, which is the ABI of Linux 7.3.
  */
 #define _GNU_SOURCE /* for fallocate() and memfd_create() */
 #include <limits.h>
@@ -261,7 +261,7 @@ static void test_attributes(void)
 		    "attributes: private, of a default VM");
 	check_errno(ioctl(vm, KVM_SET_MEMORY_ATTRIBUTES, BAD_PTR), EFAULT,
 		    "attributes: bad pointer");
-	/* Without a slot, at both ends of the gfn space, and twice. */
+	/* Without a slot, at both ends of the gfn space, and repeatedly. */
 	check_errno(__set_attributes(vm, 0, SZ_4K, PRIVATE), 0, "attributes: gfn 0");
 	check_errno(__set_attributes(vm, 0, SZ_4K, PRIVATE), 0, "attributes: gfn 0 again");
 	check_errno(__set_attributes(vm, 0, SZ_4K, 0), 0, "attributes: gfn 0 to shared");

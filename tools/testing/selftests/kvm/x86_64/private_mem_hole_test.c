@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holes that end inside of 2 MiB, while the memory beside them is used.
+ * Holes that end inside 2 MiB while the memory next to them is in use.
  *
- * A hole frees the pages that it covers and no others, also where they are part of a
- * huge page, and also if the huge page is allocated while the hole is being punched.
- * A page that is freed while the guest has it mapped is found by its content: what the
- * guest has written after, or beside, the hole must still be there once all mappings
- * have been dropped and made anew.
+ * A hole frees the pages that it covers and no others, even if they are part of a huge
+ * page, and even if the huge page is allocated while the hole is being punched. A page
+ * that is freed while the guest has it mapped is detected by its content: what the guest
+ * has written after the hole, or next to it, must still be there once all mappings have
+ * been zapped and faulted in again.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <pthread.h>
@@ -21,9 +21,9 @@
 #define LAST_CHUNK	(FILE_SIZE - SZ_2M)
 #define VALUE		0x401e000000000000ul
 #define SWEEP_SIZE	(128 * SZ_2M)
-/* Of a range, the guest writes and reads one page of so many, and the first one. */
+/* The guest accesses the first page of a range and then one page per step. */
 #define STEP		(15 * SZ_4K)
-/* However long that takes. */
+/* Regardless of how long that takes. */
 #define MIN_ROUNDS	60
 
 static struct kvm_vm *vm;
@@ -38,7 +38,7 @@ static uint64_t new_value(void)
 	return VALUE + (++nr_values << 32);
 }
 
-/* Like guest_fill() and guest_count_other(), for some of the pages. */
+/* Like guest_fill() and guest_count_other(), for some of the pages only. */
 static uint64_t guest_fill_some(uint64_t gpa, uint64_t size, uint64_t value)
 {
 	uint64_t end = gpa + size;
@@ -57,7 +57,7 @@ static uint64_t guest_count_some(uint64_t gpa, uint64_t size, uint64_t value)
 	return others;
 }
 
-/* What is done to a page beside the hole. */
+/* What happens to a page next to the hole. */
 enum beside {
 	WRITE,
 	PRE_FAULT,
@@ -65,7 +65,9 @@ enum beside {
 	NR_BESIDE,
 };
 
-/* Does it to @nr pages, 2 MiB from each other, each one @delay cycles after it may. */
+/*
+ * Does it to @nr pages at intervals of 2 MiB, each @delay cycles after the start signal.
+ */
 struct racer {
 	pthread_t thread;
 	struct kvm_vcpu *vcpu;
@@ -143,7 +145,9 @@ static void racer_join(struct racer *racer)
 	TEST_ASSERT(!racer->failed, "The page beside the hole can't be used");
 }
 
-/* Punch, while each racer does its next page.  Returns how many cycles it takes. */
+/*
+ * Punch a hole while each racer handles its next page. Returns how many cycles it takes.
+ */
 static uint64_t punch_with(struct racer *racers, int nr, uint64_t offset, uint64_t size)
 {
 	uint64_t cycles = rdtsc();
@@ -159,7 +163,7 @@ static uint64_t punch_with(struct racer *racers, int nr, uint64_t offset, uint64
 	return cycles;
 }
 
-/* Have all of it mapped anew: conversions change no content. */
+/* Zap and fault in all of it again: conversions change no content. */
 static void drop_mappings(uint64_t offset, uint64_t size)
 {
 	set_private(vm->fd, slot.gpa + offset, size, false);
@@ -177,21 +181,24 @@ static bool holds(uint64_t offset, uint64_t size, uint64_t value)
 }
 
 /*
- * [@hole, @hole + @hole_size) of the chunk at @chunk has been punched out, and @rest to
- * @rest + @rest_size has not.  Returns what is wrong with the chunk, or NULL.
+ * [@hole, @hole + @hole_size) of the chunk at @chunk was punched out, and @rest to @rest
+ * + @rest_size was not. Returns what is wrong with the chunk, or NULL.
  */
 static const char *find_fault(uint64_t chunk, uint64_t hole, uint64_t hole_size, uint64_t rest,
 			      uint64_t rest_size)
 {
 	uint64_t value = new_value();
 
-	/* Without a look before: what is mapped is that what the race has left. */
+	/* Don't check before: the mappings must be those that the race has left. */
 	fill(hole, hole_size, value);
 	drop_mappings(chunk, SZ_2M);
 	if (!holds(hole, hole_size, value))
 		return "what the guest wrote after the hole is lost: it had freed pages";
 
-	/* Punch out the rest: a page that was used after the first hole is no part of that. */
+	/*
+	 * Punch out the rest; a page that was used after the first hole is not part of
+	 * it.
+	 */
 	fill(rest, rest_size, value);
 	gmem_punch(slot.gmem_fd, rest, rest_size);
 	drop_mappings(chunk, SZ_2M);
@@ -200,7 +207,7 @@ static const char *find_fault(uint64_t chunk, uint64_t hole, uint64_t hole_size,
 	return holds(rest, rest_size, 0) ? NULL : "a hole has content";
 }
 
-/* Has the page beside the hole what the guest wrote there while the hole was punched? */
+/* Checks that the page next to the hole has what the guest wrote during the hole. */
 static const char *find_lost_write(const struct racer *racer)
 {
 	unsigned int i;
@@ -213,7 +220,7 @@ static const char *find_lost_write(const struct racer *racer)
 	return NULL;
 }
 
-/* The guest writes to what was pre-faulted, where it is mapped. */
+/* The guest writes to pre-faulted pages where they are mapped. */
 static void write_pre_faulted(struct racer *racer)
 {
 	uint64_t gpa = slot.gpa + racer->offset;
@@ -224,8 +231,8 @@ static void write_pre_faulted(struct racer *racer)
 }
 
 /*
- * A hole of two pages, which are used again while the rest of their 2 MiB is punched
- * out: nothing is left of them but these pages.
+ * Punch a hole of two pages, which are used again while the rest of their 2 MiB is
+ * punched out: only these pages remain.
  */
 static const char *punch_rest(uint64_t *cycles)
 {
@@ -241,7 +248,7 @@ static const char *punch_rest(uint64_t *cycles)
 	TEST_ASSERT(!__pre_fault(vcpus[0]->fd, &all), "No pre-fault, errno %d", errno);
 	for (chunk = 0; chunk < FILE_SIZE; chunk += SZ_2M)
 		gmem_punch(slot.gmem_fd, chunk + offset, 2 * SZ_4K);
-	/* The second of two pieces is the one that may complete it. */
+	/* Only the second of two pieces can complete it. */
 	for (chunk = 0; page && page < last && chunk < FILE_SIZE; chunk += SZ_2M)
 		gmem_punch(slot.gmem_fd, chunk, offset);
 
@@ -260,8 +267,8 @@ static const char *punch_rest(uint64_t *cycles)
 }
 
 /*
- * A hole that begins and ends inside of 2 MiB that have no pages yet, while pages
- * beside it are allocated, which brings in all of the 2 MiB.
+ * Punch a hole that begins and ends inside 2 MiB ranges without pages, while neighbouring
+ * pages are allocated, which allocates the whole 2 MiB.
  */
 static const char *punch_between(uint64_t *cycles)
 {
@@ -288,7 +295,7 @@ static const char *punch_between(uint64_t *cycles)
 	return fault ?: find_fault(LAST_CHUNK, LAST_CHUNK, in_last, end, FILE_SIZE - end);
 }
 
-/* The same, but what is beside the hole is looked at. */
+/* The same, but check the pages next to the hole. */
 static const char *punch_beside(uint64_t *cycles)
 {
 	uint64_t end = LAST_CHUNK + SZ_2M / 2;
@@ -325,7 +332,7 @@ static void repeat(const char *what, const char *(*fn)(uint64_t *cycles))
 	for (i = 0; i < 3; i++)
 		watch_begin(&watches[i], vcpus[i]->fd);
 	rounds = repeat_race(what, fn, MIN_ROUNDS, duration_ms);
-	/* vCPU 0 makes all the checks, the others may have been used for pre-faults only. */
+	/* vCPU 0 makes all checks; the others may have been used only for pre-faults. */
 	watch_end(&watches[0], rounds * PAGES_PER_CHUNK, "%s: vCPU 0", what);
 	for (i = 1; i < 3; i++)
 		watch_end(&watches[i], rounds * FILE_SIZE / SZ_2M, "%s: vCPU %d", what, i);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM doesn't take part in private memory: what the guest asked it to maintain
- * there is not written to the shared memory of the same address instead, nothing
- * is emulated from it, and there is no MMIO in it.  The guest can ask for a
- * conversion, and the VMM gets what it asked for.
+ * KVM does not access private memory: what the guest has asked KVM to maintain there is
+ * not written to the shared memory of the same address instead, nothing is emulated from
+ * it, and it is never MMIO. The guest can request a conversion, and the VMM gets the
+ * request as it was made.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <asm/kvm_para.h>
@@ -34,7 +34,7 @@ static void guest_eoi_handler(struct ex_regs *regs)
 	x2apic_write_reg(APIC_EOI, 0);
 }
 
-/* Interrupts, since that's what PV EOI is about. */
+/* Interrupts, because PV EOI depends on them. */
 static uint64_t guest_interrupt(uint64_t nr, uint64_t unused1, uint64_t unused2)
 {
 	x2apic_enable();
@@ -80,7 +80,7 @@ static void shared_fill(uint64_t offset)
 		slot.hva[offset / 8 + i] = SHARED_WORD;
 }
 
-/* Make KVM update all that it maintains for the guest. */
+/* Make KVM update everything that it maintains for the guest. */
 static void provoke_updates(void)
 {
 	struct kvm_clock_data clock = { .clock = NSEC_PER_SEC };
@@ -98,7 +98,7 @@ static void test_area(uint32_t msr, uint64_t low_bits, const char *name)
 {
 	const uint64_t offset = 5 * SZ_4K, gpa = PRIVATE_GPA + offset;
 
-	/* Private when the guest enables it: that may fail. */
+	/* It is private when the guest enables it: that may fail. */
 	set_private(vm->fd, gpa, SZ_4K, true);
 	shared_fill(offset);
 	guest_call(vcpu, guest_fill_words, gpa, SZ_4K, PRIVATE_WORD);
@@ -119,7 +119,7 @@ static void test_area(uint32_t msr, uint64_t low_bits, const char *name)
 		      guest_call(vcpu, guest_count_changed, gpa, SZ_4K, 0),
 		      "%s in shared memory: the guest sees it", name);
 
-	/* It gets private later. */
+	/* It becomes private later. */
 	set_private(vm->fd, gpa, SZ_4K, true);
 	shared_fill(offset);
 	provoke_updates();
@@ -135,7 +135,10 @@ static void test_area(uint32_t msr, uint64_t low_bits, const char *name)
 	set_private(vm->fd, gpa, SZ_4K, true);
 }
 
-/* Returns how KVM_RUN ended for an access of the guest to @gpa. */
+/*
+ * True if an access of the guest to @gpa makes KVM_RUN exit with the expected memory
+ * fault.
+ */
 static bool faults_as(uint64_t gpa, bool write, bool private)
 {
 	int r = __guest_call(vcpu, write ? guest_write : guest_read, gpa, 1, 0);
@@ -147,7 +150,7 @@ static bool faults_as(uint64_t gpa, bool write, bool private)
 	return ok;
 }
 
-/* A vCPU is left in the middle of an access: let it finish that. */
+/* Complete the access that a vCPU was left in. */
 static void finish_access(uint64_t gpa)
 {
 	uint64_t value;
@@ -177,7 +180,7 @@ static void test_no_mmio(void)
 	      "a write to shared memory without a slot is MMIO");
 	finish_access(gpa);
 
-	/* A slot without guest_memfd. */
+	/* A slot without a guest_memfd. */
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, NO_SLOT_GPA, 2, 1, 0);
 	set_private(vm->fd, NO_SLOT_GPA, SZ_4K, true);
 	check(faults_as(gpa, false, true), "private memory in a slot without guest_memfd");
@@ -186,9 +189,9 @@ static void test_no_mmio(void)
 }
 
 /*
- * An instruction that has to be emulated.  In private memory it is a read, at
- * the same address in shared memory there is a write.  The CPU may provide the
- * bytes of the instruction; if not there is nothing that KVM could emulate.
+ * An instruction that has to be emulated: it is a read in private memory, and a write in
+ * the shared memory of the same address. The CPU may provide the instruction's bytes; if
+ * it does not, KVM has nothing to emulate.
  */
 static void test_no_emulation(void)
 {
@@ -286,7 +289,7 @@ static void test_hypercall(void)
 	check_refused(PRIVATE_GPA, 0, 0);
 	check_refused(PRIVATE_GPA, -(PRIVATE_GPA / SZ_4K), 0);
 	check_refused(PRIVATE_GPA, -1ul, 0);
-	/* Mainline passes them on. */
+	/* Mainline forwards them to userspace. */
 	for (i = 5; exact && i < 64; i++)
 		check_refused(PRIVATE_GPA, 1, BIT_ULL(i));
 }

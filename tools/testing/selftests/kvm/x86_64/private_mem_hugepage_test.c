@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Private memory in pages of 2 MiB: mapped where file, slot and attributes allow
- * it, split by a partial conversion, huge again after it is converted back, with
- * the content of all that stays private intact, and freed when all of it is
- * punched out.
+ * Private memory in 2 MiB pages: mapped where the file, the slot and the attributes allow
+ * it, split by a partial conversion, huge again after it is converted back, with all
+ * content that stays private intact, and freed when all of it is punched out.
  *
- * Mainline maps private memory in 4 KiB, so this is for hosts that do better.
+ * Mainline maps private memory in 4 KiB pages, so this test is not meant for mainline.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include "private_mem_watch.h"
@@ -20,7 +19,7 @@ static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 static struct private_slot slot;
 
-/* What the guest's faults on private memory mapped since the last call. */
+/* What the guest's faults on private memory have mapped since the last call. */
 struct maps {
 	uint64_t maps_4k;
 	uint64_t maps_2m;
@@ -68,14 +67,14 @@ static bool zeroes(uint64_t offset, uint64_t size)
 	return !guest_call(vcpu, guest_count_other, slot.gpa + offset, size, 0);
 }
 
-/* A huge page that is freed is the host's again at once, and counted exactly. */
+/* A freed huge page returns to the host at once, and the count is exact. */
 static long file_pages(void)
 {
 	read_number("/proc/sys/vm/stat_refresh");
 	return read_keyed("/proc/vmstat", "nr_unevictable");
 }
 
-/* A slot of @size at @gpa, where the file is one block larger than the slot. */
+/* A slot of @size at @gpa, with a file that is one block larger. */
 static void setup(uint64_t gpa, uint64_t size, uint64_t offset)
 {
 	int r;
@@ -118,7 +117,7 @@ static void test_mapping(void)
 	check_maps(32, 0, "64 MiB");
 	teardown();
 
-	/* Attributes and slot would allow more than guest_memfd has. */
+	/* Attributes and slot would allow a larger page than guest_memfd has. */
 	setup(PRIVATE_GPA, SZ_1G, 0);
 	touch(0, SZ_2M);
 	touch(SZ_1G - SZ_2M, SZ_2M);
@@ -126,7 +125,7 @@ static void test_mapping(void)
 	teardown();
 }
 
-/* Anonymous memory that nobody has touched: the guest is going to write there. */
+/* Anonymous memory that nobody has touched, and that the guest will write. */
 static void test_shared(void)
 {
 	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = NR_BLOCKS * SZ_2M };
@@ -142,7 +141,7 @@ static void test_shared(void)
 	faults = read_number(PF_TAKEN);
 	fill(0, slot.size);
 	faults = read_number(PF_TAKEN) - faults;
-	/* The guest's code and stack have been zapped with the last slot. */
+	/* Deleting the last slot has zapped the guest's code and stack. */
 	check(faults < 64, "writes to it are no faults (%ld)", faults);
 	teardown();
 }
@@ -159,7 +158,10 @@ static void test_misaligned(void)
 	check_maps(0, 32, "address not aligned");
 	teardown();
 
-	/* Address and offset are off alike: what is between the edges is huge. */
+	/*
+	 * Address and offset have the same misalignment: only the range between the edges
+	 * is huge.
+	 */
 	setup(PRIVATE_GPA + SZ_2M - 2 * SZ_4K, SZ_2M + 5 * SZ_4K, SZ_2M - 2 * SZ_4K);
 	touch(0, slot.size);
 	check_maps(1, 5, "edges of the slot inside of blocks");
@@ -187,7 +189,7 @@ static void convert_part(uint64_t offset, uint64_t size, const char *what)
 	      "%s: the guest sees shared memory", what);
 	check(intact(0, offset) && intact(offset + size, 2 * SZ_2M - offset - size),
 	      "%s: the rest is private and intact", what);
-	/* The block that isn't part of it remains mapped. */
+	/* The block outside of the range stays mapped. */
 	check_maps(0, nr_blocks * 512 - size / SZ_4K, what);
 
 	set_private(vm->fd, slot.gpa + offset, size, true);
@@ -209,7 +211,7 @@ static void test_conversion(void)
 	convert_part(SZ_2M / 2, SZ_2M, "halves of two blocks");
 	convert_part(0, SZ_2M, "a whole block");
 
-	/* A part that is private in shared memory. */
+	/* A private range inside shared memory. */
 	set_private(vm->fd, slot.gpa, 2 * SZ_2M, false);
 	set_private(vm->fd, slot.gpa + SZ_2M + SZ_4K, 2 * SZ_4K, true);
 	new_maps();
@@ -228,7 +230,10 @@ static void test_hole(void)
 	check(zeroes(3 * SZ_4K, 10 * SZ_4K), "a hole in a block has zeroes");
 	check(intact(0, 3 * SZ_4K) && intact(13 * SZ_4K, slot.size - 13 * SZ_4K),
 	      "what is around the hole is intact");
-	/* The guest gets the pages of the hole one by one, and the last makes it huge. */
+	/*
+	 * The guest faults in the pages of the hole one by one, and the last one makes
+	 * the block huge.
+	 */
 	check_maps(1, 9, "a block with a hole that is used again");
 
 	fill(0, slot.size);
@@ -243,7 +248,7 @@ static void test_hole(void)
 	teardown();
 }
 
-/* Punch a block out, piece by piece, in the order of @step. */
+/* Punch out a block piece by piece, in the order that @step defines. */
 static void punch_pieces(unsigned int step, const char *what)
 {
 	long before, pages;
@@ -290,7 +295,7 @@ static void test_free(void)
 	teardown();
 }
 
-/* Small pages that are there already, and a conversion that frees memory. */
+/* Existing small pages, and a conversion that frees memory. */
 static void test_small_pages(void)
 {
 	setup(PRIVATE_GPA, 2 * SZ_2M, 0);
@@ -308,7 +313,9 @@ static void test_small_pages(void)
 	teardown();
 }
 
-/* Faults beside a small page take a small page each, and not 2 MiB to give back. */
+/*
+ * Faults next to a small page allocate a small page each, not 2 MiB that would be freed.
+ */
 static void test_beside_small_page(void)
 {
 	uint64_t allocated;
@@ -325,7 +332,7 @@ static void test_beside_small_page(void)
 	teardown();
 }
 
-/* With gmem_huge_pages=0 of kvm there is nothing but pages of 4 KiB, as in mainline. */
+/* With kvm.gmem_huge_pages=0 all pages have 4 KiB, as in mainline. */
 static void test_off(void)
 {
 	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = NR_BLOCKS * SZ_2M };
@@ -342,7 +349,7 @@ static void test_off(void)
 	setup(PRIVATE_GPA, NR_BLOCKS * SZ_2M, 0);
 	fill(0, slot.size);
 	check_maps(0, NR_BLOCKS * 512, "off: touched");
-	/* Small pages are counted a few at a time, and those of 2 MiB would not be freed. */
+	/* Small pages are counted in batches, and 2 MiB pages would not be freed. */
 	before = file_pages();
 	for (i = 0; i < 512; i += 2)
 		gmem_punch(slot.gmem_fd, i * SZ_4K, SZ_4K);
@@ -370,7 +377,7 @@ static void test_on(void)
 	test_beside_small_page();
 }
 
-/* "off" says that the parameter is off. */
+/* "off" means that the parameter is off. */
 int main(int argc, char *argv[])
 {
 	bool off = argc > 1 && !strcmp(argv[1], "off");
@@ -388,7 +395,7 @@ int main(int argc, char *argv[])
 		test_off();
 	else
 		test_on();
-	/* As many pages are touched at least, most of them while they are mapped. */
+	/* At least this many pages are touched, most of them while they are mapped. */
 	watch_end(&watch, off ? 2 * NR_BLOCKS * 512 : 64 * 512, "vCPU");
 	check(audit_is_clean(), "the audit has no findings");
 	kvm_vm_free(vm);

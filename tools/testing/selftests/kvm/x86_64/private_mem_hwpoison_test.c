@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can go wrong with a private page: its memory fails, it can't be given to
- * the guest, or it can't be taken back.
+ * Failures of a private page: its memory fails, it can't be prepared for the guest, or it
+ * can't be reclaimed.
  *
- * A memory failure is injected with the module hwpoison_inject, the others with
- * parameters of the module kvm.  A part whose means are missing is skipped, and so
+ * Memory failures are injected with the module hwpoison_inject, the others with
+ * parameters of the module kvm. A part whose prerequisites are missing is skipped, and so
  * is the test if none is left.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
@@ -50,7 +50,7 @@ static void teardown(void)
 	kvm_vm_free(vm);
 }
 
-/* KVM_RUN fails with @err, and says that it's about the private page at @gpa. */
+/* True if KVM_RUN fails with @err and reports the private page at @gpa. */
 static bool fails_with(uint64_t gpa, int err)
 {
 	int r = __guest_call(vcpu, guest_read, gpa, 0, 0);
@@ -97,7 +97,7 @@ static void poison(uint64_t offset, const char *what)
 	check_errno(__pre_fault(vcpu->fd, &range), EHWPOISON, "%s: pre-fault", what);
 	check(fails_with(slot.gpa + offset, EHWPOISON), "%s: and again", what);
 
-	/* A conversion there and back is no cure; punching it out is. */
+	/* Converting it there and back does not help; punching it out does. */
 	set_private(vm->fd, slot.gpa + offset, SZ_4K, false);
 	finish_read();
 	set_private(vm->fd, slot.gpa + offset, SZ_4K, true);
@@ -129,7 +129,7 @@ static bool test_memory_failure(void)
 	poison(7 * SZ_4K, "memory failure in a block");
 	poison(SZ_2M, "memory failure at the start of a block");
 
-	/* The same in small pages. */
+	/* The same with small pages. */
 	gmem_punch(slot.gmem_fd, 0, SZ_2M);
 	set_private(vm->fd, slot.gpa, SZ_4K, false);
 	guest_call(vcpu, guest_fill, slot.gpa + SZ_4K, SZ_2M - SZ_4K, VALUE);
@@ -172,7 +172,9 @@ static uint64_t *map_file(int fd)
 	return words;
 }
 
-/* Memory that is the host's as well: the page is nobody's until it's punched out. */
+/*
+ * Memory that the host has mapped too: nobody can use the page until it is punched out.
+ */
 static bool test_mapped_failure(void)
 {
 	const unsigned int page = SZ_4K / sizeof(uint64_t);
@@ -241,7 +243,7 @@ static bool test_vmm_failure(void)
 	return !r;
 }
 
-/* Have the next calls fail, or all of them if it's -1. */
+/* Make the next calls fail, or all of them if @times is -1. */
 static void fail_prepare(int times, int err)
 {
 	TEST_ASSERT(write_string(PARAMETERS "sw_fail_errno", "%d", err) &&
@@ -271,7 +273,10 @@ static void test_prepare_fails(void)
 	check(vm_get_stat(vm, "private_maps_2m") == 1, "prepare works again: the block is mapped");
 	check_errno(__pre_fault(vcpu->fd, &range), 0, "prepare works again: pre-fault");
 
-	/* What isn't recorded as prepared is prepared again, after a hole as well. */
+	/*
+	 * A page that is not recorded as prepared is prepared again, after a hole as
+	 * well.
+	 */
 	gmem_punch(slot.gmem_fd, 0, SZ_4K);
 	fail_prepare(1, EIO);
 	check(fails_with(slot.gpa, EIO), "prepare fails in a hole");
@@ -281,8 +286,8 @@ static void test_prepare_fails(void)
 }
 
 /*
- * Punch out [@offset, @offset + @size) so that KVM doesn't get @nr pages back.  All of the
- * huge page that has them is never freed.
+ * Punch out [@offset, @offset + @size) while @nr of its pages can't be reclaimed. The
+ * huge page that contains them is never freed.
  */
 static void leak(uint64_t offset, uint64_t size, long nr, const char *what)
 {
@@ -303,7 +308,9 @@ static void leak_block(const char *what)
 	      "%s: the guest has zeroes there", what);
 }
 
-/* Pages of a block that stays are lost to everybody, until all of it is gone. */
+/*
+ * Leaked pages of a block that stays can't be used by anybody until all of it is freed.
+ */
 static void leak_pages(uint64_t offset, uint64_t size, const char *what)
 {
 	uint64_t block = offset & -SZ_2M, end = offset + size;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page is punched out of 2 MiB again and again, while two tasks pre-fault two pages of
- * them: the one whose page it is makes the 2 MiB whole, and maps them as one.  It takes
- * away the page table that the other one, who has found a hole there, has just linked.
+ * Punch a page out of 2 MiB in a loop, while two tasks pre-fault one page of it each. The
+ * task that pre-faults the punched page completes the 2 MiB and maps it as one page. This
+ * removes the page table that the other task, which found a hole there, has just linked.
  *
- * Between the change of an SPTE and what KVM does after it are a few instructions.  A
- * stack trace at the tracepoint there makes that much longer, where there are triggers.
+ * Between the change of an SPTE and what KVM does after it there are only a few
+ * instructions. If the kernel has triggers, a stack trace at the tracepoint in between
+ * makes the window much longer.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <pthread.h>
@@ -23,7 +24,7 @@
 #define VALUE		0x1e7e1000000000ul
 /* The page of the hole, and the other one. */
 #define HOLE		7
-/* In so many holes the guest looks once. */
+/* The guest checks the content once per this many holes. */
 #define LOOK_EVERY	32
 
 struct racer {
@@ -40,7 +41,7 @@ static struct private_slot slot;
 static unsigned long nr_holes = 1000, last_hole;
 static bool stop;
 
-/* One pre-fault after each hole; the second racer begins a bit later, or not. */
+/* One pre-fault after each hole; the second racer may start a bit later. */
 static void *run_racer(void *arg)
 {
 	struct racer *racer = arg;
@@ -72,7 +73,7 @@ static uint64_t access_page(unsigned int page, guest_fn fn)
 	return guest_call(vcpus[0], fn, slot.gpa + page * SZ_4K, VALUE + page, 0);
 }
 
-/* The hole has zeroes, and what is beside it has what was written. */
+/* The hole has zeroes, and the pages next to it have what was written. */
 static bool is_right(void)
 {
 	return access_page(HOLE, guest_read) == 0 &&
@@ -88,7 +89,7 @@ static void wait_for_racers(void)
 			sched_yield();
 }
 
-/* Returns after how many holes the content was wrong, or 0. */
+/* Returns after how many holes the content was wrong, or 0 if it never was. */
 static unsigned long punch_holes(void)
 {
 	unsigned long i;
@@ -138,7 +139,7 @@ static void narrow(void)
 	write_string(TRIGGER, "!stacktrace");
 }
 
-/* A trigger that is left keeps KVM from being unloaded in order. */
+/* A trigger that is left enabled prevents KVM from being unloaded. */
 static void end_by_signal(int sig)
 {
 	narrow();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The file of a guest_memfd, the memslots bound to it, the vCPUs and the VM may
- * go in any order, at once, and while vCPUs fault; nothing is left behind.
+ * The file of a guest_memfd, the memslots bound to it, the vCPUs and the VM can be
+ * released in any order, concurrently, and while vCPUs fault, without leaking anything.
  *
- * What is left is measured with counters that are exact: references to the
- * modules, unevictable pages, pages of page tables and the VMs in debugfs, each of
- * which has its vCPUs.  Where a counter doesn't exist, it's not looked at.
+ * Leaks are detected with exact counters: module references, unevictable pages, page
+ * table pages and the VMs in debugfs, each of which has its vCPUs. Counters that don't
+ * exist are ignored.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <pthread.h>
@@ -33,7 +33,7 @@ struct left {
 	long vms;
 };
 
-/* Is @a not more than @b, if that is a counter that exists? */
+/* True if @a is not more than @b, or if that counter doesn't exist. */
 static bool same(long a, long b)
 {
 	return b < 0 || a <= b;
@@ -44,7 +44,7 @@ static void look(struct left *left)
 	const char *vendor = is_amd_cpu() ? "/sys/module/kvm_amd/refcnt" :
 					    "/sys/module/kvm_intel/refcnt";
 
-	/* Some counters are per CPU, and differ from the sum until that is read. */
+	/* Some counters are per CPU, and differ from the sum until it is read. */
 	write_string("/proc/sys/vm/drop_caches", "1");
 	read_number("/proc/sys/vm/stat_refresh");
 	left->kvm_refs = read_number("/sys/module/kvm/refcnt");
@@ -60,7 +60,7 @@ static void compare(const char *after, const struct left *before, bool verbose)
 	struct left now;
 	int i;
 
-	/* Work that the last reference left to a worker gets a second. */
+	/* Give a worker a second to do what the last reference has left to it. */
 	for (i = 0; i < 20; i++) {
 		look(&now);
 		if (same(now.vendor_refs, before->vendor_refs) &&
@@ -83,7 +83,7 @@ static void compare(const char *after, const struct left *before, bool verbose)
 	check(same(now.leaked, before->leaked), "%s: no page is leaked", after);
 }
 
-/* A VM without a guest: pre-fault is what maps its memory. */
+/* A VM without a guest: its memory is mapped by pre-faulting. */
 struct bare_vm {
 	int vm;
 	int vcpu;
@@ -115,7 +115,7 @@ static void bare_vm_create(struct bare_vm *b, int kvm_fd)
 	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_PRE_FAULT_MEMORY, r));
 }
 
-/* Let go of the four, in the order that is the @nr-th permutation of them. */
+/* Release the four parts in the order of the @nr-th permutation. */
 static int bare_vm_destroy(struct bare_vm *b, int nr)
 {
 	bool deleted_slot = false;
@@ -133,7 +133,7 @@ static int bare_vm_destroy(struct bare_vm *b, int nr)
 			close(b->gmem);
 			break;
 		case 1:
-			/* Without the fd of the VM nobody can do that. */
+			/* Without the fd of the VM that is impossible. */
 			r |= !deleted_slot && b->vm >= 0 &&
 			     __set_region2(b->vm, 0, 0, SZ_1G, 0, NULL, 0, 0);
 			deleted_slot = true;
@@ -150,7 +150,7 @@ static int bare_vm_destroy(struct bare_vm *b, int nr)
 	return r;
 }
 
-/* Returns how often letting go of the parts failed. */
+/* Returns how often releasing a part failed. */
 static int create_and_destroy(int kvm_fd, int first, int nr)
 {
 	struct bare_vm b;
@@ -163,13 +163,13 @@ static int create_and_destroy(int kvm_fd, int first, int nr)
 	return bad;
 }
 
-/* Most of the time is spent waiting for grace periods, hence many processes. */
+/* Most of the time is spent waiting for grace periods, hence the many processes. */
 static void test_orders(int kvm_fd)
 {
 	int i, status, bad, per_worker = (nr_vms + NR_WORKERS - 1) / NR_WORKERS;
 	struct left before;
 
-	/* What is allocated once and for all doesn't count. */
+	/* Don't count what is allocated only once. */
 	bad = create_and_destroy(kvm_fd, 0, NR_ORDERS);
 	look(&before);
 
@@ -185,7 +185,7 @@ static void test_orders(int kvm_fd)
 	compare("VMs that are gone", &before, true);
 }
 
-/* All that is left of the VM is the file, in two processes. */
+/* Only the file of the VM is left, in two processes. */
 static void test_file_outlives(int kvm_fd)
 {
 	struct left before, now;
@@ -290,7 +290,7 @@ static void runners_start(struct runner *runners, struct kvm_vcpu **vcpus, int n
 	}
 }
 
-/* Each of them makes another round, or fails, or is stuck for good. */
+/* Each of them completes another round, fails, or is stuck. */
 static void runners_wait(struct runner *runners, int nr)
 {
 	unsigned long done;
@@ -343,18 +343,18 @@ static void test_unbind_under_load(void)
 	for (i = 0; i < nr_rounds && !r; i++) {
 		usleep(2000);
 		switch (i % 3) {
-		case 0: /* The file goes first. */
+		case 0: /* The file is closed first. */
 			close(slot.gmem_fd);
 			usleep(1000);
 			r = __private_slot_set(&slot, false);
 			slot.gmem_fd = gmem_create(vm->fd, slot.size);
 			break;
-		case 1: /* The slot goes first. */
+		case 1: /* The slot is deleted first. */
 			r = __private_slot_set(&slot, false);
 			close(slot.gmem_fd);
 			slot.gmem_fd = gmem_create(vm->fd, slot.size);
 			break;
-		case 2: /* The slot goes and comes back, on the same pages. */
+		case 2: /* The slot is deleted and created again, on the same pages. */
 			r = __private_slot_set(&slot, false);
 			break;
 		}
@@ -371,7 +371,7 @@ static void test_unbind_under_load(void)
 	compare("slots unbound under load", &before, false);
 }
 
-/* Two closers and two vCPUs, all at once. */
+/* Two closers and two vCPUs at the same time. */
 static void *close_file(void *unused)
 {
 	close(slot.gmem_fd);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the memory management may do to a page of a file is not for the pages of a
- * guest_memfd: nobody executes or collapses them, and advice, cleaning of caches,
- * compaction and soft offline neither lose content nor take a page away from those who
+ * Memory management operations that are valid for pages of other files must not harm a
+ * guest_memfd: it can't be executed or collapsed, and advice, dropping of caches,
+ * compaction and soft offlining neither lose content nor remove a page from those who
  * have it mapped.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
@@ -35,7 +35,7 @@ static uint64_t *words;
 static int fd;
 static unsigned int nr_fills;
 
-/* Count the words that are not those of the last fill, and fill anew. */
+/* Count the words that differ from the last fill, and fill again. */
 static void guest_code(void)
 {
 	uint64_t n, i, others;
@@ -71,7 +71,7 @@ static unsigned int count_other(void)
 	return others;
 }
 
-/* Both still have what was written before, and the host sees what the guest writes now. */
+/* Both still see what was written before, and the host sees what the guest writes now. */
 static void check_shared(const char *after)
 {
 	unsigned int host = count_other(), guest = run_guest(), now;
@@ -91,7 +91,7 @@ static void setup_mapped(void)
 	vm = vm_create_with_one_vcpu(&vcpu, guest_code);
 	fd = __gmem_create(vm->fd, SZ_2M, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
 	TEST_ASSERT(fd >= 0, "No guest_memfd, errno %d", errno);
-	/* Where 2 MiB could be mapped as one page. */
+	/* Where 2 MiB can be mapped as one page. */
 	place = mmap(NULL, 2 * SZ_2M, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	place = (char *)(((uintptr_t)place + SZ_2M - 1) & -SZ_2M);
 	words = mmap(place, SZ_2M, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
@@ -117,14 +117,14 @@ static void test_exec(void)
 	check_shared("mprotect(PROT_EXEC)");
 }
 
-/* Refused, whatever the reason. */
+/* It has to fail; the errno does not matter. */
 static void test_collapse(void)
 {
 	int r;
 
 	check(madvise(words, SZ_2M, MADV_COLLAPSE), "MADV_COLLAPSE is refused");
 	check_shared("MADV_COLLAPSE");
-	/* What could be executed before could be collapsed then. */
+	/* Where memory can be executed, it can be collapsed. */
 	if (!mprotect(words, SZ_2M, PROT_READ | PROT_EXEC)) {
 		r = madvise(words, SZ_2M, MADV_COLLAPSE);
 		check(r, "MADV_COLLAPSE of an executable mapping is refused");
@@ -133,7 +133,7 @@ static void test_collapse(void)
 	}
 }
 
-/* Advice may be refused; what it may not is lose something. */
+/* Advice may fail, but must not lose content. */
 static void test_advice(void)
 {
 	static const struct {
@@ -161,7 +161,7 @@ static void test_advice(void)
 	check_shared("mlock() and munlock()");
 }
 
-/* Move pages to each node there is. */
+/* Move pages to each existing node. */
 static void test_move_pages(void)
 {
 	void *pages[NR_PAGES];
@@ -181,7 +181,7 @@ static void test_move_pages(void)
 	check_shared("move_pages()");
 }
 
-/* MADV_REMOVE is another name of punching a hole: it goes as far as it says. */
+/* MADV_REMOVE also punches a hole: it must free what it says. */
 static void test_remove(void)
 {
 	uint64_t *hole = words + 7 * WORDS_PER_PAGE;
@@ -203,7 +203,7 @@ static void test_remove(void)
 	check(!count_other(), "MADV_REMOVE: what the guest writes there is seen");
 }
 
-/* --- What has no mapping to be advised on: private memory, and the file ------------- */
+/* --- Without a mapping to advise on: private memory, and the file ------------------- */
 
 static void clean_caches(void)
 {
@@ -247,7 +247,7 @@ static uint64_t guest_misses(void)
 	return guest_call(vcpu, guest_count_other, slot.gpa, slot.size, VALUE(nr_values));
 }
 
-/* All is kept: where it is mapped, and in the file. */
+/* All content is kept, in mappings and in the file. */
 static void check_private(const char *after)
 {
 	uint64_t mapped, in_file;
@@ -263,8 +263,8 @@ static void check_private(const char *after)
 }
 
 /*
- * A page that the guest has written, but that no mapping has been dropped of since: the
- * host takes it for clean, and unused.
+ * A page that the guest has written and whose mappings were never zapped: the host
+ * considers it clean and unused.
  */
 static void soft_offline(uint64_t offset, const char *what)
 {
@@ -286,7 +286,7 @@ static void soft_offline(uint64_t offset, const char *what)
 	check_private(what);
 }
 
-/* The first 2 MiB are one page, the second ones are small pages. */
+/* The first 2 MiB are one page, the second 2 MiB are small pages. */
 static void test_private(void)
 {
 	struct vcpu_watch watch;

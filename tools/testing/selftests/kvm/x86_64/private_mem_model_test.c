@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads do things to private memory of a software-protected VM at random, at the same
- * time, and a model tells what each page must contain after that: see private_mem_plan.h.
+ * Random operations of several threads on the private memory of a software-protected VM,
+ * with a model that predicts the content of each page: see private_mem_plan.h.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include "private_mem_plan.h"
@@ -15,7 +15,7 @@ static struct kvm_vcpu *vcpus[MAX_THREADS];
 
 /* --- How the guest accesses its memory -------------------------------------------------- */
 
-/* The guest's copy is used: first and last word of each page that it has looked at. */
+/* The guest's copy is used: first and last word of each page that it has read. */
 static struct words seen[MAX_THREADS][PAGES_PER_CHUNK];
 
 static uint64_t guest_stamp(uint64_t gpa, uint64_t nr, uint64_t value)
@@ -99,7 +99,7 @@ static const struct model_guest sw_guest = {
 	.find_pfn = sw_find_pfn,
 };
 
-/* --- Another file, where huge pages are not where small ones are ------------------------ */
+/* --- Another file, which has huge pages where the first one has none -------------------- */
 
 static struct private_slot sweep_slot;
 static uint64_t sweep_value;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What private memory does when there is no memory for it: each allocation fails,
- * and either it is done without, or the ioctl fails and nothing has changed.
+ * Private memory without memory for it: each allocation fails, and either the ioctl
+ * succeeds without it, or it fails without side effects.
  */
 #define _GNU_SOURCE /* for fallocate() */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define FAR_GPA		(64 * SZ_1G)
 #define MARK		0x6d61726b
 
-/* More than one node of a maple tree has room for. */
+/* More than fits into one node of a maple tree. */
 #define NR_BOUND	40
 #define FIRST_BOUND	100
 #define PROBE		99
@@ -28,7 +28,7 @@ static struct private_slot slot;
 static int free_fd;
 static long nr_vms;
 
-/* It changes if one is left open. */
+/* Changes if one is left open. */
 static int lowest_free_fd(void)
 {
 	int fd = dup(vm->kvm_fd);
@@ -43,7 +43,7 @@ static long count_vms(void)
 	return count_directories("/sys/kernel/debug/kvm");
 }
 
-/* A file descriptor that an ioctl returns. */
+/* The file descriptor that an ioctl returns. */
 static int new_fd;
 
 static int keep_fd(int fd)
@@ -72,7 +72,7 @@ static int create_gmem(void)
 	return keep_fd(__gmem_create(vm->fd, SZ_2M, 0));
 }
 
-/* A file with many slots, each of a page, and with a page after each of them. */
+/* A file with many slots of one page each, and an unused page after each of them. */
 static int many_fd;
 
 static int bind_at(uint32_t id, uint64_t gpa, uint64_t page, bool present)
@@ -144,13 +144,16 @@ static void open_many(void)
 
 	many_fd = gmem_create(vm->fd, 2 * NR_BOUND * SZ_4K);
 	for (i = 0; i < NR_BOUND; i++) {
-		/* It is still there if only the file was closed, and then can only go. */
+		/*
+		 * It still exists if only the file was closed, and can only be deleted
+		 * then.
+		 */
 		bind_many(i, false);
 		TEST_ASSERT(!bind_many(i, true), "Slot %u can't be bound", i);
 	}
 }
 
-/* Ranges of attributes, with a part of a huge page at either end. */
+/* Ranges of attributes, with part of a huge page at either end. */
 static uint64_t range_gpa, range_size;
 
 static int make_private(void)
@@ -163,13 +166,13 @@ static int make_shared(void)
 	return __set_attributes(vm->fd, range_gpa, range_size, 0);
 }
 
-/* Shared pages have their mark, private ones have zeroes. */
+/* Shared pages have a mark, private ones have zeroes. */
 static bool page_is_private(uint64_t gpa)
 {
 	return guest_call(vcpu, guest_read, gpa, 0, 0) != MARK + gpa;
 }
 
-/* All of it is, or nothing is, and what is beside it has not changed. */
+/* True if all of the range is, or none of it, and its neighbours have not changed. */
 static bool range_is(bool private)
 {
 	uint64_t end = range_gpa + range_size;
@@ -209,7 +212,7 @@ static void range_set_shared(void)
 	set_private(vm->fd, range_gpa, range_size, false);
 }
 
-/* Private pages that nobody has had yet. */
+/* Private pages that nobody has used yet. */
 static int touch(void)
 {
 	uint64_t value;

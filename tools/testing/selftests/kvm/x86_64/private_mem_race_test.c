@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Conversions race with the accesses of vCPUs, with holes, with pre-faults, with
- * the deletion of the slot, and with what the host does to shared memory.
+ * Conversions race with accesses of vCPUs, holes, pre-faults, the deletion of the slot,
+ * and changes of the host's mapping of shared memory.
  *
- * Each page has one word in private and another in shared memory, and a state
- * that says which of them is valid.  The state is odd while that changes.  A
- * guest that reads the same even state before and after an access knows which
- * word it must have seen.
+ * Each page has one word in private and another in shared memory, and a state that says
+ * which of them is valid. The state is odd while it changes. A guest that reads the same
+ * even state before and after an access knows which word it must have seen.
  *
- * Each vCPU has a word of its own in each page, and knows what it has written to it
- * last.  Holes are counted page by page, and the count is odd while a page is punched
- * out: a vCPU that sees the same even count as at its last write must find what it
- * wrote, and zero at another even count.  No other write may be lost, by holes in the
- * same huge page or whatever else goes on.
+ * Each vCPU has its own word in each page, and knows the value that it wrote there last.
+ * Holes are counted page by page, and the count is odd while a page is punched out: a
+ * vCPU that sees the same even count as at its last write must find what it wrote, and
+ * zero at another even count. No other write may be lost, whether due to holes in the
+ * same huge page or for any other reason.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <pthread.h>
@@ -30,11 +29,11 @@
 #define PRIVATE_WORD	0x1111000000000000ul
 #define SHARED_WORD	0x2222000000000000ul
 
-/* States: a count that goes up by 4, plus these. */
+/* States: a count that increases by 4, plus these. */
 #define IN_CHANGE	1
 #define IS_PRIVATE	2
 
-/* What a vCPU knows about its own word in private, or in shared memory. */
+/* What a vCPU knows about its own word in private or shared memory. */
 struct own_word {
 	uint64_t value;
 	uint32_t holes;
@@ -55,7 +54,7 @@ static bool exact;
 static unsigned int duration_ms = 1000;
 static const char *only;
 
-/* What the guest finds wrong with a page: see race(). */
+/* The error that the guest finds in a page: see race(). */
 enum wrong {
 	NOTHING,
 	STALE_READ,
@@ -63,7 +62,7 @@ enum wrong {
 	GARBAGE,
 };
 
-/* The page's words as they were while neither its state nor its holes changed. */
+/* The words of a page, read while neither its state nor its holes changed. */
 struct look {
 	uint32_t state;
 	uint32_t holes;
@@ -75,7 +74,7 @@ static struct look guest_look(uint64_t page)
 	return (struct look) { .state = READ_ONCE(states[page]), .holes = READ_ONCE(holes[page]) };
 }
 
-/* Is all since @look as it was?  What was written before is in memory then. */
+/* True if nothing has changed since @look, so that earlier writes are in memory. */
 static bool guest_is_stable(struct look look, uint64_t page)
 {
 	__sync_synchronize();
@@ -91,7 +90,7 @@ static enum wrong guest_check_word(struct look look, uint64_t page, uint64_t val
 	       NOTHING : STALE_READ;
 }
 
-/* What was written last time, but that a hole may have come since then. */
+/* Checks the value that was written last, unless a hole may have come since. */
 static enum wrong guest_check_own(struct look look, const struct own_word *own, uint64_t value)
 {
 	bool punched = look.state & IS_PRIVATE && own->holes != look.holes;
@@ -99,7 +98,10 @@ static enum wrong guest_check_own(struct look look, const struct own_word *own, 
 	return !own->known || value == (punched ? 0 : own->value) ? NOTHING : LOST_WRITE;
 }
 
-/* Zero, or the page and what was wrong.  With @mmio shared memory may lose writes. */
+/*
+ * Returns zero, or the page and what was wrong. With @mmio, shared memory may lose
+ * writes.
+ */
 static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t mmio)
 {
 	uint64_t *word, value, mine, new, i;
@@ -110,7 +112,10 @@ static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t m
 
 	for (i = 0; i < NR_ACCESSES; i++) {
 		page = next_random(&seed) % NR_PAGES;
-		/* Every other access is to one of those that holes leave alone in 2 MiB. */
+		/*
+		 * Every other access is to one of the pages in each 2 MiB that holes
+		 * skip.
+		 */
 		if (next_random(&seed) & 1)
 			page &= -PAGES_PER_CHUNK | (NR_FAVOURITES - 1);
 		word = (uint64_t *)(PRIVATE_GPA + page * SZ_4K);
@@ -132,7 +137,10 @@ static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t m
 		if (wrong)
 			return page << 4 | wrong;
 
-		/* The word of this vCPU; where it went is unknown if that was in a change. */
+		/*
+		 * The word of this vCPU; if the state was changing, it is unknown where
+		 * the write went.
+		 */
 		new = (look.state + i) | 1 | seed64 << 32;
 		WRITE_ONCE(word[lane], new);
 		if (!guest_is_stable(look, page)) {
@@ -145,7 +153,7 @@ static uint64_t guest_access_randomly(uint64_t seed64, uint64_t lane, uint64_t m
 	return 0;
 }
 
-/* Private pages that were punched out get their word again. */
+/* Restore the words of private pages that were punched out. */
 static uint64_t guest_set_words(uint64_t unused0, uint64_t unused1, uint64_t unused2)
 {
 	uint64_t page;
@@ -167,7 +175,7 @@ struct runner {
 	struct vcpu_watch watch;
 };
 
-/* An exit that is no return of the guest: true if that may be. */
+/* True if an exit that is not a return of the guest is allowed. */
 static bool handle_exit(struct runner *runner, int r, int err)
 {
 	struct kvm_run *run = runner->vcpu->run;
@@ -176,7 +184,7 @@ static bool handle_exit(struct runner *runner, int r, int err)
 	runner->exits++;
 	if (r && err == EAGAIN)
 		return true;
-	/* Mainline exits if the attributes change while it looks at them. */
+	/* Mainline exits if the attributes change while it reads them. */
 	if (r && err == EFAULT && !exact && run->exit_reason == KVM_EXIT_MEMORY_FAULT)
 		return true;
 	if (r && err == EFAULT && runner->host_may_be_gone &&
@@ -188,7 +196,7 @@ static bool handle_exit(struct runner *runner, int r, int err)
 	if (r || !runner->slot_may_be_gone || run->exit_reason != KVM_EXIT_MMIO)
 		return false;
 
-	/* Shared memory without a slot: act as if it was there. */
+	/* Shared memory without a slot: act as if the slot existed. */
 	page = (run->mmio.phys_addr - PRIVATE_GPA) / SZ_4K;
 	value = SHARED_WORD + page;
 	if (!run->mmio.is_write)
@@ -239,7 +247,7 @@ static void convert(uint32_t *seed)
 		WRITE_ONCE(state[page], ((state[page] | 3) + 1) | (private ? IS_PRIVATE : 0));
 }
 
-/* What goes on besides the conversions: a function is called again and again. */
+/* The other side of the race: a function that is called in a loop. */
 static void punch_pages(uint32_t first, uint32_t end)
 {
 	uint32_t *count = *guest_var(vm, holes);
@@ -256,7 +264,7 @@ static void punch_pages(uint32_t first, uint32_t end)
 		WRITE_ONCE(count[page], count[page] + 1);
 }
 
-/* Any hole, or one page of 2 MiB, which may be used again, and then the rest of them. */
+/* Punch any hole, or one page of 2 MiB, which may be used again, and then the rest. */
 static void punch_one(uint32_t *seed)
 {
 	uint32_t first = next_random(seed) % NR_PAGES;
@@ -267,7 +275,7 @@ static void punch_one(uint32_t *seed)
 		punch_pages(first, end < NR_PAGES ? end : NR_PAGES);
 		return;
 	}
-	/* A huge page, if nobody is faster. */
+	/* A huge page, if nobody was faster. */
 	punch_pages(chunk, chunk + PAGES_PER_CHUNK);
 	gmem_allocate(slot.gmem_fd, chunk * SZ_4K, SZ_2M);
 	usleep(next_random(seed) % 500);
@@ -302,7 +310,7 @@ static void unmap_one(uint32_t *seed)
 	uint64_t *hva = slot.hva + next_random(seed) % NR_PAGES * (SZ_4K / 8);
 	size_t size = (char *)(slot.hva + SLOT_SIZE / 8) - (char *)hva;
 
-	/* The memory is a file's, and stays: what goes is that it is mapped. */
+	/* The memory belongs to a file and stays: only its mapping is removed. */
 	switch (next_random(seed) % 4) {
 	case 0:
 		madvise(hva, size, MADV_DONTNEED);
@@ -405,7 +413,7 @@ static void race(const char *what, void (*fn)(uint32_t *seed), const struct runn
 	      *guest_var(vm, garbage));
 }
 
-/* What happens to shared memory is nothing to private pages that are mapped. */
+/* Changes of the shared memory's mapping must not affect private mappings. */
 static void test_notifier(void)
 {
 	uint64_t maps;
@@ -428,7 +436,7 @@ int main(int argc, char *argv[])
 	const struct runner slotless = { .slot_may_be_gone = true };
 	const struct runner hostless = { .host_may_be_gone = true };
 
-	/* A race alone is for those who look for a fault. */
+	/* With an argument, run a single race, e.g. to debug it. */
 	if (argc > 1)
 		duration_ms = atoi(argv[1]);
 	if (argc > 2)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of SEV guests.  If it's registered (KVM_MEMORY_ENCRYPT_REG_REGION) it keeps
- * its page frames: what a guest has encrypted is noise in any other frame.  Access for
- * debugging (KVM_SEV_DBG_*) fails as it should.
+ * Memory of SEV guests. Registered memory (KVM_MEMORY_ENCRYPT_REG_REGION) keeps its page
+ * frames: what a guest has encrypted is ciphertext in any other frame. Debug accesses
+ * (KVM_SEV_DBG_*) fail with the right errno.
  */
 #include <stdint.h>
 #include <sys/wait.h>
@@ -45,7 +45,7 @@ static uint8_t *map(int prot)
 	return p;
 }
 
-/* The frames behind each page, before and after something is written to all of them. */
+/* How many page frames change when something is written to all pages. */
 static int frames_that_change(uint8_t *memory)
 {
 	uint64_t frames[NR_PAGES];
@@ -81,7 +81,7 @@ static void test_frames(void)
 	check(!region(KVM_MEMORY_ENCRYPT_REG_REGION, read, NR_PAGES * SZ_4K), "read");
 	check(!frames_that_change(read), "memory that was only read keeps its frames");
 
-	/* The child has a copy; without one the parent would have it at the next write. */
+	/* The child has a copy; otherwise the parent gets a copy with its next write. */
 	check(!region(KVM_MEMORY_ENCRYPT_REG_REGION, forked, NR_PAGES * SZ_4K), "before a fork");
 	child = fork();
 	TEST_ASSERT(child >= 0, "No process");
@@ -180,7 +180,7 @@ static void test_send_sizes(void)
 		    "sent before KVM_SEV_SEND_START");
 }
 
-/* The firmware takes the registers of a vCPU once. */
+/* The firmware encrypts the registers of a vCPU only once. */
 static void test_vmsa_twice(int kvm_fd)
 {
 	struct kvm_sev_launch_start start = { .policy = POLICY_ES };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM_SET_NESTED_STATE with all that it takes to put a vCPU into guest mode: it does so for
- * a VM without SEV, which shows that nothing is wrong with the data, and is refused where
- * the VM is one of SEV-ES or SNP.  KVM has not got the registers to nest with there.
+ * KVM_SET_NESTED_STATE with complete data puts a vCPU into guest mode. This works for a
+ * VM without SEV, which shows that the data is valid, and is rejected for SEV-ES and SNP
+ * VMs, because KVM does not have the registers that nesting needs.
  */
 #include "private_mem.h"
 #include "processor.h"
@@ -13,7 +13,7 @@
 #define CR0		(X86_CR0_PE | X86_CR0_NE | X86_CR0_ET | X86_CR0_PG)
 #define CR4		X86_CR4_PAE
 
-/* The header is followed by the VMCB: what L2 was entered with, and what L1 has saved. */
+/* The header is followed by the VMCB: the controls of L2, and the saved state of L1. */
 struct nested_data {
 	struct kvm_nested_state state;
 	struct vmcb vmcb;
@@ -112,7 +112,7 @@ static bool in_guest_mode(struct guest *guest)
 	       now.data.state.flags & KVM_STATE_NESTED_GUEST_MODE;
 }
 
-/* @err is 0 where it has to work. */
+/* @err is 0 if it has to work. */
 static void test(unsigned long type, int err, const char *what)
 {
 	static union nested nested;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The second vCPU of an SNP guest, with VMSAs that the guest makes: good ones and bad
- * ones, pulled from under a vCPU that runs, and requests that don't end well: GHCBs
- * that aren't there, page state changes in circles, a VM that goes away meanwhile.
+ * The second vCPU of an SNP guest, with VMSAs that the guest creates: valid and invalid
+ * ones, VMSAs that are removed while a vCPU runs on them, and requests that fail: GHCBs
+ * that don't exist, page state changes in a loop, a VM that is destroyed in the meantime.
  */
 #include <linux/kvm_para.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #define ERR_INPUT		5
 #define PSC_PRIVATE		1ul
 #define PSC_SHARED		2ul
-/* Where the guest puts VMSAs that it makes itself. */
+/* Where the guest puts the VMSAs that it creates. */
 #define VMSA_GPA		(BARE_DATA_GPA + 3 * SZ_4K)
 #define VMSA_RIP		0x178
 #define VMSA_EFER		0x0d0
@@ -27,7 +27,7 @@
 #define DATA			0x5000ul
 #define NOWHERE			(1ul << 35)
 
-/* What an order touches: its own pages, and those of the GHCB. */
+/* The pages that an order touches: its own, and those of the GHCB. */
 #define PAGES_PER_ORDER	8
 
 static struct snp_bare b;
@@ -61,7 +61,7 @@ static void second_starts(void)
 	pthread_create(&thread, NULL, run_second, NULL);
 }
 
-/* Waits until the vCPU sleeps, which is what it does without a VMSA, or ends. */
+/* Waits until the vCPU sleeps, which it does without a VMSA, or ends. */
 static bool second_sleeps(void)
 {
 	char path[64], line[256], state = 'R';
@@ -81,7 +81,7 @@ static bool second_sleeps(void)
 	return !READ_ONCE(thread_ended);
 }
 
-/* Let it write to private memory, for ever; returns when it does. */
+/* Have it write to private memory forever; returns once it does. */
 static void second_spins(void)
 {
 	uint64_t old = ~0ul, i = 0;
@@ -101,7 +101,7 @@ static void second_spins(void)
 		    thread_result, thread_errno);
 }
 
-/* By itself, or since it's kicked. */
+/* By itself, or because it is kicked. */
 static int second_ends(bool kick)
 {
 	if (kick) {
@@ -132,7 +132,7 @@ static int validate(uint64_t gpa, bool validated)
 	return r ?: (int)b.ctl[0]->result;
 }
 
-/* What is in the template becomes a page of the guest, and that a VMSA. */
+/* Copy the template to a page of the guest, and turn the page into a VMSA. */
 static int make_vmsa(uint64_t gpa)
 {
 	int r = bare_order(&b, 0, BARE_COPY, gpa, BARE_BUFFER(0), SZ_4K / 8) ?:
@@ -159,7 +159,7 @@ static bool refused(int r, uint64_t reason)
 	       bare_answer(&b, 0, GHCB_EXIT_INFO_2) == reason;
 }
 
-/* A vCPU that has just got a VMSA says that it's there, and follows orders. */
+/* True if a vCPU that has just got a VMSA reports completion and executes orders. */
 static bool second_works(void)
 {
 	return !bare_run(&b, 1) && !bare_order(&b, 1, BARE_WRITE, DATA, 0x5eed, 0) &&
@@ -245,7 +245,7 @@ static void test_good_vmsas(void)
 	check(accepted(ask_for(1, AP_CREATE, VMSA_GPA)) &&
 	      !bare_order(&b, 1, BARE_READ, DATA, 0, 0), "its own is not refused");
 
-	/* Rip is where it was: a VMSA that ran goes on. */
+	/* RIP is where it was: a VMSA that has run continues. */
 	check(accepted(ask_for(1, AP_CREATE, BARE_VMSA_GPA)), "a page that's no VMSA yet");
 	check(bare_run(&b, 1) == KVM_EXIT_FAIL_ENTRY, "can't be entered");
 	check(!bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "it is, then it can");
@@ -272,7 +272,7 @@ static void test_destroyed(void)
 	      "and runs again with another VMSA");
 }
 
-/* An INIT from nowhere: the local APICs are KVM's. */
+/* Send an INIT from outside the guest: the local APICs are KVM's. */
 static int send_init(int cpu)
 {
 	struct kvm_vcpu_events events;
@@ -300,7 +300,7 @@ static void test_on_init(bool ran)
 	check(!send_init(1) && second_works(), "INIT comes, and it runs");
 }
 
-/* --- What it runs with goes away ------------------------------------------------------ */
+/* --- The VMSA's page, slot or file is removed ----------------------------------------- */
 
 static void remake(const char *what)
 {
@@ -347,7 +347,7 @@ static void test_pulled(void)
 	check(second_ends(true) == -1 && thread_errno == EINTR, "so is the VMSA, as it was");
 }
 
-/* Last of the file: the guest has no more memory there. */
+/* Must be the last test of the file: the guest has no memory there afterwards. */
 static void test_file_closed(void)
 {
 	int r;
@@ -431,7 +431,7 @@ static void test_psc_in_circles(void)
 	check(!r && nr == 100 && !bare_answer(&b, 0, GHCB_EXIT_INFO_2),
 	      "shared and private fifty times is a hundred exits (%u)", nr);
 
-	/* User space that says yes and does nothing: it's the guest's problem. */
+	/* Userspace reports success and does nothing: that is the guest's problem. */
 	psc_list(entries, 3);
 	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
 	for (nr = 0; r == KVM_EXIT_HYPERCALL && nr < 200; nr++) {
@@ -440,7 +440,7 @@ static void test_psc_in_circles(void)
 	}
 	check(!r && nr == 2, "who doesn't convert isn't asked twice (%u)", nr);
 
-	/* The guest wants the page back that the answer goes to. */
+	/* Convert the page that the response is written to. */
 	entries[0] = BARE_GHCB(0) | PSC_PRIVATE << 52;
 	psc_list(entries, 1);
 	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
@@ -453,7 +453,7 @@ static void test_psc_in_circles(void)
 	check(!bare_run(&b, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_2), "until it's shared again");
 }
 
-/* The first vCPU asks, whatever becomes of the second and of the memory. */
+/* The first vCPU makes requests while the second one and the memory are removed. */
 static void test_teardown(void)
 {
 	uint64_t request = BARE_BUFFER(0), ok = 0, i;
@@ -527,6 +527,6 @@ int main(int argc, char *argv[])
 	test_teardown();
 	end_guest();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

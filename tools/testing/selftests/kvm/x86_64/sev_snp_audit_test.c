@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The audit of private memory compares what an SNP guest has mapped, and what guest_memfd
- * has prepared, with the RMP: it has no findings after each kind of change.
+ * has prepared, with the RMP. It has no findings after each kind of change.
  *
- * The test looks at nothing but the audit, so that a kernel which breaks one of its rules
- * fails here by that rule: lab/snp/mutants-kvm has a kernel for each.
+ * The test checks nothing but the audit, so that a kernel that violates one of its rules
+ * fails here because of that rule: lab/snp/mutants-kvm has a kernel for each.
  */
 #include "private_mem_watch.h"
 #include "processor.h"
@@ -13,7 +13,7 @@
 #define NR_PAGES	512
 #define HUGE_GPA	BARE_DATA_GPA
 #define SMALL_GPA	(BARE_DATA_GPA + SZ_2M)
-/* Those of the launch, whose VMSAs are not in the file. */
+/* The launched pages, without VMSAs, which are not in the file. */
 #define NR_LAUNCHED	(BARE_LAUNCH_SIZE / SZ_4K)
 
 static struct snp_bare guest;
@@ -29,7 +29,7 @@ static void audit_is(long mappings, long pages, const char *what)
 	      NR_LAUNCHED + pages);
 }
 
-/* Mapped, and nothing else: the guest does not get there. */
+/* Mapped, but never accessed by the guest. */
 static void pre_fault(uint64_t gpa, uint64_t nr)
 {
 	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = nr * SZ_4K };

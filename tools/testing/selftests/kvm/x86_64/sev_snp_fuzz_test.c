@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests of SNP guests and ioctls on them at random, with values that make sense and
- * with values that don't.  Nothing is expected of the answers, but that there is one:
- * no vCPU hangs, the kernel has nothing to say, and afterwards nothing is lost.
+ * Random requests of SNP guests and random ioctls on them, with valid and invalid values.
+ * The results don't matter, but there has to be one: no vCPU hangs, the kernel logs
+ * nothing, and nothing is leaked.
  *
- * The seed tells all but the order of what two threads do.
+ * The seed determines everything except the interleaving of two threads.
  */
 #define _GNU_SOURCE /* for fallocate() */
 #include <fcntl.h>
@@ -26,9 +26,9 @@
 #define OPS_PER_GUEST	150
 #define CHANCE(n)	(!(any() % (n)))
 
-/* A vCPU that faults so often between two calls is not waiting. */
+/* A vCPU that takes this many faults between two calls is not waiting. */
 #define BUSY_FAULTS	100
-/* In so many times 1 ms a vCPU that is kicked comes back. */
+/* A vCPU that is kicked must return within this many milliseconds. */
 #define MAX_KICKS	60000
 
 static struct snp_bare b;
@@ -44,9 +44,9 @@ static unsigned long done, guests, exits, faults, refused, orders;
 static pthread_t main_thread;
 
 /*
- * A vCPU may wait for what never comes, since it was told to.  The timer calls it back
- * if nothing has happened since the last time; the guest is given up then.  One that
- * takes faults and gets nothing done is not called back: it's for the guard to find.
+ * A vCPU may wait forever, if it was told to. If nothing has happened since the last
+ * call, the timer makes it return, and the test gives up on the guest. A vCPU that takes
+ * faults without progress is not made to return: the guard has to find it.
  */
 static void call_back(int sig)
 {
@@ -86,7 +86,7 @@ static uint64_t below(uint64_t limit)
 	return any() % limit;
 }
 
-/* Small numbers, bits, edges, and now and then anything. */
+/* Small numbers, bits, edge cases, and sometimes any number. */
 static uint64_t any_number(void)
 {
 	switch (below(8)) {
@@ -114,7 +114,7 @@ static uint64_t any_gpa(void)
 	};
 	uint64_t gpa = BARE_DATA_GPA + below(BARE_DATA_SIZE / SZ_4K) * SZ_4K;
 
-	/* What the guest needs to live is seldom among it. */
+	/* Rarely touch what the guest needs to survive. */
 	if (CHANCE(4))
 		gpa = BARE_DATA_GPA + below(2) * SZ_2M;
 	if (CHANCE(24))
@@ -187,7 +187,7 @@ static void stop_second(void)
 	thread_runs = false;
 }
 
-/* --- What the guest does -------------------------------------------------------------- */
+/* --- Requests of the guest ------------------------------------------------------------ */
 
 static void fuzz_psc(void)
 {
@@ -221,7 +221,7 @@ static uint64_t any_event(void)
 		0x80000005, 0x8000fffd, 0x72, 0x7b, 0x7c, 0x81, 0x87, 0x89, 0x8a, 0x8b, 0x27,
 		0x37, 0x76,
 	};
-	/* After these there is no way on, or none without interrupts. */
+	/* After these the guest can't continue, or not without interrupts. */
 	static const uint64_t last[] = {
 		0x80000004, 0x8000fffe, 0x8000ffff, 0x6e, 0x6f, 0x78, 0x400,
 	};
@@ -307,7 +307,7 @@ static int fuzz_instruction(void)
 	}
 }
 
-/* --- What user space does ------------------------------------------------------------- */
+/* --- Ioctls of userspace -------------------------------------------------------------- */
 
 static int fuzz_attributes(void)
 {
@@ -371,7 +371,7 @@ static int fuzz_command(void)
 		mutate(&start, sizeof(start));
 		return bare_command(&b, KVM_SEV_SNP_LAUNCH_START, &start, NULL);
 	case 2:
-		/* It waits for vCPUs that run, and gives up only if it's killed. */
+		/* It waits for running vCPUs, and gives up only if it is killed. */
 		stop_second();
 		mutate(&finish, sizeof(finish));
 		return bare_command(&b, KVM_SEV_SNP_LAUNCH_FINISH, &finish, NULL);
@@ -383,7 +383,7 @@ static int fuzz_command(void)
 	default:
 		if (CHANCE(4))
 			mutate(&update, sizeof(update));
-		/* The pages are the test's own, whatever they are overwritten with. */
+		/* The pages belong to the test, whatever overwrites them. */
 		return bare_command(&b, KVM_SEV_SNP_LAUNCH_UPDATE, &update, NULL);
 	}
 }
@@ -411,7 +411,7 @@ static int fuzz_vcpu(void)
 	}
 }
 
-/* Another VM gets the guest, or a part of it, and is gone. */
+/* Move the guest to another VM, or mirror it there, and destroy that VM. */
 static int fuzz_other_vm(void)
 {
 	static const uint32_t caps[] = {
@@ -429,7 +429,7 @@ static int fuzz_other_vm(void)
 	};
 	int vm, r, i, fds[NR_BARE_VCPUS + 1] = { -1, -1, -1 };
 
-	/* It waits for vCPUs that run, too. */
+	/* It waits for running vCPUs, too. */
 	stop_second();
 	vm = ioctl(b.kvm_fd, KVM_CREATE_VM, CHANCE(8) ? KVM_X86_SEV_ES_VM : KVM_X86_SNP_VM);
 	for (i = CHANCE(3) ? 0 : NR_BARE_VCPUS; i; i--)
@@ -475,7 +475,7 @@ static int fuzz_user(void)
 
 /* --- Guests --------------------------------------------------------------------------- */
 
-/* Launched in order, but for what comes in between and for what is left out. */
+/* Launch in order, except for random steps in between and steps that are left out. */
 static bool fuzz_launch(bool sane)
 {
 	int (*steps[])(struct snp_bare *b) = {
@@ -509,7 +509,7 @@ static bool fuzz_launch(bool sane)
 	return !r && !bare_run(&b, 0);
 }
 
-/* Answer what the guest waits for, now and then with nonsense. */
+/* Respond to what the guest waits for, sometimes with invalid values. */
 static int answer(int r)
 {
 	struct kvm_run *run = b.run[0];
@@ -527,7 +527,7 @@ static int answer(int r)
 	return r;
 }
 
-/* A fault that user space can mend is mended; false if the guest is dead. */
+/* Resolve a fault if userspace can do so; false if the guest is dead. */
 static bool go_on(int r)
 {
 	struct kvm_run *run = b.run[0];
@@ -564,7 +564,7 @@ static void fuzz_guest(void)
 		__set_attributes(b.vm_fd, BARE_DATA_GPA, BARE_DATA_SIZE,
 				 KVM_MEMORY_ATTRIBUTE_PRIVATE);
 
-	/* Who is dead hears from user space for some time still. */
+	/* A dead guest still gets some ioctls. */
 	for (; left; left--, done++) {
 		if (!alive || CHANCE(3))
 			refused += !!fuzz_user();
@@ -610,7 +610,7 @@ int main(int argc, char *argv[])
 	set_timer(300000);
 	end = time(NULL) + nr_seconds;
 	for (; nr_seconds ? time(NULL) < end : done < nr_ops; seed++) {
-		/* A guest's seed is enough to have it again. */
+		/* The seed of a guest is enough to reproduce it. */
 		state = seed * 0x9e3779b97f4a7c15ul + 1;
 		printf("# seed %lu\n", seed);
 		fuzz_guest();
@@ -620,9 +620,9 @@ int main(int argc, char *argv[])
 	       guests);
 	printf("# %lu exits, %lu faults, %lu refused\n", exits, faults, refused);
 	check(exits && faults && orders > done / 4, "guests got somewhere");
-	check(!read_number(PARAMETERS "gmem_leaked_pages"), "no page of a guest is lost");
-	check(!read_number(LEAKED), "no page of the firmware is lost");
-	/* A signal that is pending is enough for KVM_CREATE_VM to fail. */
+	check(!read_number(PARAMETERS "gmem_leaked_pages"), "no page of a guest is leaked");
+	check(!read_number(LEAKED), "no firmware page is leaked");
+	/* A pending signal is enough to make KVM_CREATE_VM fail. */
 	set_timer(0);
 	nr = bare_count_asids(max);
 	check(nr == max, "%u of %u ASIDs are free", nr, max);

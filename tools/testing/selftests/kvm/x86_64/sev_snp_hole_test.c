@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holes that end inside of 2 MiB of an SNP guest's memory, while the memory beside them
- * is pre-faulted or allocated.
+ * Holes that end inside 2 MiB of an SNP guest's memory, while the memory next to them is
+ * pre-faulted or allocated.
  *
- * A page that is freed while the RMP says that it is the guest's takes the host down
- * when somebody else writes to it, so the test does just that: it fills free memory.
+ * A page that is freed while the RMP still assigns it to the guest crashes the host when
+ * something writes to it. The test does exactly that: it fills free memory.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -19,11 +19,11 @@
 #define NR_BETWEEN	6
 #define FILE_SIZE	((NR_BETWEEN + 2) * SZ_2M)
 #define LAST_CHUNK	(FILE_SIZE - SZ_2M)
-/* Where the guest has the first and the last of them. */
+/* Where the guest has the first and the last of them mapped. */
 #define FIRST_GPA	BARE_DATA_GPA
 #define LAST_GPA	(BARE_DATA_GPA + SZ_2M)
 #define VALUE		0x401e0000ul
-/* However long that takes. */
+/* Regardless of how long that takes. */
 #define MIN_ROUNDS	10
 #define SWEEP_SIZE	(256 * SZ_2M)
 
@@ -120,12 +120,15 @@ static bool holds_all(uint64_t gpa)
 	return !r;
 }
 
-/* The guest takes all of the chunk, whose pages are mapped anew after that. */
+/* The guest uses the whole chunk, whose pages are faulted in again after that. */
 static const char *find_fault(uint64_t gpa)
 {
 	int r = bare_order(&guest, 0, BARE_VALIDATE, gpa, gpa + SZ_2M, 0);
 
-	/* EEXIST: a page was freed, and allocated again, while it was the guest's. */
+	/*
+	 * EEXIST: a page was freed, and allocated again, while it was assigned to the
+	 * guest.
+	 */
 	if (r) {
 		printf("# KVM_RUN: %d, errno %d (%s), exit reason %u\n", r, errno, strerror(errno),
 		       guest.run[0]->exit_reason);
@@ -140,7 +143,7 @@ static const char *find_fault(uint64_t gpa)
 	return NULL;
 }
 
-/* A page of a hole comes back while the rest of its 2 MiB is punched out. */
+/* A page of a hole is allocated again while the rest of its 2 MiB is punched out. */
 static const char *punch_rest(uint64_t *cycles)
 {
 	struct kvm_pre_fault_memory all = { .gpa = FIRST_GPA, .size = SZ_2M };
@@ -154,7 +157,7 @@ static const char *punch_rest(uint64_t *cycles)
 	return find_fault(FIRST_GPA);
 }
 
-/* 2 MiB without a page come in beside a hole that begins, or ends, in them. */
+/* Allocate 2 MiB without a page next to a hole that begins, or ends, in it. */
 static const char *punch_between(uint64_t *cycles)
 {
 	uint64_t begin = (1 + next_random(&seed) % (PAGES_PER_CHUNK - 1)) * SZ_4K;
@@ -204,8 +207,9 @@ static void setup(void)
 }
 
 /*
- * A page that is the guest's own is not mapped as a shared one of a file that the host
- * can map: reads would be ciphertext, and writes an RMP violation for ever.
+ * A page that is assigned to the guest must not be mapped as a shared page of a file that
+ * the host can map: reads would return ciphertext, and writes would cause RMP violations
+ * forever.
  */
 static void test_owned_and_shared(void)
 {
@@ -260,6 +264,6 @@ int main(int argc, char *argv[])
 	bare_free(&guest);
 	test_owned_and_shared();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of an SNP guest fails.  The pages of 2 MiB are small folios after that, each with
- * a lock of its own, and one entry of 2 MiB in the RMP: two vCPUs that access two of them
- * at once both want to split the entry, and both get their page with its content.
+ * Memory of an SNP guest fails. A 2 MiB page becomes small folios, each with its own
+ * lock, but keeps one 2 MiB entry in the RMP. Two vCPUs that access two of the folios at
+ * the same time both want to split the entry, and both must get their page with its
+ * content.
  *
- * Failures are injected with the module hwpoison_inject, and taken back if that works.
+ * Failures are injected with the module hwpoison_inject, and reverted if possible.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +20,7 @@
 #define UNPOISON_PFN	DEBUGFS "hwpoison/unpoison-pfn"
 #define PARAMETERS	"/sys/module/kvm/parameters/"
 #define VALUE		0xbad00000ul
-/* The vCPUs wait for it in the guest. */
+/* The vCPUs poll it in the guest. */
 #define FLAG_GPA	BARE_BUFFER(0)
 
 #ifndef EHWPOISON
@@ -56,7 +57,7 @@ static void *run_reader(void *arg)
 	return NULL;
 }
 
-/* Returns when the vCPU waits in the guest. */
+/* Returns once the vCPU polls in the guest. */
 static void reader_start(struct reader *reader, int cpu, uint64_t gpa, uint64_t round)
 {
 	*reader = (struct reader) { .cpu = cpu, .gpa = gpa, .round = round };
@@ -95,7 +96,7 @@ static uint64_t order(enum bare_op op, uint64_t arg0, uint64_t arg1, uint64_t ar
 	return guest.ctl[0]->result;
 }
 
-/* 2 MiB that are one page, and whose pages have content; returns the pfn, or 0. */
+/* Allocate 2 MiB as one page and fill its pages; returns the pfn, or 0. */
 static uint64_t new_chunk(uint64_t gpa, const unsigned int *pages, int nr)
 {
 	uint64_t pfn;
@@ -112,7 +113,7 @@ static uint64_t new_chunk(uint64_t gpa, const unsigned int *pages, int nr)
 	return pfn;
 }
 
-/* What is wrong, or NULL. */
+/* Returns what is wrong, or NULL. */
 static const char *fail_and_split(uint64_t round, uint64_t gpa)
 {
 	unsigned int pages[3], i;
@@ -120,7 +121,7 @@ static const char *fail_and_split(uint64_t round, uint64_t gpa)
 	uint64_t pfn;
 	bool ok;
 
-	/* Three different ones: the last one fails.  The first page is for PVALIDATE. */
+	/* Three different pages: the last one fails. The first page is for PVALIDATE. */
 	pages[0] = 1 + next_random(&seed) % 100;
 	pages[1] = pages[0] + 1 + next_random(&seed) % 200;
 	pages[2] = pages[1] + 1 + next_random(&seed) % 200;
@@ -186,6 +187,6 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		guard_end(&guards[i], 4);
 	bare_free(&guest);
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ID blocks of SNP guests, by which a guest's owner says and signs what is to be
- * launched, and what /dev/kvm tells of SNP.
+ * ID blocks of SNP guests, with which the owner of a guest signs what is to be launched,
+ * and what /dev/kvm reports about SNP.
  *
- * The guest has neither pages nor vCPUs. Its launch digest is zero then, so that what
- * an owner has signed can be written down here. The keys were made for that, and
- * thrown away.
+ * The guest has neither pages nor vCPUs. Its launch digest is therefore zero, so that
+ * signatures of an owner can be constants in this file. The keys were generated for that
+ * purpose and thrown away.
  */
 #include <linux/psp-sev.h>
 
@@ -17,7 +17,7 @@
 #define ALGO_ECDSA_P384_SHA384	1
 #define CURVE_P384		2
 
-/* Offsets in ID_BLOCK and ID_AUTH */
+/* Offsets in ID_BLOCK and ID_AUTH. */
 #define BLOCK_FAMILY_ID		0x30
 #define BLOCK_IMAGE_ID		0x40
 #define BLOCK_VERSION		0x50
@@ -33,7 +33,7 @@
 
 #define NUMBER_SIZE		72
 
-/* x and y of a key, or r and s of a signature: 384 bits, the lowest first */
+/* x and y of a key, or r and s of a signature: 384 bits, least significant word first. */
 struct numbers {
 	uint64_t a[6], b[6];
 };
@@ -140,7 +140,7 @@ static void check_refused(struct snp_bare *b, bool author, uint32_t expected, co
 	      fw_error);
 }
 
-/* What is refused can be launched with another block still. */
+/* After a rejected launch, the guest can still be launched with another block. */
 static void test_refused(void)
 {
 	struct snp_bare b;
@@ -193,14 +193,14 @@ static int get_attr(int fd, uint64_t attr, uint64_t *value)
 	return __kvm_device_attr_get(fd, KVM_X86_GRP_SEV, attr, value);
 }
 
-/* What isn't a bit of the policy can't be launched. */
+/* Unsupported bits of the policy are rejected. */
 static void test_attributes(void)
 {
 	uint64_t policies = 0, certs = 0;
 	int bit, r, refused = 0, other = 0, fd = open_kvm_dev_path_or_exit();
 
 	r = get_attr(fd, KVM_X86_SEV_SNP_REQ_CERTS, &certs);
-	check(!r && certs == 1, "certificates can be user space's");
+	check(!r && certs == 1, "userspace can provide certificates");
 	r = get_attr(fd, KVM_X86_SNP_POLICY_BITS, &policies);
 	check(!r && (policies & (POLICY | POLICY_DEBUG)) == (POLICY | POLICY_DEBUG),
 	      "bits of policies (%#lx)", policies);

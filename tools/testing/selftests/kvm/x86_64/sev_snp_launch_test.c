@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Launch of SNP guests in pages of 2 MiB: where user space gives all of one, it is
- * one for the firmware, in the RMP and for the guest; where anything is in the way
- * the launch goes on in pages of 4 KiB, and tells how far it came.
+ * Launch of SNP guests in 2 MiB pages: where userspace provides all of a 2 MiB page, it
+ * is one page for the firmware, in the RMP and for the guest. Where that is not possible,
+ * the launch uses 4 KiB pages, and reports how far it got.
  */
 #include <sys/mman.h>
 
@@ -28,7 +28,7 @@ static uint64_t word_at(uint64_t offset)
 	return offset * 0x9e3779b97f4a7c15ul ^ 0x5eed;
 }
 
-/* Behind it is a page that can't be read. */
+/* The page after it can't be read. */
 static void fill_source(uint64_t size)
 {
 	uint64_t i;
@@ -51,7 +51,7 @@ static int update(uint64_t gpa, void *from, uint64_t size, uint8_t type)
 	return __snp_launch_update(&snp, gpa, from, size, type, NULL);
 }
 
-/* One KVM_SEV_SNP_LAUNCH_UPDATE: how many pages it does, and the errno. */
+/* One KVM_SEV_SNP_LAUNCH_UPDATE: how many pages it launches, and the errno. */
 static long update_once(uint64_t gpa, void *from, uint64_t size, int *error)
 {
 	struct kvm_sev_snp_launch_update params = {
@@ -65,7 +65,7 @@ static long update_once(uint64_t gpa, void *from, uint64_t size, int *error)
 	return params.gfn_start - (gpa >> 12);
 }
 
-/* What the guest finds out with each chunk is what the launch makes of it here. */
+/* The guest later checks each chunk for what the launch does here. */
 static void launch(void)
 {
 	struct userspace_mem_region *region = memslot2region(snp.vm, 0);
@@ -103,7 +103,7 @@ static void launch(void)
 	TEST_ASSERT(!snp_resume(&snp), "The guest doesn't start");
 }
 
-/* Each page of [@gpa, @end) has what was at the same place in @from bytes of the source. */
+/* True if each page of [@gpa, @end) has the content at the same offset from @from. */
 static bool content_is(uint64_t gpa, uint64_t end, uint64_t from)
 {
 	for (; gpa < end; gpa += SZ_4K, from += SZ_4K) {
@@ -135,7 +135,7 @@ static void look(void)
 	check(content_is(chunk(5) - SZ_4K, chunk(6), SZ_2M - SZ_4K), "with all of the content");
 }
 
-/* A page of 2 MiB that was launched is one like any other. */
+/* A launched 2 MiB page can be split like any other. */
 static void take_apart(void)
 {
 	uint64_t gpa = chunk(0) + 7 * SZ_4K;
@@ -153,7 +153,7 @@ static void take_apart(void)
 	      is_memory_fault(snp.vcpus[0], chunk(5), true), "taken from the guest");
 }
 
-/* With gmem_huge_pages=0 of kvm there is nothing but pages of 4 KiB, as in mainline. */
+/* With kvm.gmem_huge_pages=0 all pages have 4 KiB, as in mainline. */
 static void test_off(void)
 {
 	struct userspace_mem_region *region = memslot2region(snp.vm, 0);
@@ -187,7 +187,7 @@ static void test_on(void)
 	take_apart();
 }
 
-/* "off" says that the parameter is off. */
+/* "off" means that the parameter is off. */
 int main(int argc, char *argv[])
 {
 	bool off = argc > 1 && !strcmp(argv[1], "off");
@@ -207,6 +207,6 @@ int main(int argc, char *argv[])
 		test_on();
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

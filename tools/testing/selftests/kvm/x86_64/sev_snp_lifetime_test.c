@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SNP guests that end in many ways: in order, by their process being killed at each
- * step of the launch or while vCPUs run, with file descriptors closed in any order,
- * and with a guest_memfd that outlives the VM.  Nothing is left of any of them: no
- * page, no VM, no ASID.  That the RMP has no page of theirs is seen from outside.
+ * SNP guests that end in many ways: in order, with their process killed at each step of
+ * the launch or while vCPUs run, with file descriptors closed in any order, and with a
+ * guest_memfd that outlives the VM. Nothing may be leaked: no page, no VM, no ASID. That
+ * the RMP has none of their pages is checked from outside.
  */
 #define _GNU_SOURCE /* for fallocate() */
 #include <pthread.h>
@@ -28,7 +28,7 @@ enum life {
 	LIFE_STAGE,		/* killed after a step of the launch */
 	LIFE_UPDATE,		/* killed in the middle of a launch update */
 	LIFE_ORDER,		/* file descriptors closed in another order */
-	LIFE_FILE,		/* the guest_memfd goes last, and has a life of its own */
+	LIFE_FILE,		/* the guest_memfd is closed last, and is used by itself before */
 	LIFE_RUN,		/* killed while both vCPUs run */
 	LIFE_ANY,		/* killed at any time */
 	NR_LIVES,
@@ -40,11 +40,11 @@ static const char * const life_names[] = {
 	"killed at any time",
 };
 
-/* What ends a life: known before it begins, so that the seed tells all. */
+/* How a life ends: decided before it begins, so that the seed determines it. */
 struct plan {
 	enum life life;
 	unsigned int stage;
-	unsigned int delay;	/* us */
+	unsigned int delay;	/* in microseconds */
 	unsigned int order;
 };
 
@@ -107,11 +107,11 @@ static void compare(const struct left *before)
 	      before->unevictable, now.unevictable);
 	check(before->vms >= 0 && now.vms == before->vms, "no VM is left (%ld, %ld)",
 	      before->vms, now.vms);
-	check(!now.gmem_leaked, "no page of a guest is lost (%ld)", now.gmem_leaked);
-	check(!now.snp_leaked, "no page of the firmware is lost (%ld)", now.snp_leaked);
+	check(!now.gmem_leaked, "no page of a guest is leaked (%ld)", now.gmem_leaked);
+	check(!now.snp_leaked, "no firmware page is leaked (%ld)", now.snp_leaked);
 }
 
-/* --- One guest, in a process of its own; it returns 0 if all went as it should -------- */
+/* --- One guest, in a process of its own; returns 0 if everything was as expected ------ */
 
 /* Private pages of both sizes, one that was converted back, and a second vCPU. */
 static int use_vcpus(struct snp_bare *b)
@@ -127,7 +127,7 @@ static int use_vcpus(struct snp_bare *b)
 	if (r || b->ctl[0]->result)
 		return 1;
 
-	/* The first page of the second 2 MiB is shared, the guest knows that. */
+	/* The first page of the second 2 MiB is shared, and the guest knows it. */
 	r = bare_order(b, 0, BARE_PVALIDATE, second, 0, 0) ?:
 	    bare_order(b, 0, BARE_MSR, 2ul << 52 | second | MSR_PSC, 0, 0);
 	if (r != KVM_EXIT_HYPERCALL || bare_convert(b, 0) ||
@@ -162,7 +162,7 @@ static int use_guest(struct snp_bare *b)
 	return r;
 }
 
-/* As far as step @stage; 0 if it got there. */
+/* Execute the steps up to @stage; returns 0 on success. */
 static int grow_up(struct snp_bare *b, unsigned int stage)
 {
 	unsigned int page;
@@ -216,7 +216,7 @@ static int killed_at_stage(struct snp_bare *b, const struct plan *plan)
 	return r;
 }
 
-/* The thread that updates is the one that is killed last. */
+/* The thread that runs the update is killed last. */
 static void *update_for_ever(void *arg)
 {
 	struct snp_bare *b = arg;
@@ -247,7 +247,7 @@ static int killed_in_update(struct snp_bare *b, const struct plan *plan)
 	return 13;
 }
 
-/* Let go of the files in the order that is the @nr-th permutation of them. */
+/* Close the files in the order of the @nr-th permutation. */
 static void close_in_order(struct snp_bare *b, unsigned int nr)
 {
 	int *fds[NR_FDS] = { &b->vm_fd, &b->vcpu_fd[0], &b->vcpu_fd[1], &b->ram_fd, &b->data_fd };
@@ -265,14 +265,14 @@ static int closed_in_order(struct snp_bare *b, const struct plan *plan)
 {
 	int i, r = grow_up(b, plan->stage);
 
-	/* A vCPU that is mapped has one more reference, till the process ends. */
+	/* A mapped vCPU holds one more reference until the process ends. */
 	for (i = 0; plan->delay & 1 && i < NR_BARE_VCPUS; i++)
 		bare_unmap_vcpu(b, i);
 	close_in_order(b, plan->order);
 	return r;
 }
 
-/* Punched, filled with other pages and closed, by another process than its creator. */
+/* Punched, filled with other pages and closed, in another process than its creator. */
 static int survived_by_file(struct snp_bare *b, const struct plan *plan)
 {
 	int r = grow_up(b, plan->stage < 8 ? 13 : NR_STAGES), status;
@@ -339,7 +339,7 @@ static int killed_while_running(struct snp_bare *b, const struct plan *plan)
 	for (i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, run_for_ever, &runners[i]);
 	usleep(plan->delay);
-	/* Half of them lose a file under the vCPUs' feet before. */
+	/* Half of them first lose a file while the vCPUs run. */
 	if (plan->order & 1)
 		bare_close(&b->data_fd);
 	raise(SIGKILL);
@@ -383,7 +383,7 @@ static pid_t begin_life(const struct plan *plan)
 	return pid;
 }
 
-/* Did the process end as its plan says?  Returns what it complains of, or 0. */
+/* Checks that the process ended as planned. Returns what it complains of, or 0. */
 static int end_life(const struct plan *plan, pid_t pid)
 {
 	bool dies = plan->life == LIFE_STAGE || plan->life == LIFE_UPDATE ||
@@ -400,7 +400,7 @@ static int end_life(const struct plan *plan, pid_t pid)
 	return dies ? WEXITSTATUS(status) ?: 99 : WEXITSTATUS(status);
 }
 
-/* Each worker has every @nr_workers-th life.  Returns how many went wrong. */
+/* Each worker runs every @nr_workers-th life. Returns how many failed. */
 static int work(unsigned int worker)
 {
 	struct plan plan;
@@ -466,7 +466,7 @@ int main(int argc, char *argv[])
 	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	printf("# seed %lu\n", seed);
 
-	/* What is allocated once and for all doesn't count. */
+	/* Don't count what is allocated only once. */
 	check(!end_life(&first, begin_life(&first)), "a guest lives and ends");
 	look(&before);
 	test_lives();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of SNP guests: arguments of the launch commands, accesses to what the
- * guest takes for private or shared, and pages of 4 KiB and of 2 MiB in the RMP.
+ * Memory of SNP guests: arguments of the launch commands, accesses to what the guest
+ * considers private or shared, and 4 KiB and 2 MiB pages in the RMP.
  */
 #include "private_mem_watch.h"
 #include "processor.h"
@@ -65,7 +65,7 @@ static void test_launch_arguments(void)
 	check(!__snp_launch_update(&snp, gpa + SZ_4K, NULL, SZ_4K, 3, NULL), "a page of zeroes");
 	check(!__snp_launch_update(&snp, gpa + 2 * SZ_4K, page, SZ_4K, 4, NULL), "unmeasured");
 
-	/* One function, of which every bit is set: more than any firmware lets pass. */
+	/* One function with every bit set, which no firmware accepts. */
 	*(uint32_t *)page = 1;
 	*(uint32_t *)(page + 16) = 1;
 	memset(page + 40, 0xff, 16);
@@ -89,7 +89,7 @@ static void test_launch_arguments(void)
 	munmap(page, 2 * SZ_4K);
 }
 
-/* A VM that is gone before it was launched leaves nothing behind. */
+/* A VM that is destroyed before its launch leaks nothing. */
 static void test_abandoned(void)
 {
 	snp_vm_create(&snp);
@@ -99,7 +99,7 @@ static void test_abandoned(void)
 	snp_vm_free(&snp);
 }
 
-/* Last of all: a guest without handlers does not survive #VC. */
+/* Must be last: a guest without handlers does not survive a #VC. */
 static void test_unvalidated(void)
 {
 	uint64_t gpa = SNP_DATA_GPA + SZ_2M;
@@ -127,16 +127,19 @@ static void test_pages(void)
 	      is_memory_fault(vcpu, gpa + SZ_4K, false), "shared access to private memory");
 	check(snp_resume(&snp) == -1 && errno == EFAULT, "the access is made again");
 
-	/* One page of 2 MiB is shared now: what is left of them is mapped page by page. */
+	/* One page of the 2 MiB is shared now: the rest is mapped page by page. */
 	set_private(snp.vm->fd, gpa + SZ_4K, SZ_4K, false);
 	check(!snp_resume(&snp), "it is shared now");
 	check(!snp_order(&snp, SNP_READ, gpa + 2 * SZ_4K, 0, 0), "the next page is private still");
 	set_private(snp.vm->fd, gpa + SZ_4K, SZ_4K, true);
-	check(snp_reads(&snp, gpa + SZ_4K, VALUE), "private again: nothing was lost");
+	check(snp_reads(&snp, gpa + SZ_4K, VALUE), "private again: the content is intact");
 	i = snp_pvalidate(&snp, gpa, PVAL_2M, true);
 	check(i == PVAL_MISMATCH, "2 MiB of small pages can't be validated (%#lx)", i);
 
-	/* The guest validates small pages of a big one: it's split, and no content lost. */
+	/*
+	 * The guest validates small pages of a 2 MiB page: it is split without loss of
+	 * content.
+	 */
 	gpa += SZ_2M;
 	ok = true;
 	for (i = 0; i < 512; i++)
@@ -169,12 +172,12 @@ int main(int argc, char *argv[])
 	snp_vm_launch(&snp);
 	watch_begin(&watch, snp.vcpus[0]->fd);
 	test_pages();
-	/* One order for each page of 2 MiB, and some more. */
+	/* One order for each 2 MiB page, and some more. */
 	watch_end(&watch, 512, "vCPU");
 	check(audit_is_clean(), "the audit has no findings");
 	test_unvalidated();
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads do things to memory of an SNP guest at random, at the same time, and a model
- * tells what each page must contain after that: see private_mem_plan.h.
+ * Random operations of several threads on the memory of an SNP guest, with a model that
+ * predicts the content of each page: see private_mem_plan.h.
  *
- * Each batch has a guest of its own, part of whose memory is launched.  One thread each has
- * one of its two vCPUs, of which the second one may be a mirror's, another thread is user
- * space only.  The guest has validated the pages that it has written to.  A page that was
- * punched out is a new one, which is seen by that it can be validated once more: that it was
- * validated before means that it is the old page.  Pages are split by the guest, converted
- * on its request, made whole by pre-faults; between rounds the guest moves to another VM.
+ * Each batch has its own guest, part of whose memory is launched. The first two threads
+ * have one vCPU each, the second of which may belong to a mirror; another thread only
+ * acts as userspace. The guest has validated the pages that it has written. A page that
+ * was punched out is a new page, which the test verifies by validating it again: if it is
+ * already validated, it is the old page. The guest splits pages and requests conversions,
+ * pre-faults coalesce pages, and between rounds the guest moves to another VM.
  */
 #include <linux/kvm_para.h>
 #include <linux/psp-sev.h>
@@ -19,7 +19,7 @@
 #include "snp_bare.h"
 
 #define PARAMETERS	"/sys/module/kvm/parameters/"
-/* The guest sees it as shared where it's not mapped otherwise. */
+/* Mapped as shared by the guest where it has no other mapping. */
 #define MODEL_GPA	(16 * SZ_2M)
 #define MODEL_SPAN	(72 * SZ_2M)
 #define MODEL_SHARED	(SZ_1G / 2)
@@ -41,7 +41,7 @@ static struct vcpu_guard guards[NR_BARE_VCPUS];
 static uint64_t nr_faults[NR_BARE_VCPUS];
 static unsigned long nr_guests, nr_mirrors, nr_moves, nr_launched;
 
-/* As it is now; the model knows how it will be when all plans are done. */
+/* The current state; the model knows the state after all plans. */
 static bool is_private[NR_PAGES];
 static bool is_validated[NR_PAGES];
 
@@ -52,7 +52,7 @@ static struct member *member_of(int cpu)
 
 /* --- How the guest accesses its memory -------------------------------------------------- */
 
-/* Returns the result, or ~0 if the order can't be done, which has been said then. */
+/* Returns the result, or ~0 if the order fails, after reporting it. */
 static uint64_t run_order(struct accessor *a, unsigned int page, enum bare_op op, uint64_t arg0,
 			  uint64_t arg1, uint64_t arg2)
 {
@@ -133,7 +133,10 @@ static void snp_look(struct accessor *a, unsigned int first, unsigned int nr, st
 	}
 }
 
-/* With a mirror the second vCPU of the owner never runs, and mirrors are not pre-faulted. */
+/*
+ * With a mirror, the second vCPU of the owner never runs, and mirrors are not
+ * pre-faulted.
+ */
 static int snp_pre_fault(struct accessor *a, struct kvm_pre_fault_memory *range)
 {
 	int cpu = has_mirror ? 1 : a->has_no_vcpu ? 0 : a->cpu;
@@ -174,7 +177,7 @@ static void snp_punched(unsigned int first, unsigned int nr)
 	memset(is_validated + first, false, nr);
 }
 
-/* The guest's page table has 2 MiB there, the RMP has 4 KiB when it's done. */
+/* The guest's page table maps 2 MiB there, and the RMP has 4 KiB pages afterwards. */
 static void snp_split(struct accessor *a, unsigned int first, unsigned int nr)
 {
 	unsigned int page = first + nr / 2;
@@ -189,7 +192,7 @@ static void snp_split(struct accessor *a, unsigned int first, unsigned int nr)
 		     yes);
 }
 
-/* What is validated stays so, and the page with its content is there when it's private again. */
+/* Validated pages stay validated, and have their content when they are private again. */
 static void snp_ask(struct accessor *a, unsigned int first, unsigned int nr, bool private)
 {
 	struct snp_bare *b = &member_of(a->cpu)->vm;
@@ -236,7 +239,7 @@ static void guard_vcpus(void)
 	}
 }
 
-/* Guards keep a VM, so they end before it. */
+/* Guards hold a reference to the VM, so end them before it. */
 static void end_guards(void)
 {
 	unsigned int i;
@@ -247,7 +250,7 @@ static void end_guards(void)
 	}
 }
 
-/* A VM that will have vCPUs of the guest, too; all before the launch is done. */
+/* A VM that will have vCPUs of the guest, too; created before the launch ends. */
 static void begin_mirror(void)
 {
 	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
@@ -281,7 +284,7 @@ static void begin_batch(void)
 	nr_guests++;
 }
 
-/* Pages of the launch are validated, and have content. */
+/* Launched pages are validated, and have content. */
 static void launch_pages(unsigned int first, unsigned int nr)
 {
 	struct op take = { .kind = CONVERT, .first = first, .nr = nr, .value = true };
@@ -357,7 +360,7 @@ static void end_batch(void)
 		free_member(&mirror);
 }
 
-/* What a VM knows of the memory has to be told to the next one. */
+/* Pass on to the next VM what the previous one knows about the memory. */
 static void bind_memory(struct member *to)
 {
 	unsigned int i, nr;
@@ -434,7 +437,7 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		check_faults(i);
 	model_free();
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	nr = bare_count_asids(max);
 	check(nr == max, "%u of %u ASIDs are free", nr, max);
 	return check_finish();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SNP guests in more than one VM: moved to another VM of the host, as often as one likes,
- * and with a mirror that has vCPUs of the same guest.  The memory goes along by linked
- * guest_memfd files, and what is in it needs no new validation.
+ * SNP guests in more than one VM: moved repeatedly to another VM of the host, and with a
+ * mirror that has vCPUs of the same guest. The memory follows via linked guest_memfd
+ * files, and needs no new validation.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -32,7 +32,7 @@ static uint64_t pvalidate(struct snp_bare *b, uint64_t gpa, uint64_t size, bool 
 	return b->ctl[0]->result;
 }
 
-/* Something to find again, in each kind of page. */
+/* Write values to find again later to each kind of page. */
 static void fill(struct snp_bare *b)
 {
 	unsigned int i;
@@ -64,7 +64,7 @@ static void check_asids(unsigned int used, const char *why)
 	check(nr == max - used, "%s: %u of %u ASIDs are free", why, nr, max);
 }
 
-/* To vCPUs that use another VMCB in a nested guest, or may do so at any time. */
+/* Move to vCPUs that use another VMCB for a nested guest, or may do so at any time. */
 static void test_nested(struct snp_bare *guest)
 {
 	struct kvm_sregs sregs;
@@ -138,7 +138,7 @@ static void test_wrong_place(struct snp_bare *b)
 	check(bare_bind_data(b, SZ_2M, SZ_2M), "data is bound to other gfns");
 	r = bare_order(b, 0, BARE_READ, HUGE_GPA + 8, 0, 0);
 	check(r == -1 && errno == EFAULT && b->run[0]->exit_reason == KVM_EXIT_MEMORY_FAULT &&
-	      b->run[0]->memory_fault.gpa == HUGE_GPA, "user space hears of it");
+	      b->run[0]->memory_fault.gpa == HUGE_GPA, "the fault exits to userspace");
 	check(bare_bind_data(b, BARE_DATA_SIZE, 0), "bound as it was");
 	check(!bare_run(b, 0) && b->ctl[0]->result == VALUE, "the access goes on");
 }
@@ -185,7 +185,7 @@ static void test_move(void)
 	check_asids(0, "nothing is");
 }
 
-/* --- Moves while something is under way --------------------------------------------- */
+/* --- Moves during other operations -------------------------------------------------- */
 
 #define CERTS_GPA	(BARE_BUFFER(0) + 2 * SZ_4K)
 #define CERTS_NPAGES	7
@@ -204,7 +204,7 @@ static void launch_with_certs(struct snp_bare *b)
 	TEST_ASSERT(!bare_start_ap(b, BARE_VMSA_GPA) && !bare_run(b, 1), "No second vCPU");
 }
 
-/* The answer of userspace is taken, and the guest doesn't run. */
+/* Complete the exit to userspace without running the guest. */
 static bool complete_only(struct snp_bare *b, int cpu)
 {
 	int r;
@@ -235,7 +235,10 @@ static int ask_for_certs(struct snp_bare *b)
 	return bare_event(b, 0, EVENT_EXT_REQUEST, BARE_BUFFER(0), BARE_BUFFER(0) + SZ_4K);
 }
 
-/* Exits have to be completed before, and what the guest doesn't know yet goes along. */
+/*
+ * Exits have to be completed before the move, and results that the guest has not seen
+ * move along.
+ */
 static void test_pending(void)
 {
 	struct snp_bare a, b;
@@ -315,7 +318,9 @@ static void *spin(void *arg)
 	return NULL;
 }
 
-/* Returns when the thread sleeps in the kernel for a mutex, or has had the time for it. */
+/*
+ * Returns once the thread sleeps on a mutex in the kernel, or has had the time to do so.
+ */
 static void start_waiter(struct waiter *w, void *(*function)(void *))
 {
 	char path[64], line[256], *state;
@@ -336,7 +341,10 @@ static void start_waiter(struct waiter *w, void *(*function)(void *))
 	}
 }
 
-/* The move has the mutex of vCPU 0, for which others wait, and waits for that of vCPU 1. */
+/*
+ * The move holds the mutex of vCPU 0, which others wait for, and waits for that of vCPU
+ * 1.
+ */
 static void test_waiting(void)
 {
 	struct snp_bare a, b;
@@ -434,7 +442,10 @@ static void *run_mirror(void *mirror)
 	return NULL;
 }
 
-/* Does the vCPU of the mirror, which writes addresses for ever, still get to the first? */
+/*
+ * True if the vCPU of the mirror, which writes addresses forever, still reaches the first
+ * one.
+ */
 static bool mirror_writes(struct snp_bare *owner)
 {
 	unsigned int i;
@@ -448,7 +459,7 @@ static bool mirror_writes(struct snp_bare *owner)
 	return false;
 }
 
-/* What fails, or NULL. */
+/* Returns what fails, or NULL. */
 static const char *split_and_merge(struct snp_bare *owner)
 {
 	struct kvm_pre_fault_memory range = { .gpa = HUGE_GPA, .size = SZ_2M };
@@ -467,7 +478,7 @@ static const char *split_and_merge(struct snp_bare *owner)
 	return NULL;
 }
 
-/* The pages of a vCPU of one VM are split and made whole by the other. */
+/* Pages that a vCPU of one VM uses are split and coalesced by the other. */
 static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 {
 	const char *failure = NULL;
@@ -484,7 +495,7 @@ static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
 	mirror->run[1]->immediate_exit = 0;
-	check(!failure, "split and whole again under it, %u times: %s", i,
+	check(!failure, "split and coalesced while it runs, %u times: %s", i,
 	      failure ?: "it gets on each time");
 	watch_end(&watch, (2 * i + 1) * NR_SPUN_PAGES, "the mirror's vCPU");
 	check(holds(owner, 0), "with the content that it had");
@@ -517,7 +528,7 @@ static void test_mirror(void)
 	check_asids(0, "nothing is");
 }
 
-/* With sev_snp_move=0 of kvm_amd all is as if there were no KVM_ENC_CONTEXT_SNP. */
+/* With kvm_amd.sev_snp_move=0, KVM_ENC_CONTEXT_SNP does not exist. */
 static void test_off(void)
 {
 	struct snp_bare a, b;
@@ -555,6 +566,6 @@ int main(int argc, char *argv[])
 	test_waiting();
 	test_mirror();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SNP guests when there is no memory: each allocation of each step of a guest's life
- * fails, and either the step is done without, or it fails and can be done again.
- * At the end nothing is lost, neither memory nor ASIDs.
+ * SNP guests without memory: each allocation in each step of a guest's life fails, and
+ * the step either succeeds without it, or fails and can be repeated. At the end neither
+ * memory nor ASIDs are leaked.
  */
 #include <errno.h>
 
@@ -13,7 +13,7 @@
 
 static struct snp_bare b;
 
-/* How far a guest has come before the step that is tested. */
+/* The progress of a guest before the step that is tested. */
 enum stage {
 	STAGE_VM,
 	STAGE_INIT,
@@ -77,7 +77,7 @@ static int first_run(void)
 	return bare_run(&b, 0);
 }
 
-/* The guest's first access to 2 MiB of its own. */
+/* The guest's first access to a 2 MiB page of its own. */
 static int validate(void)
 {
 	return bare_order(&b, 0, BARE_PVALIDATE, BARE_DATA_GPA, PVAL_2M, 1);
@@ -106,7 +106,7 @@ static void punch_and_pre_fault(void)
 	TEST_ASSERT(!pre_fault(), "2 MiB can't be pre-faulted, errno %d", errno);
 }
 
-/* A message that the firmware does not take. */
+/* A message that the firmware rejects. */
 static int guest_request(void)
 {
 	bare_event_clear(&b, 0);
@@ -117,7 +117,7 @@ static void nothing(void)
 {
 }
 
-/* munmap() is not KVM's, and may fail. */
+/* munmap() is not part of KVM, and may fail. */
 static void unmap_vcpus(void)
 {
 	int cpu;
@@ -186,7 +186,7 @@ int main(int argc, char *argv[])
 	bare_free(&b);
 
 	check(!read_number("/sys/module/kvm/parameters/gmem_leaked_pages") &&
-	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is lost");
-	check(bare_count_asids(max + 1) == max, "no ASID is lost");
+	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is leaked");
+	check(bare_count_asids(max + 1) == max, "no ASID is leaked");
 	return check_finish();
 }

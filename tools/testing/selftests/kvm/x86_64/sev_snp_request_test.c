@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an SNP guest can ask KVM for by its GHCB, sane and not: page state changes, AP
- * creation, guest requests, and the rest of version 2 of the protocol.
+ * All requests that an SNP guest can make via its GHCB, valid and invalid: page state
+ * changes, AP creation, guest requests, and the rest of version 2 of the protocol.
  */
 #include <linux/kvm_para.h>
 
@@ -68,7 +68,7 @@ static bool is_map_request(int r, uint64_t gpa, uint64_t pages, bool private)
 	       run->hypercall.ret == 0;
 }
 
-/* What a VMM does with such an exit. */
+/* What a VMM does in response to such an exit. */
 static int convert(void)
 {
 	struct kvm_run *run = snp.vcpus[0]->run;
@@ -184,7 +184,7 @@ static void test_psc_lists(void)
 	      "the second fails, and the header tells which");
 	r = psc(2, entries);
 	check(r == KVM_EXIT_HYPERCALL && !answer(EAGAIN) && psc_result() == 0 && header[0] == 1,
-	      "user space has the guest come again");
+	      "userspace makes the guest repeat the request");
 
 	entries[0] = psc_entry(gpa, PSC_SHARED, true, 2);
 	r = psc(1, entries);
@@ -238,7 +238,7 @@ static void test_psc_without_exits(void)
 
 	vm_enable_cap(snp.vm, KVM_CAP_EXIT_HYPERCALL, 0);
 	check(!psc(1, &entry) && psc_result() == PSC_FAILED,
-	      "user space without exits for it converts nothing");
+	      "nothing is converted if userspace has not enabled the exit");
 	check(snp_msr(&snp, PSC_PRIVATE << 52 | gpa | 0x14) == (1ul << 63 | 0x15),
 	      "MSR: nor a single page");
 	vm_enable_cap(snp.vm, KVM_CAP_EXIT_HYPERCALL, 1ul << KVM_HC_MAP_GPA_RANGE);
@@ -304,7 +304,7 @@ static void test_guest_requests(void)
 
 	r = ask_certs(req, resp);
 	check(r == KVM_EXIT_SNP_REQ_CERTS && run->snp_req_certs.gpa == SNP_BUFFER_GPA &&
-	      run->snp_req_certs.npages == 1, "certificates are user space's");
+	      run->snp_req_certs.npages == 1, "certificates come from userspace");
 	run->snp_req_certs.ret = ENOSPC;
 	run->snp_req_certs.npages = 3;
 	check(!snp_resume(&snp) && psc_result() == 1ul << 32 && ghcb_get(&snp, GHCB_RBX) == 3,
@@ -349,7 +349,7 @@ int main(int argc, char *argv[])
 	setbuf(stdout, NULL);
 	snp_vm_create(&snp);
 	TEST_ASSERT(!__snp_command(&snp, KVM_SEV_SNP_ENABLE_REQ_CERTS, NULL, NULL),
-		    "Certificates can't be user space's");
+		    "Userspace can't provide certificates");
 	snp_vm_launch(&snp);
 
 	test_protocol();

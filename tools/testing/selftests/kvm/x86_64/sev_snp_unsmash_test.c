@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages of 2 MiB that were split for an SNP guest, and are whole again: they are one
- * page again when user space pre-faults them, and not before, nor if any part of them
- * isn't what the rest is.  PVALIDATE tells the guest the size that the RMP has.
+ * 2 MiB pages of an SNP guest that were split are coalesced when userspace pre-faults
+ * them, but not before, and not if any part of them differs from the rest. PVALIDATE
+ * reports the size in the RMP to the guest.
  */
 #include <pthread.h>
 
@@ -20,7 +20,7 @@
 #define NR_CONVERSIONS	2000
 
 static struct snp_vm snp;
-/* Pages that orders have touched, but for one each. */
+/* Pages that orders have touched, except one per order. */
 static uint64_t nr_copied;
 
 static uint64_t chunk(unsigned int nr)
@@ -64,7 +64,7 @@ static bool is_small(unsigned int nr)
 	return snp_pvalidate(&snp, chunk(nr), PVAL_2M, true) == PVAL_MISMATCH;
 }
 
-/* A word in each page, and what it was before. */
+/* Write a word to each page, and check its previous value. */
 static bool write_all(unsigned int nr)
 {
 	unsigned int i;
@@ -108,7 +108,7 @@ static void test_whole(void)
 	check(holds_all(0, -1), "with the content that it had");
 	check(!pre_fault(chunk(0), SZ_2M) && is_huge(0), "pre-faulted once more, it stays that");
 	split(0, 511);
-	check(is_small(0) && !pre_fault(chunk(0), SZ_2M) && is_huge(0), "split and whole again");
+	check(is_small(0) && !pre_fault(chunk(0), SZ_2M) && is_huge(0), "split and coalesced");
 }
 
 static void test_parts(void)
@@ -136,7 +136,10 @@ static void test_parts(void)
 	check(holds_all(1, 40), "with the content that it had");
 }
 
-/* Nobody sees what RMPADJUST changes, so the firmware is asked twice, and not for ever. */
+/*
+ * The result of RMPADJUST is not visible to KVM, so the firmware is called twice, but not
+ * forever.
+ */
 static void test_refused(void)
 {
 	uint64_t at = page_of(1, 40);
@@ -166,7 +169,10 @@ static void *copy(void *stop)
 	return ok ? NULL : (void *)1;
 }
 
-/* A vCPU reads all of the page but its end, which is split and made whole meanwhile. */
+/*
+ * A vCPU reads all of the page except its end, which is split and coalesced at the same
+ * time.
+ */
 static void test_busy(void)
 {
 	bool stop = false, ok = true;
@@ -186,9 +192,9 @@ static void test_busy(void)
 	}
 	WRITE_ONCE(stop, true);
 	pthread_join(thread, &failed);
-	check(ok, "%d times split and whole again", i);
+	check(ok, "%d times split and coalesced", i);
 	check(!failed, "under a vCPU that copies it");
-	/* A fault that was under way since before the last conversion may have split it. */
+	/* A fault that began before the last conversion may have split it. */
 	check(!pre_fault(chunk(2), SZ_2M) && is_huge(2), "pre-faulted once more, it is whole");
 	check(holds_all(2, -1), "and has its content");
 }
@@ -224,7 +230,7 @@ static void test_converted(void)
 	check(is_huge(3) || (!pre_fault(chunk(3), SZ_2M) && is_huge(3)), "it is whole");
 }
 
-/* With sev_snp_unsmash=0 of kvm_amd what was split stays so, as in mainline. */
+/* With kvm_amd.sev_snp_unsmash=0 pages stay split, as in mainline. */
 static void test_off(void)
 {
 	check(!pre_fault(chunk(0), SZ_2M), "off: pre-faulted");
@@ -246,7 +252,7 @@ static void test_on(void)
 	test_converted();
 }
 
-/* "off" says that the parameter is off: firmware that doesn't know the command has it off, too. */
+/* "off" means that the parameter is off, or that the firmware lacks the command. */
 int main(int argc, char *argv[])
 {
 	bool off = argc > 1 && !strcmp(argv[1], "off");
@@ -273,6 +279,6 @@ int main(int argc, char *argv[])
 	watch_end(&watch, snp.order->count + nr_copied, "the vCPU");
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is lost");
+	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VMRUN that fails has done nothing: the TLB flush that it was to begin with is still
- * requested when the vCPU is run again.  What is in the VMCB is seen by the dump of it.
+ * A failed VMRUN has no effect: the TLB flush that was requested for it is still
+ * requested when the vCPU is run again. The dump of the VMCB shows its fields.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "processor.h"
 
 #define DUMP		"/sys/module/kvm_amd/parameters/dump_invalid_vmcb"
-/* As an exception, the CPU takes all below 31 but NMI. */
+/* The CPU accepts all exception vectors below 31 except NMI. */
 #define BAD_VECTOR	31
 
 static void guest(void)
@@ -36,7 +36,7 @@ static void write_dump(char value)
 	close(fd);
 }
 
-/* The last value of a field in the dumps that the kernel has logged since. */
+/* The last value of a field in the dumps that the kernel has logged since then. */
 static int read_field(int log, const char *name)
 {
 	char record[8192], *at;
@@ -94,7 +94,7 @@ int main(int argc, char *argv[])
 	write_dump('N');
 	close(log);
 
-	/* Registers are undefined after a VMRUN that fails. */
+	/* Registers are undefined after a failed VMRUN. */
 	inject(vcpu, 0);
 	vcpu_regs_set(vcpu, &regs);
 	vcpu_run(vcpu);

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Have the allocations of an operation fail, by the kernel's fault injection.
- */
+/* Fail the allocations of an operation with the kernel's fault injection. */
 #ifndef SELFTEST_KVM_NOMEM_H
 #define SELFTEST_KVM_NOMEM_H
 
 #include <stdbool.h>
 
 /**
- * struct nomem_op - an operation, and what is to be seen of it
+ * struct nomem_op - an operation, and its observable effect
  * @name:	for the report
- * @run:	do it; returns -1 and sets errno if it fails
- * @done:	is everything as it is after it, or (false) as before?  NULL if a
- *		failure may leave something, which the next attempt goes on with
- * @undo:	everything as before again
- * @infallible:	does without the memory, or has no way to tell
- * @answers:	writes to user space at its end, thus with EFAULT it may be done
+ * @run:	run the operation; returns -1 and sets errno if it fails
+ * @done:	true if the state is as after the operation, false if it is as before.
+ * 		NULL if a failure may leave a partial result that the next attempt
+ * 		continues with
+ * @undo:	restore the state before the operation
+ * @infallible:	succeeds without the memory, or can't report a failure
+ * @answers:	writes to userspace at its end, so it may be done despite EFAULT
  */
 struct nomem_op {
 	const char *name;
@@ -30,9 +29,9 @@ struct nomem_op {
 void require_nomem(void);
 
 /*
- * One check: all failures are clean, and it works after each of them.  One
- * allocation fails, or one access to user space, each of them in turn; then all of
- * the slab allocator's objects from one of them on, and all pages.
+ * One check: all failures are clean, and the operation works after each of them. First
+ * each allocation and each access to userspace fails by itself; then all of the slab
+ * allocator's objects from one of them on, and all pages.
  */
 void test_nomem(const struct nomem_op *op);
 

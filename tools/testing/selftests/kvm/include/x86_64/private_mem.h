@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of private memory share: checks that are reported as TAP, the
- * ioctls with their errno, a VM whose vCPUs call what they are told to, and a
- * memslot with a guest_memfd.
+ * Helpers for tests of private memory: checks that are reported as TAP, the ioctls with
+ * their errno, a VM whose vCPUs call functions of the test, and a memslot with a
+ * guest_memfd.
  */
 #ifndef SELFTEST_KVM_PRIVATE_MEM_H
 #define SELFTEST_KVM_PRIVATE_MEM_H
@@ -13,7 +13,7 @@
 #define SZ_2M		0x200000ul
 #define SZ_1G		0x40000000ul
 
-/* One line of TAP each; a test ends with the value of check_finish(). */
+/* Print one line of TAP each; a test ends with the value of check_finish(). */
 void check(bool ok, const char *fmt, ...) __printf(2, 3);
 bool check_errno(int ret, int err, const char *fmt, ...)
 	__printf(3, 4);
@@ -22,7 +22,7 @@ int check_finish(void);
 /* Exits with a reason if there are no software-protected VMs. */
 void require_private_mem(void);
 
-/* Below, what begins with two underscores returns -1 and sets errno. */
+/* Functions below that begin with two underscores return -1 and set errno. */
 int __gmem_create(int vm_fd, uint64_t size, uint64_t flags);
 int gmem_create(int vm_fd, uint64_t size);
 int __gmem_punch(int gmem_fd, uint64_t offset, uint64_t size);
@@ -33,7 +33,7 @@ int __set_region2(int vm_fd, uint32_t slot, uint32_t flags, uint64_t gpa, uint64
 		  void *hva, int gmem_fd, uint64_t gmem_offset);
 int __set_attributes(int vm_fd, uint64_t gpa, uint64_t size, uint64_t attributes);
 void set_private(int vm_fd, uint64_t gpa, uint64_t size, bool private);
-/* All of it, or an error: the rest is what @range is then. */
+/* Pre-faults all of it, or fails: @range is the rest then. */
 int __pre_fault(int vcpu_fd, struct kvm_pre_fault_memory *range);
 
 /*
@@ -62,15 +62,15 @@ uint64_t guest_call(struct kvm_vcpu *vcpu, guest_fn fn, uint64_t arg0, uint64_t 
 /* The guest's copy of a variable of the test. */
 #define guest_var(vm, var) ((typeof(var) *)addr_gva2hva(vm, (vm_vaddr_t)&(var)))
 
-/* Functions for the guest: access one word at each @stride of [gpa, gpa + size). */
+/* Functions for the guest: access one word per @stride in [gpa, gpa + size). */
 uint64_t guest_read(uint64_t gpa, uint64_t unused1, uint64_t unused2);
 uint64_t guest_write(uint64_t gpa, uint64_t value, uint64_t unused);
 uint64_t guest_touch_4k(uint64_t gpa, uint64_t size, uint64_t unused);
-/* Write, or count words that are not: value + gpa, or value for all if it's 0. */
+/* Write words, or count words that differ: value + gpa, or value for all if it is 0. */
 uint64_t guest_fill(uint64_t gpa, uint64_t size, uint64_t value);
 uint64_t guest_count_other(uint64_t gpa, uint64_t size, uint64_t value);
 
-/* A memslot of its own with a guest_memfd; hva is the shared memory. */
+/* A separate memslot with a guest_memfd; hva is the shared memory. */
 struct private_slot {
 	struct kvm_vm *vm;
 	uint32_t slot;
@@ -86,19 +86,23 @@ void private_slot_add(struct private_slot *s, struct kvm_vm *vm, uint32_t slot,
 int __private_slot_set(struct private_slot *s, bool present);
 void private_slot_remove(struct private_slot *s);
 
-/* Was the last exit KVM_EXIT_MEMORY_FAULT for the page at @gpa? */
+/* True if the last exit was KVM_EXIT_MEMORY_FAULT for the page at @gpa. */
 bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private);
 
-/* The pfn of a private page, by the trace of a fault; 0 if there is no tracefs. */
+/* The pfn of a private page, from the trace of a fault; 0 if there is no tracefs. */
 #define PRIVATE_TRACING	"/sys/kernel/tracing/"
 uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_t offset);
-/* The parts of it: have faults traced, and no longer; the pfn of the last one at @gpa. */
+/*
+ * The steps of it: start and stop the trace of faults; the pfn of the last one at @gpa.
+ */
 bool trace_faults_begin(void);
 uint64_t trace_faults_end(uint64_t gpa);
 
-/* Numbers: of a whole file, of the line of a table with a key, of directories in a directory. */
+/*
+ * Read a number: the content of a file, a value by its key, the count of subdirectories.
+ */
 long read_number(const char *path);
-/* Is the parameter of a module, which exists, on? */
+/* True if the module parameter, which has to exist, is enabled. */
 bool read_parameter(const char *path);
 long read_keyed(const char *path, const char *key);
 long count_directories(const char *path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory of a guest with a model of what is in it: a file of guest_memfd, bound in two
- * parts, and the shared memory beside it.  How the guest accesses it is up to its VM type.
+ * Memory of a guest with a model of its content: a guest_memfd that is bound in two
+ * parts, and the shared memory of the same gfns. How the guest accesses it depends on its
+ * VM type.
  */
 #ifndef SELFTEST_KVM_PRIVATE_MEM_MODEL_H
 #define SELFTEST_KVM_PRIVATE_MEM_MODEL_H
@@ -18,39 +19,41 @@
 #define EHWPOISON	133
 #endif
 
-/* What the words of a page may be: one value, or more after a contest. */
+/* Possible values of the words of a page: one value, or more after a contest. */
 struct content {
 	uint64_t values[3];
 	unsigned int nr;
 };
 
-/* The first and the last one of a page. */
+/* The first and the last word of a page. */
 struct words {
 	uint64_t word[2];
 };
 
 struct model_page {
 	bool private;
-	struct content file;	/* what the guest has if it's private; 0 is a new page */
-	struct content host;	/* and if it's shared */
-	uint64_t must_be;	/* written, to one of the two; 0 if nothing was */
-	struct words seen_file;	/* when it was compared for the last time */
+	struct content file;	/* what the guest sees if it is private; 0 is a new page */
+	struct content host;	/* what it sees if it is shared */
+	uint64_t must_be;	/* written to one of the two; 0 if nothing was */
+	struct words seen_file;	/* at the last comparison */
 	struct words seen_host;
 };
 
-/* One access to the memory after the other; each thread has its own, with its vCPU. */
+/* Makes one access at a time; each thread has its own, with its vCPU. */
 struct accessor {
 	int cpu;
 	bool has_no_vcpu;
 	uint64_t accesses;
 	uint64_t retries;
-	char failure[200];	/* the first one; nothing is done after that */
+	char failure[200];	/* the first one; nothing is done after it */
 	unsigned int failed_page;
 };
 
-/* Pages of one access are in one slot, and not more than PAGES_PER_CHUNK. */
+/* All pages of one access are in the same slot, and at most PAGES_PER_CHUNK. */
 struct model_guest {
-	/* Have the guest write @value to the first page, and one more to each of the next ones. */
+	/*
+	 * Have the guest write @value to the first page, @value + 1 to the next one, etc.
+	 */
 	void (*stamp)(struct accessor *a, unsigned int first, unsigned int nr, uint64_t value);
 	/* Have it read both words of each page. */
 	void (*look)(struct accessor *a, unsigned int first, unsigned int nr, struct words *words);
@@ -58,10 +61,10 @@ struct model_guest {
 	/* For all VMs of the guest. */
 	int (*set_slot)(struct private_slot *slot, bool present);
 	void (*set_private)(unsigned int first, unsigned int nr, bool private);
-	/* The pfn of a page that is private, and new. */
+	/* The pfn of a new private page. */
 	uint64_t (*find_pfn)(struct accessor *a, unsigned int page);
 
-	/* The guest dies of a page that it has not validated.  These are NULL if it doesn't: */
+	/* NULL if the guest survives accesses to pages that it has not validated: */
 	void (*punched)(unsigned int first, unsigned int nr);
 	void (*split)(struct accessor *a, unsigned int first, unsigned int nr);
 	void (*ask)(struct accessor *a, unsigned int first, unsigned int nr, bool private);
@@ -71,10 +74,10 @@ struct model {
 	const struct model_guest *guest;
 	int gmem_fd;
 	uint64_t *host_words;
-	/* The second part is anywhere: see model_reset(). */
+	/* The second part can be anywhere: see model_reset(). */
 	struct private_slot slots[2];
 	struct model_page *pages;	/* NR_PAGES */
-	/* Slots may be gone for a while; pages may have failed. */
+	/* Slots may be deleted for a while; pages may have failed. */
 	bool replacing;
 	bool failing;
 };
@@ -83,15 +86,15 @@ extern struct model model;
 
 void set_content(struct content *content, uint64_t value);
 void add_content(struct content *content, uint64_t value);
-/* What the guest has at @page. */
+/* The content that the guest sees at @page. */
 struct content *content_of(unsigned int page);
 bool all_private(unsigned int first, unsigned int nr);
 
 /* The first part of the file is bound to @slot at @gpa, the second one to the next slot. */
 void model_setup(const struct model_guest *guest, uint32_t slot, uint64_t gpa);
-/* A file for a new guest. */
+/* Use the file of a new guest. */
 void model_use_file(int gmem_fd);
-/* Empty and shared; the second part of the file is bound to @gpa. */
+/* Make all of it empty and shared; bind the second part of the file to @gpa. */
 void model_reset(uint64_t gpa);
 void model_free(void);
 
@@ -100,28 +103,34 @@ uint64_t gpa_of(unsigned int page);
 
 void fail(struct accessor *a, unsigned int page, const char *fmt, ...)
 	__printf(3, 4);
-/* May the vCPU leave KVM_RUN like that, and be run again? */
+/* True if the vCPU may leave KVM_RUN like that and can be run again. */
 bool may_exit(struct accessor *a, struct kvm_run *run, int r, int err);
-/* Have the guest write: @value to the first page, and one more to each of the next ones. */
+/* Have the guest write: @value to the first page, @value + 1 to the next one, etc. */
 void stamp(struct accessor *a, unsigned int first, unsigned int nr, uint64_t value);
-/* Compare what the guest has with @expected, and store both words in @got; each may be NULL. */
+/*
+ * Compare what the guest sees with @expected, and store both words in @got; each may be
+ * NULL.
+ */
 void look(struct accessor *a, unsigned int first, unsigned int nr,
 	  const struct content *expected, struct words *got, const char *when);
 void pre_fault(struct accessor *a, unsigned int first, unsigned int nr);
 void convert(unsigned int first, unsigned int nr, bool private);
 void punch(unsigned int first, unsigned int nr);
 
-/* Pages with the model: as they are mapped, and mapped anew.  Contests are decided then. */
+/*
+ * Compare pages with the model, with their mappings and after zapping them. Decides
+ * contests.
+ */
 void compare(struct accessor *a, unsigned int first, unsigned int nr);
 
-/* --- Ops that threads do to pages ------------------------------------------------------ */
+/* --- Operations of threads on pages ---------------------------------------------------- */
 
 #define CORRUPT_PFN	"/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define SOFT_OFFLINE	"/sys/devices/system/memory/soft_offline_page"
 
 enum op_kind {
-	PUNCH, WRITE, READ, CONVERT, ALLOCATE, PRE_FAULT,	/* on pages of one's own */
-	SPLIT, ASK_TO_CONVERT,					/* the same, by the guest */
+	PUNCH, WRITE, READ, CONVERT, ALLOCATE, PRE_FAULT,	/* on the thread's own pages */
+	SPLIT, ASK_TO_CONVERT,					/* the same, done by the guest */
 	TOUCH, REPLACE_SLOT, SOFT_OFFLINE_PAGE, FAIL_PAGE,	/* no content changes */
 	NR_OPS,
 };
@@ -136,7 +145,7 @@ struct op {
 
 extern const char * const op_names[NR_OPS];
 
-/* What the op will find, if it comes after those that the model knows, and what it does. */
+/* The result that the model expects of the op, after all earlier ones, and its effect. */
 void model_op(struct op *op);
 void do_op(struct accessor *a, const struct op *op);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * SNP guests that do what the test says: the guest is an agent that takes orders
- * from a shared page, so that the test can have it make any request, sane or not.
+ * SNP guests that execute commands of the test: the guest is an agent that reads orders
+ * from a shared page, so that the test can have it make any request, valid or not.
  */
 #ifndef SELFTEST_KVM_SNP_H
 #define SELFTEST_KVM_SNP_H
 
 #include "private_mem.h"
 
-/* Offsets in the GHCB, GHCB specification, table 3. */
+/* Offsets in the GHCB, as in the GHCB specification. */
 #define GHCB_RAX		0x1f8
 #define GHCB_RCX		0x308
 #define GHCB_RDX		0x310
@@ -27,25 +27,25 @@
 #define SNP_GHCB_GPA		SNP_SHARED_GPA
 #define SNP_ORDER_GPA		(SNP_SHARED_GPA + SZ_4K)
 #define SNP_BUFFER_GPA		(SNP_SHARED_GPA + 2 * SZ_4K)
-/* What the GHCB is to be, and was after the event: KVM writes to it in between. */
+/* The GHCB before and after an event: KVM writes to it in between. */
 #define SNP_EVENT_GPA		(SNP_SHARED_GPA + 8 * SZ_4K)
 #define SNP_ANSWER_GPA		(SNP_SHARED_GPA + 9 * SZ_4K)
 #define SNP_SHARED_SIZE		(16 * SZ_4K)
 
-/* Memory to play with, mapped one to one as private, and once more as shared. */
+/* Memory for tests, mapped one to one as private, and a second time as shared. */
 #define SNP_DATA_GPA		(4 * SZ_1G)
 #define SNP_DATA_SIZE		(8 * SZ_2M)
 #define SNP_DATA_SHARED		(8 * SZ_1G)
 
-/* PVALIDATE: sizes, and what it answers */
+/* PVALIDATE: page sizes and results */
 #define PVAL_4K			0ul
 #define PVAL_2M			1ul
 #define PVAL_NO_CHANGE		0x100ul		/* the carry flag */
 #define PVAL_MISMATCH		6ul
 
 enum snp_order_op {
-	SNP_MSR,		/* args: value; result: what the MSR reads then */
-	SNP_EVENT,		/* what the test has put together; no result */
+	SNP_MSR,		/* args: value; result: the MSR after VMGEXIT */
+	SNP_EVENT,		/* the event that the test has prepared; no result */
 	SNP_READ,		/* args: address; result: the word there */
 	SNP_WRITE,		/* args: address, value */
 	SNP_PVALIDATE,		/* args: address, size, validate; result: EAX, and CF << 8 */
@@ -58,7 +58,7 @@ struct snp_order {
 	uint64_t op;
 	uint64_t args[3];
 	uint64_t result;
-	uint64_t count;		/* of orders that are done */
+	uint64_t count;		/* completed orders */
 };
 
 struct snp_vm {
@@ -75,37 +75,39 @@ struct snp_vm {
 	bool in_run;		/* the first vCPU */
 };
 
-/* Exits with a reason if there are no SNP guests. */
+/* Exits with a reason if SNP guests are not supported. */
 void require_snp(void);
 
-/* Below, what begins with two underscores returns -1 and sets errno, or fw_error. */
+/*
+ * Functions below that begin with two underscores return -1 and set errno, or fw_error.
+ */
 int __snp_command(struct snp_vm *snp, int id, void *data, uint32_t *fw_error);
 void snp_vm_create(struct snp_vm *snp);			/* up to KVM_SEV_INIT2 and vCPUs */
 int __snp_launch_start(struct snp_vm *snp, uint64_t policy);
 int __snp_launch_update(struct snp_vm *snp, uint64_t gpa, void *hva, uint64_t size,
 			uint8_t type, uint32_t *fw_error);
 int __snp_launch_finish(struct snp_vm *snp);
-void snp_vm_launch(struct snp_vm *snp);			/* all the rest */
+void snp_vm_launch(struct snp_vm *snp);			/* the rest of the launch */
 void snp_vm_free(struct snp_vm *snp);
 
 /*
- * Have the guest follow an order.  Returns 0 when it's done, what KVM_RUN returns if
- * that fails, or the reason of the exit that it is waiting in.
+ * Have the guest execute an order. Returns 0 when it is done, what KVM_RUN returns if it
+ * fails, or the reason of the exit that the guest is waiting in.
  */
 int snp_order(struct snp_vm *snp, enum snp_order_op op, uint64_t arg0, uint64_t arg1,
 	      uint64_t arg2);
 int snp_resume(struct snp_vm *snp);
-/* Orders that may not fail: what PVALIDATE says; is it @value that the guest reads? */
+/* Orders that must not fail: the result of PVALIDATE; true if the guest reads @value. */
 uint64_t snp_pvalidate(struct snp_vm *snp, uint64_t gpa, uint64_t size, bool validate);
 bool snp_reads(struct snp_vm *snp, uint64_t address, uint64_t value);
 uint64_t snp_msr(struct snp_vm *snp, uint64_t value);
 
-/* Put an event together, and have it: a field that is set is valid. */
+/* Prepare an event and trigger it: a field that is set is marked valid. */
 void ghcb_clear(struct snp_vm *snp);
 void ghcb_set(struct snp_vm *snp, unsigned int offset, uint64_t value);
 uint64_t ghcb_get(struct snp_vm *snp, unsigned int offset);
 int snp_event(struct snp_vm *snp, uint64_t code, uint64_t info1, uint64_t info2);
-/* Was the last event refused, with this reason? */
+/* True if the last event was rejected with this reason. */
 bool snp_refused(struct snp_vm *snp, uint64_t reason);
 
 #endif /* SELFTEST_KVM_SNP_H */

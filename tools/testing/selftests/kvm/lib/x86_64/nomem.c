@@ -18,7 +18,7 @@
 
 static int nth_fd, me_fd;
 
-/* What fails when its space is used up, counted in bytes or in pages. */
+/* A resource whose use fails once its space is used up, counted in bytes or in pages. */
 struct resource {
 	const char *name;
 	unsigned int step;
@@ -30,7 +30,7 @@ static const struct resource resources[] = {
 	{ "fail_page_alloc", 1, 512 },
 };
 
-/* All kinds of allocations, of this task, and nothing about them in the log. */
+/* Fail all kinds of allocations of this task, without messages in the log. */
 static const char * const knobs[][2] = {
 	{ "failslab/ignore-gfp-wait", "N" },
 	{ "failslab/cache-filter", "N" },
@@ -63,8 +63,8 @@ void require_nomem(void)
 }
 
 /*
- * From now on the @nth one fails, and none if it's 0.  What reads and writes this
- * accesses user space, too, and may be what fails.
+ * From now on fail the @nth one, or none if it is 0. Reading and writing this file
+ * accesses userspace too, and may itself be what fails.
  */
 static void fail_nth(unsigned int nth)
 {
@@ -86,7 +86,7 @@ static bool has_failed(void)
 	return r > 0 && !atoi(text);
 }
 
-/* Returns what is wrong after an attempt with the result @r, NULL if nothing is. */
+/* Returns what is wrong after an attempt with the result @r, or NULL. */
 static const char *nomem_complaint(const struct nomem_op *op, int r, int err, bool injected)
 {
 	if (!r)
@@ -125,7 +125,7 @@ static void count(struct nomem_count *c, const struct nomem_op *op, int r, int e
 	op->undo();
 }
 
-/* One of them is missing, or one access to user space; each in turn. */
+/* Fail one allocation, or one access to userspace; each in turn. */
 static void test_one_missing(const struct nomem_op *op, struct nomem_count *c)
 {
 	bool injected = true;
@@ -168,7 +168,7 @@ static void fail_me(bool fail)
 	TEST_ASSERT(pwrite(me_fd, fail ? "1" : "0", 1, 0) == 1, FAIL_ME " can't be written");
 }
 
-/* All are missing once some have been had, more and more. */
+/* Fail all allocations after a number of them; increase the number. */
 static void test_rest_missing(const struct nomem_op *op, struct nomem_count *c,
 			      const struct resource *res)
 {

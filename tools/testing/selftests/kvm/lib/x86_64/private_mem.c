@@ -12,7 +12,7 @@
 
 #define CALL_PORT	0x2000
 
-/* One for each vCPU, in memory of the guest that is always shared. */
+/* One for each vCPU, in guest memory that is always shared. */
 struct guest_call {
 	guest_fn fn;
 	uint64_t args[3];
@@ -162,7 +162,7 @@ static void guest_main(uint64_t vcpu_id)
 	}
 }
 
-/* The library creates default VMs only: give it the fd of another type. */
+/* The library creates default VMs only: replace its fd with one of another type. */
 static struct kvm_vm *sw_protected_vm_create(uint64_t nr_pages)
 {
 	struct kvm_vm *vm = vm_create_barebones();
@@ -313,7 +313,7 @@ bool is_memory_fault(struct kvm_vcpu *vcpu, uint64_t gpa, bool private)
 	       vcpu->run->memory_fault.flags == (private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0);
 }
 
-/* The last fault of a line in the trace: true if it was on @gfn. */
+/* Parse the last fault in a line of the trace: true if it was on @gfn. */
 static bool parse_fault(const char *line, uint64_t gfn, uint64_t *pfn)
 {
 	static const char format[] =
@@ -359,7 +359,7 @@ uint64_t find_private_pfn(struct kvm_vcpu *vcpu, struct private_slot *s, uint64_
 {
 	uint64_t gpa = s->gpa + offset;
 
-	/* Map it anew. */
+	/* Fault it in again. */
 	set_private(s->vm->fd, gpa, SZ_4K, false);
 	set_private(s->vm->fd, gpa, SZ_4K, true);
 	if (!trace_faults_begin())

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Memory of a guest with a model of what is in it, see the header.
- */
+/* Memory of a guest with a model of its content, see the header. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,7 +27,10 @@ uint64_t gpa_of(unsigned int page)
 	return slot_of(page)->gpa + page * SZ_4K - slot_of(page)->offset;
 }
 
-/* How many of @nr pages from @first on are in the same slot, and in one look. */
+/*
+ * How many of @nr pages, starting with @first, are in the same slot and fit into one
+ * look.
+ */
 static unsigned int part_of(unsigned int first, unsigned int nr)
 {
 	struct private_slot *slot = slot_of(first);
@@ -77,7 +78,7 @@ bool all_private(unsigned int first, unsigned int nr)
 	return true;
 }
 
-/* Not in the program's data, which each guest has to have room for. */
+/* Not static: each guest would need memory for it. */
 static void *model_calloc(size_t size)
 {
 	void *p = calloc(NR_PAGES, size);
@@ -160,7 +161,7 @@ bool may_exit(struct accessor *a, struct kvm_run *run, int r, int err)
 
 	if (++a->retries > MAX_RETRIES)
 		return false;
-	/* Whoever has the page fail takes a while to punch it out. */
+	/* The thread that made the page fail takes a while to punch it out. */
 	if (r && err == EHWPOISON)
 		usleep(500);
 	return r && (err == EAGAIN || (err == EFAULT && is_fault && model.replacing) ||
@@ -261,7 +262,7 @@ static void compare_host(struct accessor *a, unsigned int first, unsigned int en
 	}
 }
 
-/* What is private must be in the file as it was mapped. */
+/* Private content must be in the file as the guest had it mapped. */
 static void compare_guest(struct accessor *a, unsigned int first, unsigned int nr)
 {
 	struct content *expected = model_calloc(sizeof(*expected));
@@ -276,7 +277,7 @@ static void compare_guest(struct accessor *a, unsigned int first, unsigned int n
 	convert(first, nr, true);
 	for (i = 0; i < nr; i++) {
 		expected[i] = model.pages[first + i].file;
-		/* Not what it may be, but what it was. */
+		/* Not only a possible value, but the value that was seen before. */
 		if (model.pages[first + i].private && mapped[i].word[0] == mapped[i].word[1])
 			set_content(&expected[i], mapped[i].word[0]);
 	}
@@ -290,7 +291,7 @@ static void compare_guest(struct accessor *a, unsigned int first, unsigned int n
 	free(expected);
 }
 
-/* A write that a conversion met is in one of the two. */
+/* A write that races with a conversion is in one of the two. */
 static void compare_contests(struct accessor *a, unsigned int first, unsigned int end)
 {
 	struct model_page *page;
@@ -301,13 +302,13 @@ static void compare_contests(struct accessor *a, unsigned int first, unsigned in
 		for (k = 0; page->must_be && k < 2; k++)
 			if (page->seen_file.word[k] != page->must_be &&
 			    page->seen_host.word[k] != page->must_be)
-				fail(a, i, "page %u: a write of 0x%lx is lost by a conversion", i,
+				fail(a, i, "page %u: a write of 0x%lx was lost in a conversion", i,
 				     page->must_be);
 		page->must_be = 0;
 	}
 }
 
-/* One value for each page; where its words differ that's zero. */
+/* Settle on one value per page; it is zero if its words differ. */
 static void settle(struct model_page *page, unsigned int i)
 {
 	if (page->seen_file.word[0] != page->seen_file.word[1]) {
@@ -377,7 +378,9 @@ static void replace_slot(struct private_slot *slot)
 	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
 }
 
-/* The page is the thread's own: it goes, and others that access it wait for that. */
+/*
+ * The page is the thread's own: punch it out; other threads that access it wait for that.
+ */
 static void fail_page(struct accessor *a, const struct op *op)
 {
 	struct kvm_pre_fault_memory range = { .gpa = gpa_of(op->first), .size = SZ_4K };
@@ -423,7 +426,7 @@ void do_op(struct accessor *a, const struct op *op)
 		replace_slot(slot_of(op->first));
 		break;
 	case SOFT_OFFLINE_PAGE:
-		/* May be refused. */
+		/* May fail. */
 		write_string(SOFT_OFFLINE, "0x%lx", op->value * SZ_4K);
 		break;
 	case FAIL_PAGE:

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Threads that do things to the memory of a guest at random, see the header.
- */
+/* Threads that run random operations on the memory of a guest, see the header. */
 #include <errno.h>
 #include <sys/mount.h>
 
@@ -11,7 +9,7 @@
 #define MAX_SEGMENTS	256
 #define NOBODY		MAX_THREADS
 #define NR_CONTESTS	3
-/* Each page is an exit. */
+/* Each page is an exit to userspace. */
 #define MAX_ASKED	16
 
 struct segment {
@@ -26,7 +24,7 @@ unsigned int nr_threads = 3;
 static const struct plan_hooks *hooks;
 static struct segment segments[MAX_SEGMENTS];
 static unsigned int nr_segments;
-/* What a round is about. */
+/* The pages that a round focuses on. */
 static unsigned int hot_first, hot_end;
 static uint32_t seed, first_seed = 1;
 static unsigned int nr_seconds = 20, nr_batches;
@@ -64,7 +62,7 @@ static void *run_worker(void *arg)
 
 /* --- Plans ------------------------------------------------------------------------------ */
 
-/* The first threads have a vCPU each. */
+/* Each of the first threads has a vCPU. */
 static unsigned int nr_writers(void)
 {
 	unsigned int nr = 0;
@@ -89,7 +87,7 @@ static struct op *plan_op(unsigned int thread, enum op_kind kind, unsigned int f
 	return op;
 }
 
-/* What is shared has no slot for a while, and is MMIO then. */
+/* Shared memory has no slot for a while, and is MMIO then. */
 static bool may_access(unsigned int first, unsigned int nr)
 {
 	return !model.replacing || all_private(first, nr);
@@ -106,7 +104,7 @@ static void plan_segments(void)
 	while (first < hot_end) {
 		rest = hot_end - first;
 		nr = 1 + pick(sizes[pick(ARRAY_SIZE(sizes))]);
-		/* All of a chunk but a few pages. */
+		/* All of a chunk except a few pages. */
 		if (first % PAGES_PER_CHUNK == 0 && chance(60)) {
 			nr = 1 + pick(4);
 			small = true;
@@ -125,7 +123,7 @@ static void plan_segments(void)
 	}
 }
 
-/* True if there is nothing new among the pages, which a guest may have to validate first. */
+/* True if none of the pages is new: a guest may have to validate new ones first. */
 static bool all_written(unsigned int first, unsigned int nr)
 {
 	unsigned int i;
@@ -136,7 +134,10 @@ static bool all_written(unsigned int first, unsigned int nr)
 	return true;
 }
 
-/* Where the guest dies of new pages nobody may punch out what another one writes to. */
+/*
+ * If the guest dies of accesses to new pages, don't punch out a page that another thread
+ * writes.
+ */
 static unsigned int plan_second(const struct segment *s)
 {
 	if (model.guest->punched)
@@ -153,7 +154,7 @@ static void plan_contest(const struct segment *s)
 	unsigned int second = private ? plan_second(s) : NR_CONTESTS;
 	struct content *content;
 
-	/* Without room for both there is no contest. */
+	/* A contest needs room for both operations. */
 	if (workers[a].nr_ops == MAX_OPS || workers[b].nr_ops == MAX_OPS || second == NR_CONTESTS)
 		return;
 
@@ -183,7 +184,7 @@ static void plan_contest(const struct segment *s)
 	}
 }
 
-/* What a thread does with its own pages, by chance. */
+/* Pick an operation of a thread on its own pages. */
 static enum op_kind pick_own(unsigned int thread, unsigned int first, unsigned int nr)
 {
 	bool writes = may_access(first, nr) && !workers[thread].access.has_no_vcpu;
@@ -204,7 +205,7 @@ static enum op_kind pick_own(unsigned int thread, unsigned int first, unsigned i
 	return chance(50) ? PRE_FAULT : ALLOCATE;
 }
 
-/* Something with one's own pages. */
+/* Plan an operation on the thread's own pages. */
 static void plan_own(unsigned int thread, const struct segment *s)
 {
 	unsigned int first = s->first, nr = s->nr;
@@ -227,7 +228,7 @@ static void plan_own(unsigned int thread, const struct segment *s)
 		model_op(op);
 }
 
-/* Something with any pages that leaves them as they are. */
+/* Plan an operation on any pages that doesn't change them. */
 static void plan_neutral(unsigned int thread)
 {
 	unsigned int first = hot_first + pick(hot_end - hot_first);
@@ -244,8 +245,8 @@ static void plan_neutral(unsigned int thread)
 }
 
 /*
- * Have the page new and written, and never unmapped after that: the host takes it for
- * clean, and unused.  What is around it is punched out.
+ * Have the page allocated and written, and never unmapped afterwards: the host considers
+ * it clean and unused. Punch out the pages around it.
  */
 static uint64_t find_fresh_pfn(unsigned int page)
 {
@@ -263,7 +264,9 @@ static uint64_t find_fresh_pfn(unsigned int page)
 	return pfn;
 }
 
-/* The first op of a thread, which knows the pfn of a page: nothing can have happened to it. */
+/*
+ * The first op of a thread; it knows the pfn of a page that nothing can have changed yet.
+ */
 static void plan_injection(void)
 {
 	const struct segment *s = &segments[pick(nr_segments)];
@@ -295,8 +298,8 @@ static void plan_and_model(unsigned int thread, enum op_kind kind, unsigned int 
 }
 
 /*
- * A few pages are punched out and written again and again, while all that is around them
- * in the same 2 MiB, and behind that, is allocated and punched out, and written.
+ * Punch out and rewrite a few pages in a loop, while everything around them in the same 2
+ * MiB, and after it, is allocated, punched out and written.
  */
 static void plan_evacuation(void)
 {
@@ -318,7 +321,7 @@ static void plan_evacuation(void)
 			plan_neutral(2);
 
 		plan_and_model(1, PUNCH, hot_first, first - hot_first, 0);
-		/* Not aligned, thus small pages: they take longer to be punched out. */
+		/* Unaligned, i.e. small pages: they take longer to punch out. */
 		if (hot_end > chunk_end)
 			plan_and_model(1, ALLOCATE, chunk_end + 1, 80, 0);
 		else
@@ -338,7 +341,7 @@ static void plan_anything(void)
 
 	for (i = 0; i < 60 * nr_threads; i++) {
 		s = &segments[pick(nr_segments)];
-		/* The rest of the room is for contests. */
+		/* Leave the rest of the room to contests. */
 		if (s->owner == NOBODY || workers[s->owner].nr_ops >= MAX_OPS / 2)
 			continue;
 		if (chance(20))
@@ -351,7 +354,7 @@ static void plan_anything(void)
 			plan_contest(&segments[i]);
 }
 
-/* All in one chunk or two, so that threads meet. */
+/* Keep all of it in one or two chunks, so that threads collide. */
 static void plan_round(void)
 {
 	unsigned int i, nr_chunks = 1 + pick(2);
@@ -374,7 +377,7 @@ static void plan_round(void)
 
 /* --- Batches ---------------------------------------------------------------------------- */
 
-/* What was planned for a page, but not more than tells what kind of round it was. */
+/* Print what was planned for a page, limited to what identifies the kind of round. */
 static void print_plan(unsigned int page)
 {
 	unsigned int i, k, nr;
@@ -392,7 +395,7 @@ static void print_plan(unsigned int page)
 	}
 }
 
-/* Has anybody failed?  Prints what and where. */
+/* Returns true, and prints what failed and where, if any thread has failed. */
 static bool any_failure(uint32_t batch, const char *when)
 {
 	unsigned int i;
@@ -436,7 +439,7 @@ void plan_start_chunk(unsigned int chunk, unsigned int kind)
 	struct op write = { .kind = WRITE, .first = first, .value = new_value() };
 	struct accessor *a = &workers[0].access;
 
-	/* The last page alone is shared, for now: the others are small then. */
+	/* Only the last page is shared for now, which makes the others small pages. */
 	take.nr = kind == 1 ? PAGES_PER_CHUNK - 1 : PAGES_PER_CHUNK;
 	write.nr = take.nr;
 	if (kind == 0)
@@ -450,7 +453,7 @@ void plan_start_chunk(unsigned int chunk, unsigned int kind)
 	model_op(&write);
 }
 
-/* A state to start from: chunks that are empty, huge, of small pages, or a mixture. */
+/* The initial state: chunks that are empty, huge, of small pages, or a mixture. */
 static void start_batch(void)
 {
 	static const uint64_t places[] = { 3 * SZ_2M, 32 * SZ_2M, 64 * SZ_2M + SZ_4K };
@@ -478,7 +481,7 @@ static void *write_until_stopped(void *arg)
 	return NULL;
 }
 
-/* The guest writes while the host takes what memory there is. */
+/* The guest writes while the host allocates all free memory. */
 static void sweep_and_write(struct sweep *sweep, size_t size)
 {
 	unsigned int i, k, writers = nr_writers(), nr = NR_PAGES / writers;
@@ -531,7 +534,7 @@ static bool run_batch(uint32_t batch)
 	char when[32];
 	int round;
 
-	/* Batches that follow each other have nothing in common. */
+	/* Consecutive batches have unrelated seeds. */
 	seed = batch * 0x9e3779b1;
 	start_batch();
 	for (round = 0; round < NR_ROUNDS; round++) {

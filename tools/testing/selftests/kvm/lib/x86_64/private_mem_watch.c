@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What tests of private memory watch while they run, see the header.
- */
+/* Checks that run during tests of private memory, see the header. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -10,13 +8,13 @@
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define AUDIT		DEBUGFS "kvm/private_mem_audit"
-/* What the host needs for itself. */
+/* Memory that the host needs for itself. */
 #define SWEEP_RESERVE	(80 * SZ_2M)
 #define SWEEP_WORD	0x53776565702e2e2eul
 #define WORDS_PER_PAGE	(SZ_4K / sizeof(uint64_t))
-/* A vCPU faults on its own code and stack as well, e.g. whenever a slot is deleted. */
+/* A vCPU also faults on its own code and stack, e.g. whenever a slot is deleted. */
 #define EXTRA_FAULTS	1024
-/* A guard looks so often; without an exit in so many looks a vCPU sleeps. */
+/* Interval of a guard's samples; a vCPU without an exit in this many samples sleeps. */
 #define SAMPLE_NS	50000000
 #define STUCK_SAMPLES	1200
 
@@ -24,7 +22,7 @@
 #define MADV_POPULATE_WRITE	23
 #endif
 
-/* Where a statistic of a vCPU stands. */
+/* The offset of a vCPU's statistic in the file. */
 static off_t find_vcpu_stat(int stats_fd, const char *name)
 {
 	struct kvm_stats_header header;
@@ -100,17 +98,20 @@ struct guard_sample {
 	uint64_t count;
 	uint64_t faults;
 	uint64_t exits;
-	unsigned int times;	/* that nothing was new */
+	unsigned int times;	/* number of samples without progress */
 };
 
-/* Has the vCPU done something, or is it not in KVM_RUN?  Then there is another beginning. */
+/*
+ * If the vCPU has made progress, or is not in KVM_RUN, restart the observation and return
+ * true.
+ */
 static bool guard_sees_progress(struct vcpu_guard *guard, struct guard_sample *last)
 {
 	struct guard_sample now = { .count = READ_ONCE(*guard->count) };
 
 	now.faults = watch_faults(&guard->watch);
 	now.exits = watch_exits(&guard->watch);
-	/* What was done while the statistics were read is progress as well. */
+	/* Progress while the statistics were read counts as well. */
 	if (!READ_ONCE(*guard->in_run) || now.count != last->count ||
 	    READ_ONCE(*guard->count) != now.count) {
 		*last = now;
@@ -121,7 +122,7 @@ static bool guard_sees_progress(struct vcpu_guard *guard, struct guard_sample *l
 	return now.faults - last->faults < STUCK_FAULTS && last->times < STUCK_SAMPLES;
 }
 
-/* Until the next look; true if the guard ends. */
+/* Wait until the next sample; true if the guard has to end. */
 static bool guard_waits(struct vcpu_guard *guard)
 {
 	struct timespec until;
@@ -198,7 +199,7 @@ unsigned long repeat_race(const char *what, const char *(*round)(uint64_t *cycle
 	return rounds;
 }
 
-/* Behind the last colon of a line, once each. */
+/* Add the text after the last colon of a line, once per kind. */
 static void add_kind(struct audit *audit, const char *line)
 {
 	const char *colon = strrchr(line, ':');
@@ -257,7 +258,7 @@ void sweep_fill(struct sweep *sweep, size_t max_size)
 	sweep->words = mmap(NULL, sweep->size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	TEST_ASSERT(sweep->words != MAP_FAILED, "mmap() of 0x%lx bytes failed", sweep->size);
-	/* Small pages: where they come from is where freed ones are. */
+	/* Use small pages: freed pages are among them. */
 	madvise(sweep->words, sweep->size, MADV_NOHUGEPAGE);
 	r = madvise(sweep->words, sweep->size, MADV_POPULATE_WRITE);
 	TEST_ASSERT(!r || errno == EINVAL, "0x%lx bytes can't be populated", sweep->size);

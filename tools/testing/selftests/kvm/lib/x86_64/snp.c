@@ -111,7 +111,7 @@ static uint64_t guest_follow(volatile struct snp_order *order)
 	}
 }
 
-/* One byte to a port tells the test that an order is done. */
+/* A one-byte write to a port tells the test that an order is done. */
 static void guest_done(void)
 {
 	volatile uint8_t *ghcb = (void *)SNP_GHCB_GPA;
@@ -188,7 +188,7 @@ int __snp_launch_finish(struct snp_vm *snp)
 	return __snp_command(snp, KVM_SEV_SNP_LAUNCH_FINISH, &finish, NULL);
 }
 
-/* Slot 0 becomes one with private memory, at the same address of the process. */
+/* Turn slot 0 into one with private memory, at the same address of the process. */
 static void make_slot_private(struct snp_vm *snp)
 {
 	struct userspace_mem_region *region = memslot2region(snp->vm, 0);
@@ -224,7 +224,7 @@ static bool is_shared_address(uint64_t va)
 	       (va >= SNP_DATA_SHARED && va < SNP_DATA_SHARED + SNP_DATA_SIZE);
 }
 
-/* Page tables are private, and what they map is but for the shared addresses. */
+/* Page tables are private, and so is what they map except for the shared addresses. */
 static void set_c_bits(struct snp_vm *snp, uint64_t table, int level, uint64_t va)
 {
 	uint64_t *entries = addr_gpa2hva(snp->vm, table);

@@ -77,7 +77,7 @@ static __always_inline uint64_t guest_validate(uint64_t address, uint64_t end)
 	return bad;
 }
 
-/* There and back again: a conversion takes two exits, and costs the page its state. */
+/* Convert there and back: this takes two exits, and the page loses its state. */
 static __always_inline void guest_spin(struct bare_ctl *ctl, uint64_t address, uint64_t end,
 				       uint64_t gpa)
 {
@@ -95,7 +95,9 @@ static __always_inline void guest_spin(struct bare_ctl *ctl, uint64_t address, u
 	}
 }
 
-/* In 2 MiB if it can be.  Returns how many pages were that before, or can't be. */
+/*
+ * Use 2 MiB where possible. Returns how many pages already were in that state, or failed.
+ */
 static __always_inline uint64_t guest_pvalidate_all(uint64_t address, uint64_t nr,
 						    uint64_t validate)
 {
@@ -149,7 +151,7 @@ static __always_inline uint64_t guest_read_when(struct bare_ctl *ctl, uint64_t f
 	return READ_ONCE(*(uint64_t *)address);
 }
 
-/* No switch: its table would be outside of the section. */
+/* Not a switch: its table would be outside of the section. */
 static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 {
 	uint64_t op = READ_ONCE(ctl->op);
@@ -428,7 +430,7 @@ void bare_unmap_vcpu(struct snp_bare *b, int cpu)
 {
 	struct kvm_run *run = b->run[cpu];
 
-	/* A signal handler may look at it. */
+	/* A signal handler may read it. */
 	WRITE_ONCE(b->run[cpu], NULL);
 	if (run)
 		munmap(run, b->run_size);

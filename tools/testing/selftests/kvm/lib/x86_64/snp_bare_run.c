@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Small SNP guests that run: orders, events, a second vCPU; see the header.
- */
+/* Running small SNP guests: orders, events, a second vCPU; see the header. */
 #include <errno.h>
 #include <linux/kvm_para.h>
 
 #include "processor.h"
 #include "snp_bare.h"
 
-/* VMSA, APM volume 2, table B-4: offsets, and state of a processor in 64-bit mode. */
+/* Offsets in the VMSA, and the state of a processor in 64-bit mode. */
 #define VMSA_ES			0x000
 #define VMSA_CS			0x010
 #define VMSA_SS			0x020
@@ -79,7 +77,7 @@ int bare_run(struct snp_bare *b, int cpu)
 	int r;
 
 	WRITE_ONCE(b->in_run[cpu], true);
-	/* EAGAIN is what KVM_RUN says when a vCPU got what it has waited for. */
+	/* KVM_RUN returns EAGAIN when a vCPU got what it was waiting for. */
 	do {
 		r = ioctl(b->vcpu_fd[cpu], KVM_RUN, NULL);
 	} while (r && (errno == EINTR || errno == EAGAIN) && !b->run[cpu]->immediate_exit);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Small SNP guests in more than one VM, see the header: moved, or with a mirror.  The memory
- * goes along by linked guest_memfd files.
+ * Small SNP guests in more than one VM, moved or with a mirror; see the header. The
+ * memory follows via linked guest_memfd files.
  */
 #define _GNU_SOURCE /* for mremap() */
 #include <errno.h>
