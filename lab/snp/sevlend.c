@@ -7,20 +7,24 @@
  * With the argument "mem": the kernel writes to a page that is lent, by its own
  * mapping, for /proc/self/mem; with "splice": for a file that is the guest's memory,
  * with preemption off. With "one-cpu" after it, on the processor that lends the page.
- * With "ring": what is not lent, the kernel's own pages that a user maps. With "hold":
- * an ordinary VM, until killed.
+ * With "ring": what is not lent, the kernel's own pages that a user maps. With "lost":
+ * the firmware keeps a page, as it is told to by qmp. With "hold": an ordinary VM, until
+ * killed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/futex.h>
 #include <linux/kvm.h>
 
 #include "check.h"
@@ -193,6 +197,73 @@ static void test_ring(void)
 	printf("1..%d\n", number);
 }
 
+static int write_there(void)
+{
+	*(volatile uint8_t *)mem = 1;
+	return 0;
+}
+
+/* It's done with page faults off, and done again when the page is there. */
+static int futex_there(void)
+{
+	static int futex;
+
+	return syscall(SYS_futex, &futex, FUTEX_WAKE_OP, 1, 1, mem,
+		       FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 5)) != -1 || errno != EFAULT;
+}
+
+static int write_file(void)
+{
+	return pwrite(file, &file, sizeof(file), 0) != -1 || errno != EIO;
+}
+
+/* How a process ends that does it: as waitpid() has it, or -1 if it does not. */
+static int end_of(int (*try)(void))
+{
+	int i, status, child = fork();
+
+	if (!child)
+		_exit(try());
+	for (i = 0; i < 100; i++) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return status;
+		usleep(100000);
+	}
+	kill(child, SIGKILL);
+	return -1;
+}
+
+static int has_failed_memory(void)
+{
+	char line[128] = "";
+	FILE *f = fopen("/proc/meminfo", "r");
+	int kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "HardwareCorrupted: %d", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* What the firmware keeps is like memory that has failed: nobody can write to it. */
+static void test_lost(void)
+{
+	struct kvm_sev_launch_start start = { .policy = 0 };
+	int i;
+
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+	check(update(0, PAGE) && errno == EIO, "LAUNCH_UPDATE_DATA of a page that is kept fails");
+	for (i = 0; i < 50 && !has_failed_memory(); i++)
+		usleep(100000);
+	check(has_failed_memory() == PAGE / 1024, "the kernel counts a page that has failed");
+	check(WTERMSIG(end_of(write_there)) == SIGBUS, "who writes to it gets SIGBUS");
+	check(end_of(futex_there) == 0, "a futex in it is EFAULT");
+	check(end_of(write_file) == 0, "a write to it in the file is EIO");
+	check(!update(PAGE, PAGE), "the next page is encrypted");
+	printf("1..%d\n", number);
+}
+
 static void pin_to_one_processor(void)
 {
 	cpu_set_t one;
@@ -220,7 +291,7 @@ int main(int argc, char **argv)
 	}
 	sev = open("/dev/sev", O_RDWR);
 	vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
-	if (argc > 1 && !strcmp(argv[1], "splice")) {
+	if (argc > 1 && (!strcmp(argv[1], "splice") || !strcmp(argv[1], "lost"))) {
 		file = memfd_create("guest", 0);
 		if (file < 0 || ftruncate(file, 2 * SIZE))
 			return 2;
@@ -242,6 +313,10 @@ int main(int argc, char **argv)
 	check(!ioctl(vm, KVM_MEMORY_ENCRYPT_REG_REGION, &region), "region");
 	if (argc > 1 && !strcmp(argv[1], "ring")) {
 		test_ring();
+		return failed;
+	}
+	if (argc > 1 && !strcmp(argv[1], "lost")) {
+		test_lost();
 		return failed;
 	}
 	if (argc > 1) {

@@ -48,7 +48,9 @@ int snp_cmd_begin_locked(struct sev_device *sev, struct snp_cmd *c, int cmd, uns
 int snp_cmd_end_locked(struct sev_device *sev, struct snp_cmd *c, bool success);
 
 /* snp-pages.c */
+int snp_try_give_pages_locked(u64 pfn, unsigned long npages, unsigned long *given);
 int snp_give_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
+unsigned long snp_try_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
 int snp_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
 struct page *snp_alloc_buffer(gfp_t gfp, size_t size);
 void snp_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size);

@@ -32,6 +32,7 @@
 #include <linux/psp-sev.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 
 #include <asm/snp_host.h>
 
@@ -214,13 +215,40 @@ static bool may_lend(u64 pfn)
 	return ret;
 }
 
-/* What is done ahead of a loan may sleep; then interrupts are off until return_locked(). */
+/*
+ * Memory of users that the firmware keeps. A write to it would be an RMP violation, or be
+ * tried again without end where the kernel expects a page that is mapped to be writable:
+ * have it unmapped, as memory that has failed is.
+ */
+static void lose_user_page(u64 pfn)
+{
+	snp_leak_pages(pfn, 1);
+	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		memory_failure_queue(pfn, 0);
+}
+
+/* Messages come after the loan: the owner of a console may be waiting for its end. */
+static int end_loan_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+{
+	unsigned long i, lost;
+
+	lost = snp_try_take_pages_locked(sev, pfn, npages);
+	snp_lend_end();
+	local_irq_enable();
+
+	for_each_set_bit(i, &lost, npages)
+		lose_user_page(pfn + i);
+	return lost ? -EIO : 0;
+}
+
+/* What is done ahead of a loan may sleep; then interrupts are off until end_loan_locked(). */
 static int lend_in_place_locked(struct sev_device *sev, struct snp_cmd *c, struct snp_lent *l)
 {
-	unsigned long i, npages = snp_lent_pages(l->paddr, l->len);
+	unsigned long i, given, npages = snp_lent_pages(l->paddr, l->len);
 	u64 pfn = PFN_DOWN(l->paddr);
 	int ret;
 
+	BUILD_BUG_ON(SNP_IN_PLACE_PAGES > BITS_PER_LONG);
 	if (!npages || npages > SNP_IN_PLACE_PAGES)
 		return -EINVAL;
 	for (i = 0; i < npages; i++) {
@@ -232,14 +260,13 @@ static int lend_in_place_locked(struct sev_device *sev, struct snp_cmd *c, struc
 		return ret;
 
 	local_irq_disable();
+	sev->snp_loan_end = ktime_get_mono_fast_ns() + SNP_LOAN_NS;
 	snp_lend_begin(pfn, npages);
-	ret = snp_give_pages_locked(sev, pfn, npages);
-	if (ret) {
-		snp_lend_end();
-		local_irq_enable();
-	} else {
+	ret = snp_try_give_pages_locked(pfn, npages, &given);
+	if (ret)
+		end_loan_locked(sev, pfn, given);
+	else
 		c->on_loan = true;
-	}
 	return ret;
 }
 
@@ -300,17 +327,14 @@ static int return_locked(struct sev_device *sev, struct snp_cmd *c, struct snp_l
 			 bool success)
 {
 	void *cmd_buf = sev->cmd_buf;
-	int ret;
 
-	if (l->kind != SNP_BUF_COPY) {
-		ret = snp_take_pages_locked(sev, PFN_DOWN(l->paddr),
-					    snp_lent_pages(l->paddr, l->len));
-		if (c->on_loan) {
-			snp_lend_end();
-			local_irq_enable();
-			c->on_loan = false;
-		}
-		return ret;
+	if (l->kind == SNP_BUF_KERNEL)
+		return snp_take_pages_locked(sev, PFN_DOWN(l->paddr),
+					     snp_lent_pages(l->paddr, l->len));
+	if (l->kind == SNP_BUF_IN_PLACE) {
+		c->on_loan = false;
+		return end_loan_locked(sev, PFN_DOWN(l->paddr),
+				       snp_lent_pages(l->paddr, l->len));
 	}
 	if (success) {
 		u32 now = l->len_off ? get_u32(cmd_buf, l->len_off) : l->len;

@@ -25,35 +25,40 @@ static int reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 	sev->snp_reclaim->paddr = PFN_PHYS(pfn) | (level == PG_LEVEL_2M ? SNP_PAGE_ADDR_2M : 0);
 	ret = sev_mailbox_locked(sev, SEV_CMD_SNP_PAGE_RECLAIM, __psp_pa(sev->snp_reclaim),
 				 &status);
-	if (!ret && status) {
-		dev_dbg(sev->dev, "pfn %#llx not reclaimed: firmware error %#x\n", pfn, status);
-		ret = -EIO;
+	return !ret && status ? -EIO : ret;
+}
+
+/*
+ * Hand @npages pages from @pfn on to the firmware, until the first one that can't be.
+ * *@given is their number. Pages that are not the host's are refused with -EPERM.
+ */
+int snp_try_give_pages_locked(u64 pfn, unsigned long npages, unsigned long *given)
+{
+	struct snp_rmp_state state;
+	int ret = 0;
+
+	lockdep_assert_held(&sev_cmd_mutex);
+	for (*given = 0; *given < npages; (*given)++, pfn++) {
+		ret = snp_read_rmp(pfn, &state);
+		if (!ret && state.assigned)
+			ret = -EPERM;
+		if (!ret)
+			ret = rmp_make_private(pfn, 0, PG_LEVEL_4K, 0, true);
+		if (ret)
+			break;
 	}
 	return ret;
 }
 
-/*
- * Hand @npages pages from @pfn on to the firmware: all of them, or none. Pages
- * that are not the host's are refused with -EPERM.
- */
+/* The same, but all of them or none. */
 int snp_give_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
-	struct snp_rmp_state state;
-	unsigned long i;
-	int ret = 0;
+	unsigned long given;
+	int ret;
 
-	lockdep_assert_held(&sev_cmd_mutex);
-	for (i = 0; i < npages; i++) {
-		ret = snp_read_rmp(pfn + i, &state);
-		if (!ret && state.assigned)
-			ret = -EPERM;
-		if (!ret)
-			ret = rmp_make_private(pfn + i, 0, PG_LEVEL_4K, 0, true);
-		if (ret)
-			break;
-	}
-	if (ret && i)
-		snp_take_pages_locked(sev, pfn, i);
+	ret = snp_try_give_pages_locked(pfn, npages, &given);
+	if (ret)
+		snp_take_pages_locked(sev, pfn, given);
 	return ret;
 }
 
@@ -73,6 +78,22 @@ static int take_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 			return ret;
 	}
 	return rmp_make_shared(pfn, level);
+}
+
+/*
+ * Make at most BITS_PER_LONG pages from @pfn on the host's again. Those that do not come
+ * back have a bit in the result, and are for the caller to leak.
+ */
+unsigned long snp_try_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+{
+	unsigned long i, lost = 0;
+
+	lockdep_assert_held(&sev_cmd_mutex);
+	for (i = 0; i < npages; i++) {
+		if (take_locked(sev, pfn + i, PG_LEVEL_4K))
+			lost |= BIT(i);
+	}
+	return lost;
 }
 
 /*

@@ -13,12 +13,21 @@
 #include <linux/panic_notifier.h>
 #include <linux/psp-sev.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 
 #include <asm/special_insns.h>
 
 #include "psp-dev.h"
 #include "sev-dev.h"
 #include "sev-snp.h"
+
+/* The firmware has so long for each command. */
+#define POLL_NS		(2 * NSEC_PER_SEC)
+
+static u32 poll_mailbox(struct sev_device *sev)
+{
+	return sev_poll_mailbox(sev, ktime_get_mono_fast_ns() + POLL_NS);
+}
 
 /* Returns the firmware's status, or -1 if there is none. */
 static int poll_command(struct sev_device *sev, int cmd, const void *buf, size_t len)
@@ -33,7 +42,7 @@ static int poll_command(struct sev_device *sev, int cmd, const void *buf, size_t
 	iowrite32(lower_32_bits(pa), sev->io_regs + sev->vdata->cmdbuff_addr_lo_reg);
 	iowrite32(upper_32_bits(pa), sev->io_regs + sev->vdata->cmdbuff_addr_hi_reg);
 	iowrite32(cmd << SEV_CMDRESP_CMD_SHIFT, sev->io_regs + sev->vdata->cmdresp_reg);
-	reg = sev_poll_mailbox(sev);
+	reg = poll_mailbox(sev);
 	return reg ? reg & PSP_CMDRESP_ERR_MASK : -1;
 }
 
@@ -46,7 +55,7 @@ static int snp_panic(struct notifier_block *nb, unsigned long action, void *data
 	struct sev_device *sev = psp_master ? psp_master->sev_data : NULL;
 	int status;
 
-	if (!sev || !sev->snp_initialized || !sev_poll_mailbox(sev))
+	if (!sev || !sev->snp_initialized || !poll_mailbox(sev))
 		return NOTIFY_DONE;
 
 	poll_command(sev, SEV_CMD_SHUTDOWN, NULL, 0);

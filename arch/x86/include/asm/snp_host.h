@@ -13,6 +13,7 @@
 
 #include <linux/cpufeature.h>
 #include <linux/errno.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #include <asm/pgtable_types.h>
@@ -23,6 +24,9 @@
 #define RMP_FAIL_PERMISSION	2
 #define RMP_FAIL_INUSE		3
 #define RMP_FAIL_OVERLAP	4
+
+/* How long memory of users may belong to firmware at a time; see snp_lend_begin(). */
+#define SNP_LOAN_NS		(8 * NSEC_PER_SEC)
 
 /*
  * The RMP entry that governs a page of 4 KiB. @level is the size of the page
@@ -176,7 +180,7 @@ void snp_rmp_bounds(u64 *start, u64 *end);
 /*
  * Between begin and end, with interrupts off, memory of users may belong to
  * firmware for as long as a command takes. Whoever writes to it waits for the
- * end, instead of getting a signal or an oops.
+ * end, instead of getting a signal or an oops. Whoever begins ends it in time.
  */
 void snp_lend_begin(u64 pfn, unsigned long n);
 void snp_lend_end(void);

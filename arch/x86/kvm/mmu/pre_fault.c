@@ -6,47 +6,6 @@
 #include "mmu_internal.h"
 #include "spte.h"
 
-/* Map the page at @gpa as the fault would.  Returns 0 and the level, or an errno. */
-static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, u8 *level)
-{
-	int r;
-
-	do {
-		if (signal_pending(current))
-			return -EINTR;
-		if (kvm_test_request(KVM_REQ_VM_DEAD, vcpu))
-			return -EIO;
-
-		/* A fault with an obsolete root would be retried for ever. */
-		if (kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu))
-			kvm_mmu_free_obsolete_roots(vcpu);
-		r = kvm_mmu_reload(vcpu);
-		if (r)
-			return r;
-
-		/* Shadow page tables are not indexed by gpa. */
-		if (vcpu->arch.mmu->page_fault != kvm_tdp_page_fault)
-			return -EOPNOTSUPP;
-
-		/* Beyond what the page tables can map, gpas alias others. */
-		if (gpa_to_gfn(gpa) >> (vcpu->arch.mmu->root_role.level * SPTE_LEVEL_BITS))
-			return -ENOENT;
-
-		cond_resched();
-		r = kvm_mmu_do_page_fault(vcpu, gpa, error_code, true, NULL, level);
-	} while (r == RET_PF_RETRY);
-
-	switch (r) {
-	case RET_PF_FIXED:
-	case RET_PF_SPURIOUS:
-		return 0;
-	case RET_PF_EMULATE:
-		return -ENOENT;
-	default:
-		return r < 0 ? r : -EIO;
-	}
-}
-
 /*
  * Has the VMM anonymous memory for the gfn, and nothing in it yet?  A read would map
  * zeroes, of 2 MiB at once with transparent huge pages, and the first write in there
@@ -90,23 +49,67 @@ static u64 kvm_pre_fault_error_code(struct kvm *kvm, gfn_t gfn)
 	return error_code;
 }
 
+/*
+ * Map the page at @gpa as a fault would.  The error code is chosen anew for each try, as
+ * the attributes may change at any time.  Returns 0 and the level, or an errno.
+ */
+static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u8 *level)
+{
+	u64 error_code;
+	int r;
+
+	do {
+		if (signal_pending(current))
+			return -EINTR;
+		if (kvm_test_request(KVM_REQ_VM_DEAD, vcpu))
+			return -EIO;
+
+		/* A fault with an obsolete root would be retried for ever. */
+		if (kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu))
+			kvm_mmu_free_obsolete_roots(vcpu);
+		r = kvm_mmu_reload(vcpu);
+		if (r)
+			return r;
+
+		/* Shadow page tables are not indexed by gpa. */
+		if (vcpu->arch.mmu->page_fault != kvm_tdp_page_fault)
+			return -EOPNOTSUPP;
+
+		/* Beyond what the page tables can map, gpas alias others. */
+		if (gpa_to_gfn(gpa) >> (vcpu->arch.mmu->root_role.level * SPTE_LEVEL_BITS))
+			return -ENOENT;
+
+		cond_resched();
+		error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(gpa));
+		r = kvm_mmu_do_page_fault(vcpu, gpa, error_code, true, NULL, level);
+	} while (r == RET_PF_RETRY);
+
+	switch (r) {
+	case RET_PF_FIXED:
+	case RET_PF_SPURIOUS:
+		return 0;
+	case RET_PF_EMULATE:
+		return -ENOENT;
+	default:
+		return r < 0 ? r : -EIO;
+	}
+}
+
 long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 				    const struct kvm_pre_fault_memory *range)
 {
 	u8 level = PG_LEVEL_4K;
-	u64 error_code, end;
+	u64 end;
 	int r;
 
 	if (!READ_ONCE(vcpu->kvm->arch.can_pre_fault))
 		return -EOPNOTSUPP;
 
-	error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(range->gpa));
-
 	/* Once, and not for each fault, since it may take long and still fail. */
 	if (IS_ALIGNED(range->gpa, PMD_SIZE) && range->size >= PMD_SIZE)
 		kvm_gmem_merge(vcpu->kvm, gpa_to_gfn(range->gpa));
 
-	r = kvm_mmu_pre_fault(vcpu, range->gpa, error_code, &level);
+	r = kvm_mmu_pre_fault(vcpu, range->gpa, &level);
 	if (r)
 		return r;
 

@@ -85,6 +85,9 @@ int __kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *faul
 
 		if (kvm_slot_has_gmem(fault->slot))
 			r = kvm_mmu_faultin_gmem(vcpu, fault);
+	} else if (fault->prefetch) {
+		/* The attributes have changed since the caller chose the error code. */
+		return RET_PF_RETRY;
 	}
 
 	/*

@@ -12,11 +12,9 @@
 #include <linux/pfn.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/timekeeping.h>
 
 #include "rmp.h"
-
-/* How long to wait for the end of a loan */
-#define LOAN_WAIT_US	(10 * USEC_PER_SEC)
 
 /*
  * The memory of users that a command of the firmware has on loan: there is one
@@ -142,22 +140,23 @@ static enum holder find_holder(u64 pfn, unsigned int n)
 /*
  * The end of a loan depends on no other processor: whoever has it runs with interrupts
  * off. So it can be waited for in any context that did not interrupt that code, i.e. in
- * all but NMIs. The limit is for a firmware that never answers.
+ * all but NMIs. A loan ends by itself if the firmware never answers.
  */
 static bool wait_for_loan(u64 pfn, unsigned int n)
 {
 	enum holder holder;
-	unsigned int us;
+	u64 end;
 
 	if (in_nmi())
 		return false;
 
-	for (us = 0; us < LOAN_WAIT_US; us++) {
+	end = ktime_get_mono_fast_ns() + SNP_LOAN_NS + NSEC_PER_SEC;
+	do {
 		udelay(1);
 		holder = find_holder(pfn, n);
 		if (holder != HOLDER_LOAN)
 			return holder == HOLDER_HOST;
-	}
+	} while (ktime_get_mono_fast_ns() < end);
 	return false;
 }
 

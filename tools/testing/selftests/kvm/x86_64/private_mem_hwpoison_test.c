@@ -211,6 +211,38 @@ out:
 	return !r;
 }
 
+/*
+ * Memory of the VMM has failed, which a guest that accesses it gets a signal for.  Nobody
+ * accesses what is pre-faulted, so there is none, and nothing waits for it.
+ */
+static bool test_vmm_failure(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = SZ_4K };
+	sigset_t bus_error, old, pending;
+	int r;
+
+	setup();
+	set_private(vm->fd, slot.gpa, SZ_4K, false);
+	*(uint64_t *)slot.hva = VALUE;
+	sigemptyset(&bus_error);
+	sigaddset(&bus_error, SIGBUS);
+	sigprocmask(SIG_BLOCK, &bus_error, &old);
+	r = madvise(slot.hva, SZ_4K, MADV_HWPOISON);
+	if (!r) {
+		/* Ends the test if it goes on for ever. */
+		alarm(20);
+		check_errno(__pre_fault(vcpu->fd, &range), EHWPOISON, "VMM's memory: pre-fault");
+		alarm(0);
+		sigpending(&pending);
+		check(!sigismember(&pending, SIGBUS), "VMM's memory: no signal");
+	} else {
+		printf("# VMM's memory: skipped, no MADV_HWPOISON (errno %d)\n", errno);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	teardown();
+	return !r;
+}
+
 /* Make the next calls fail, or all of them if @times is -1. */
 static void fail_prepare(int times, int err)
 {
@@ -347,6 +379,7 @@ int main(int argc, char *argv[])
 
 	tested = test_memory_failure();
 	tested |= test_mapped_failure();
+	tested |= test_vmm_failure();
 	tested |= test_injection();
 	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor parameters of kvm");
 	return check_finish();

@@ -158,6 +158,28 @@ static void test_debug(void)
 	check_errno(debug(KVM_SEV_DBG_ENCRYPT, p, none, 16), EFAULT, "no bytes to encrypt");
 }
 
+/* The sizes of buffers that the kernel allocates are bounded, whatever the guest's state. */
+static void test_send_sizes(void)
+{
+	uint8_t *p = map(PROT_READ | PROT_WRITE);
+	struct kvm_sev_send_update_data params = {
+		.hdr_uaddr = (uint64_t)p,
+		.hdr_len = 52,
+		.guest_uaddr = (uint64_t)p,
+		.guest_len = SZ_4K,
+		.trans_uaddr = (uint64_t)p,
+		.trans_len = 0xf0000000,
+	};
+
+	check_errno(command(KVM_SEV_SEND_UPDATE_DATA, &params), EINVAL, "sent in 4 GiB");
+	params.trans_len = SZ_4K;
+	params.hdr_len = 0xf0000000;
+	check_errno(command(KVM_SEV_SEND_UPDATE_DATA, &params), EINVAL, "with a header of 4 GiB");
+	params.hdr_len = 52;
+	check_errno(command(KVM_SEV_SEND_UPDATE_DATA, &params), EIO,
+		    "sent before KVM_SEV_SEND_START");
+}
+
 /* The firmware encrypts the registers of a vCPU only once. */
 static void test_vmsa_twice(int kvm_fd)
 {
@@ -206,6 +228,7 @@ int main(int argc, char *argv[])
 	test_frames();
 	test_arguments();
 	test_debug();
+	test_send_sizes();
 	close(vm_fd);
 	test_vmsa_twice(kvm_fd);
 	return check_finish();

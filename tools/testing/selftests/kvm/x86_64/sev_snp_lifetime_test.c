@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "private_mem_watch.h"
 #include "processor.h"
 #include "snp_bare.h"
 
@@ -113,7 +114,7 @@ static void compare(const struct left *before)
 /* --- One guest, in a process of its own; returns 0 if everything was as expected ------ */
 
 /* Private pages of both sizes, one that was converted back, and a second vCPU. */
-static int use_guest(struct snp_bare *b)
+static int use_vcpus(struct snp_bare *b)
 {
 	uint64_t second = BARE_DATA_GPA + SZ_2M;
 	int r;
@@ -137,6 +138,28 @@ static int use_guest(struct snp_bare *b)
 	    bare_order(b, 1, BARE_READ, BARE_DATA_GPA + SZ_4K, 0, 0) || b->ctl[1]->result != seed)
 		return 3;
 	return 0;
+}
+
+/* A vCPU that is stuck is no life that ends as it should.  Guards have files, too. */
+static void guard_vcpus(struct vcpu_guard *guards, struct snp_bare *b)
+{
+	int i;
+
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		guard_begin(&guards[i], b->vcpu_fd[i], &b->in_run[i], &b->ctl[i]->count,
+			    i ? "the second vCPU" : "the first vCPU");
+}
+
+static int use_guest(struct snp_bare *b)
+{
+	struct vcpu_guard guards[NR_BARE_VCPUS];
+	int i, r;
+
+	guard_vcpus(guards, b);
+	r = bare_run(b, 0) ? 10 : use_vcpus(b);
+	for (i = 0; i < NR_BARE_VCPUS; i++)
+		guard_end(&guards[i], 0);
+	return r;
 }
 
 /* Execute the steps up to @stage; returns 0 on success. */
@@ -176,12 +199,12 @@ static int grow_up(struct snp_bare *b, unsigned int stage)
 		return 9;
 	if (stage-- == 0)
 		return 0;
-	return bare_run(b, 0) ? 10 : use_guest(b);
+	return use_guest(b);
 }
 
 static int whole_life(struct snp_bare *b, const struct plan *plan)
 {
-	return bare_launch(b) ? 11 : use_guest(b);
+	return grow_up(b, NR_STAGES);
 }
 
 static int killed_at_stage(struct snp_bare *b, const struct plan *plan)
@@ -298,6 +321,7 @@ static void *run_for_ever(void *arg)
 static int killed_while_running(struct snp_bare *b, const struct plan *plan)
 {
 	struct runner runners[] = { { b, 0 }, { b, 1 } };
+	struct vcpu_guard guards[NR_BARE_VCPUS];
 	pthread_t threads[2];
 	int i, r;
 
@@ -309,8 +333,11 @@ static int killed_while_running(struct snp_bare *b, const struct plan *plan)
 		b->ctl[i]->args[0] = BARE_DATA_GPA + (i ? SZ_2M + SZ_4K : 0);
 		b->ctl[i]->args[1] = b->ctl[i]->args[0] + (i ? 6 * SZ_4K : SZ_2M);
 		b->ctl[i]->args[2] = i ? BARE_DATA_GPA + SZ_2M + 7 * SZ_4K : 0;
-		pthread_create(&threads[i], NULL, run_for_ever, &runners[i]);
 	}
+	/* Before the vCPUs run: from then on they keep their mutexes. */
+	guard_vcpus(guards, b);
+	for (i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, run_for_ever, &runners[i]);
 	usleep(plan->delay);
 	/* Half of them first lose a file while the vCPUs run. */
 	if (plan->order & 1)

@@ -17,6 +17,7 @@
 #define PARAMETERS	"/sys/module/kvm/parameters/"
 #define UNSMASH		"/sys/module/kvm_amd/parameters/sev_snp_unsmash"
 #define NR_ROUNDS	40
+#define NR_CONVERSIONS	2000
 
 static struct snp_vm snp;
 /* Pages that orders have touched, except one per order. */
@@ -198,6 +199,37 @@ static void test_busy(void)
 	check(holds_all(2, -1), "and has its content");
 }
 
+static void *convert_first(void *done)
+{
+	int i;
+
+	for (i = 0; i < NR_CONVERSIONS; i++) {
+		set_private(snp.vm->fd, chunk(3), SZ_4K, i & 1);
+		usleep(i % 8 * 50);
+	}
+	WRITE_ONCE(*(bool *)done, true);
+	return NULL;
+}
+
+/* Pre-faults are never wrong about what the guest would access. */
+static void test_converted(void)
+{
+	bool done = false;
+	pthread_t thread;
+	int n = 0, r = 0;
+
+	pthread_create(&thread, NULL, convert_first, &done);
+	while (!r && !READ_ONCE(done)) {
+		r = pre_fault(chunk(3), SZ_2M);
+		n++;
+	}
+	check(!r, "pre-faulted %d times while it's converted, errno %d", n, r ? errno : 0);
+	pthread_join(thread, NULL);
+	check(!pre_fault(chunk(3), SZ_2M), "and once more when it's private");
+	snp_pvalidate(&snp, chunk(3), PVAL_4K, true);
+	check(is_huge(3) || (!pre_fault(chunk(3), SZ_2M) && is_huge(3)), "it is whole");
+}
+
 /* With kvm_amd.sev_snp_unsmash=0 pages stay split, as in mainline. */
 static void test_off(void)
 {
@@ -217,6 +249,7 @@ static void test_on(void)
 	test_parts();
 	test_refused();
 	test_busy();
+	test_converted();
 }
 
 /* "off" means that the parameter is off, or that the firmware lacks the command. */

@@ -51,7 +51,10 @@ struct vcpu_guard {
 /* No command of a guest touches more than 1024 pages. */
 #define STUCK_FAULTS	(1024 * MAX_FAULTS_PER_ACCESS)
 
-/* A vCPU without statistics, because its VM is dead, is not guarded. */
+/*
+ * Not while the vCPU is in KVM_RUN, which holds its mutex.  A vCPU without statistics,
+ * because its VM is dead, is not guarded.
+ */
 void guard_begin(struct vcpu_guard *guard, int vcpu_fd, const bool *in_run,
 		 const uint64_t *count, const char *what);
 /* One check, like that of watch_end(), with @accesses for each count. */
