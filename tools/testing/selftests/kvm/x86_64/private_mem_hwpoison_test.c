@@ -212,8 +212,8 @@ out:
 }
 
 /*
- * Memory of the VMM has failed, which a guest that accesses it gets a signal for.  Nobody
- * accesses what is pre-faulted, so there is none, and nothing waits for it.
+ * Memory of the VMM fails. An access of the guest would cause a signal. A pre-fault is no
+ * access, so it must fail without a signal, and must not wait.
  */
 static bool test_vmm_failure(void)
 {
@@ -229,7 +229,7 @@ static bool test_vmm_failure(void)
 	sigprocmask(SIG_BLOCK, &bus_error, &old);
 	r = madvise(slot.hva, SZ_4K, MADV_HWPOISON);
 	if (!r) {
-		/* Ends the test if it goes on for ever. */
+		/* Ends the test if the ioctl never returns. */
 		alarm(20);
 		check_errno(__pre_fault(vcpu->fd, &range), EHWPOISON, "VMM's memory: pre-fault");
 		alarm(0);

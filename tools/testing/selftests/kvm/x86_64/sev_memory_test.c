@@ -158,7 +158,7 @@ static void test_debug(void)
 	check_errno(debug(KVM_SEV_DBG_ENCRYPT, p, none, 16), EFAULT, "no bytes to encrypt");
 }
 
-/* The sizes of buffers that the kernel allocates are bounded, whatever the guest's state. */
+/* The kernel limits the sizes of its buffers in any state of the guest. */
 static void test_send_sizes(void)
 {
 	uint8_t *p = map(PROT_READ | PROT_WRITE);

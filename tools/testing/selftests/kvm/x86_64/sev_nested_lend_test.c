@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A nested guest writes to memory of the VMM that the firmware has, again and again, for
- * the time of a command.  On an SNP host each such write is a nested page fault caused by
- * the RMP, and L0 handles it: L1 sees no exit, L2 goes on where it was.  A fault that KVM
- * takes for another one shows in the kernel's log.
+ * A nested guest repeatedly writes to memory of the VMM that is firmware-owned for the
+ * duration of a command. On an SNP host, each such write is a nested page fault caused by
+ * the RMP, and L0 handles it: L1 sees no exit, and L2 continues where it was. If KVM
+ * mistakes the fault for another one, that shows in the kernel's log.
  */
 #include <pthread.h>
 
@@ -13,13 +13,13 @@
 #include "processor.h"
 #include "svm_util.h"
 
-/* L1 and L2 see the memory at the same address. */
+/* L1 and L2 have the memory mapped at the same address. */
 #define LENT_GPA	0x10000000ul
 #define STOP_GPA	(LENT_GPA + SZ_4K)
 #define LENT_SLOT	1
 #define L2_STACK	64
 #define NR_LOANS	3000
-/* Present, writable, user, 2 MiB: nested page tables are walked with the user's rights. */
+/* Present, writable, user, 2 MiB: nested page tables are walked with user permissions. */
 #define NPT_TABLE	0x7ul
 #define NPT_LARGE	0x87ul
 
@@ -50,7 +50,7 @@ static void l1_run(struct svm_test_data *svm, uint64_t npt)
 	GUEST_DONE();
 }
 
-/* The first GiB, each address at itself.  Returns the root's address. */
+/* Identity map of the first GiB. Returns the address of the root. */
 static uint64_t make_npt(struct kvm_vm *vm)
 {
 	vm_vaddr_t pages[3];
@@ -90,7 +90,7 @@ static void launch_sev_vm(void)
 	close(kvm_fd);
 }
 
-/* The first word stays in the clear: nobody says what it becomes otherwise. */
+/* The first word stays unencrypted: its content after the command would be undefined. */
 static void *lend(void *arg)
 {
 	struct kvm_sev_launch_update_data update = {

@@ -140,7 +140,7 @@ static int use_vcpus(struct snp_bare *b)
 	return 0;
 }
 
-/* A vCPU that is stuck is no life that ends as it should.  Guards have files, too. */
+/* Fail if a vCPU is stuck. Guards have open files as well. */
 static void guard_vcpus(struct vcpu_guard *guards, struct snp_bare *b)
 {
 	int i;
@@ -334,7 +334,7 @@ static int killed_while_running(struct snp_bare *b, const struct plan *plan)
 		b->ctl[i]->args[1] = b->ctl[i]->args[0] + (i ? 6 * SZ_4K : SZ_2M);
 		b->ctl[i]->args[2] = i ? BARE_DATA_GPA + SZ_2M + 7 * SZ_4K : 0;
 	}
-	/* Before the vCPUs run: from then on they keep their mutexes. */
+	/* Must come before the vCPUs run, which hold their mutexes from then on. */
 	guard_vcpus(guards, b);
 	for (i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, run_for_ever, &runners[i]);

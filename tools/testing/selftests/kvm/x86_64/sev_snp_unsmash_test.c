@@ -211,7 +211,7 @@ static void *convert_first(void *done)
 	return NULL;
 }
 
-/* Pre-faults are never wrong about what the guest would access. */
+/* A pre-fault must not fail because of a concurrent conversion. */
 static void test_converted(void)
 {
 	bool done = false;
@@ -227,7 +227,7 @@ static void test_converted(void)
 	pthread_join(thread, NULL);
 	check(!pre_fault(chunk(3), SZ_2M), "and once more when it's private");
 	snp_pvalidate(&snp, chunk(3), PVAL_4K, true);
-	check(is_huge(3) || (!pre_fault(chunk(3), SZ_2M) && is_huge(3)), "it is whole");
+	check(is_huge(3) || (!pre_fault(chunk(3), SZ_2M) && is_huge(3)), "it is huge");
 }
 
 /* With kvm_amd.sev_snp_unsmash=0 pages stay split, as in mainline. */
