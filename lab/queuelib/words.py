@@ -183,8 +183,26 @@ def check_pages(layout, rules, found):
             found.add(f"{path.relative_to(layout.root)}:{number}", f"'{word}'; say: {instead}")
 
 
+def check_tour(layout, found):
+    """Files and functions in the tables of docs/tour.md: | step | `file` | `function()`, ... | exist in the composed tree."""
+    page = layout.root / "docs" / "tour.md"
+    prefix = "" if layout.tree == "linux" else "emulator/"
+    for number, line in enumerate(page.read_text().split("\n") if page.is_file() else [], 1):
+        row = re.match(r"^\| [\w.]+ \| `([^`]+)` \| ([^|]*) \|", line)
+        if not row or row[1].startswith("emulator/") != bool(prefix):
+            continue
+        path = layout.composed / row[1][len(prefix):]
+        text = path.read_text(errors="replace") if path.is_file() else None
+        if text is None:
+            found.add(f"docs/tour.md:{number}", f"no file {row[1]}")
+        for name in re.findall(r"`(\w+)\(\)`", row[2]) if text else []:
+            if not re.search(rf"\b{name}\b", text):
+                found.add(f"docs/tour.md:{number}", f"{row[1]} has no {name}()")
+
+
 def check(layout, queue, found):
     rules = read_words()
+    check_tour(layout, found)
     for patch in queue.patches:
         check_changelog(patch, rules, found)
         check_hunks(patch, rules, found)

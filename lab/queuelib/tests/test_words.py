@@ -40,7 +40,8 @@ class Tables(unittest.TestCase):
     def test_section_numbers(self):
         self.assertEqual(self.hits("c", "APM volume 2, section 15.36.9, table B-4"),
                          [(1, "section 15.36.9"), (1, "table B-4")])
-        self.assertEqual(self.hits("c", 'APM volume 2, "Page Validation"; page table 2'), [(1, "table 2")])
+        self.assertEqual(self.hits("c", "GHCB specification 4.1.6, ABI 1.55"), [(1, "specification 4.1.6")])
+        self.assertEqual(self.hits("c", 'APM volume 2, "Page Validation"'), [])
 
 
 class Ragged(unittest.TestCase):
@@ -109,3 +110,9 @@ class Findings(QueueCase):
         put(self.root, {"README.md": "Like likewise\n", "docs/a.md": "Thus\n", "docs/evidence.md": "Thus\n"})
         put(self.lay.patches, {"cover.txt": "KVM: It\n\nOn account of it.\n"})
         self.lint_of("README.md:1: 'likewise'", "docs/a.md:1: 'Thus'", "patches/cover.txt:3: 'On account of'")
+
+    def test_tour(self):
+        self.three_patches()
+        put(self.root, {"docs/tour.md": "| 1.1 | `virt/kvm/gmem.c` | `seven()` | x |\n| 1.2 | `virt/kvm/gmem.c` | `eleven()`, `ten()` | x |\n"
+                                        "| 1.3 | `virt/kvm/none.c` | `a()` | x |\n| 1.4 | `emulator/hw/none.c` | `a()` | x |\n"})
+        self.lint_of("docs/tour.md:2: virt/kvm/gmem.c has no eleven()", "docs/tour.md:3: no file virt/kvm/none.c")
