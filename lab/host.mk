@@ -15,45 +15,45 @@ NAMED = --test $(foreach t,$(T),'$(t)')
 deps-lab:
 	@lab/deps build image qemu-run qemu-build
 
-run: demo $(if $(filter ours,$(K)),run-snp) ## boot the host on our kernel, a Debian guest in it, convert private memory, and an SNP guest (K=base|7.3|...: no SNP guest)
+run: demo $(if $(filter ours,$(K)),run-snp) ## run | 2 min | boot our kernel as a host, run a Debian guest, convert private memory, run an SNP guest (K=base|7.3: no SNP guest)
 demo: image
 	lab/kernel $(K) $(CONFIG)
 	lab/selftests 7.3
 	lab/boot --kernel $(K) --config $(CONFIG) $(PAYLOADS) --timeout 600 --out work/runs/demo --job lab/init/demo
 
-image: deps-lab ## build the emulator and the host image (Debian userland, stock QEMU and OVMF)
+image: deps-lab ## build | 1 min | build the emulator and the host image (Debian userland, stock QEMU and OVMF)
 	@lab/qemu
 	@lab/image
 
-shell: image ## a shell in the host (K=kernel, CONFIG=lab|debug|kcsan)
+shell: image ## run | 10 s | a shell in the host (K=kernel, CONFIG=lab|debug|kcsan)
 	lab/kernel $(K) $(CONFIG)
 	lab/selftests 7.3
 	lab/boot --kernel $(K) --config $(CONFIG) $(PAYLOADS) --out work/runs/shell --shell
 
-gdb: image ## a shell in the host that gdb can attach to (port 1234)
+gdb: image ## run | 10 s | a shell in a host that gdb can attach to (port 1234)
 	lab/kernel $(K) gdb
 	lab/boot --kernel $(K) --config gdb --out work/runs/gdb --gdb
 
-peer: deps-lab ## build mainline 7.3, boot it as the host and run its own private-memory selftests
+peer: deps-lab ## test | 10 min | mainline 7.3 as the host, with its own selftests for private memory
 	lab/test --kernel 7.3 --test 'mainline/*'
 
-test: deps-lab ## run the tests (GROUP=quick|long, T='name or pattern'); ends with N passed, N failed, N skipped
+test: deps-lab ## test | 20 min | run the tests (GROUP=quick|long|snp|snp-host|vmx, T='name or pattern')
 	@lab/test --config $(CONFIG) $(if $(T),$(NAMED),--group $(GROUP))
 
-test-debug: deps-lab ## the whole table on the debug kernel (KASAN, lockdep, kmemleak, page poisoning, ...)
+test-debug: deps-lab ## test | hours | the whole table on the debug kernel: KASAN, lockdep, kmemleak, page poisoning (T='name or pattern')
 	@lab/test --config debug $(if $(T),$(NAMED),--group quick,long,snp-host)
 
 # What has several tasks at the same memory: races, lifetimes, holes, models.
 KCSAN_TESTS = private/* snp-ours/*race* snp-ours/lifetimes snp-ours/fuzz snp-ours/move snp-ours/memory snp-ours/*punch* snp-ours/*hole* snp-ours/*model*
-test-kcsan: deps-lab ## what several tasks do at once, on the kernel with KCSAN, which reports data races (T='name or pattern')
+test-kcsan: deps-lab ## test | hours | tests with concurrency on the kernel with KCSAN, which reports data races (T='name or pattern')
 	@lab/test --config kcsan --test $(foreach t,$(or $(T),$(KCSAN_TESTS)),'$(t)') && rc=0 || rc=$$?; lab/races; exit $$rc
 
-coverage: deps-lab ## which lines of ours the tests run, and which they don't: work/logs/coverage/lines
+coverage: deps-lab ## test | hours | which lines of ours the tests run, and which not: work/logs/coverage/lines
 	-@lab/test --config gcov --name coverage $(if $(T),$(NAMED),--group quick,snp-host,snp)
 	lab/coverage work/logs/coverage
 
-compare: deps-lab ## run every KVM selftest on base, ours and mainline 7.3; writes docs/compare.md
+compare: deps-lab ## test | hours | run every KVM selftest on base, ours and mainline 7.3; writes docs/compare.md
 	lab/compare
 
-bench: image ## count instructions, ours against mainline 7.3; writes docs/bench.md
+bench: image ## test | hours | count instructions, ours against mainline 7.3; writes docs/bench.md
 	lab/bench/run

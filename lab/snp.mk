@@ -7,7 +7,7 @@ SNP_HOST_6.12 = deb:linux-image-amd64/trixie
 SNP_HOST_7.x = deb:linux-image-amd64/trixie-backports
 .PHONY: demo-snp run-snp check-attest
 
-demo-snp: image ## boot an SNP host and an SNP guest, verify its attestation report (H=6.12|7.x|ours, CPUS=1..4)
+demo-snp: image ## run | 1 min | boot an SNP host and an SNP guest, verify the attestation report (H=6.12|7.x|ours, CPUS=1..4)
 	@lab/snp/build
 	$(if $(filter ours,$(H)),@lab/kernel ours lab)
 	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp --guests --job '/job/demo $(CPUS)'
@@ -18,38 +18,38 @@ run-snp: demo
 	@$(MAKE) --no-print-directory demo-snp H=ours
 
 .PHONY: side-by-side
-side-by-side: deps-lab ## the same SNP guest on stock 6.12, 7.x and our kernel: measurement, devices, memory (CPUS=1|2|4)
+side-by-side: deps-lab ## run | 5 min | compare the same SNP guest on stock 6.12, 7.x and ours: measurement, devices, memory (CPUS=1|2|4)
 	@lab/test --name side-by-side --test $(foreach h,6.12 7.x ours,snp-$(h)/snp-$(CPUS))
 
-check-attest: ## unit tests of the verifier of attestation reports
+check-attest: ## test | 1 s | unit tests of the verifier of attestation reports
 	@python3 lab/attest/tests/test_attest.py
 
 .PHONY: test-emulator mutants
-test-emulator: deps-lab ## test the emulated SEV-SNP machine by itself: processors, firmware, IOMMU
+test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU
 	@lab/emulator-test
 
-mutants: deps-lab ## switch off each rule of the emulated machine: a test has to fail
+mutants: deps-lab ## test | 30 min | disable each rule of the emulated machine: a test has to fail
 	@lab/emulator-test --mutants
 
 .PHONY: check-qemu
-check-qemu: deps-lab ## QEMU's own 'make check' on the emulator (T='name or pattern', BASE=1: without the series)
+check-qemu: deps-lab ## test | an hour | QEMU's own 'make check' on the emulator (T='name or pattern', BASE=1: without the series)
 	@lab/deps qemu-check
 	@lab/qemu-check $(if $(BASE),--base) $(foreach t,$(T),'$(t)')
 
 .PHONY: test-kexec mutants-kernel mutants-kvm mutants-rules
-test-kexec: image ## a second kernel on the SNP host: by kexec, and for kdump after a panic
+test-kexec: image ## test | 10 min | a second kernel on the SNP host: via kexec, and for kdump after a panic
 	lab/kernel ours lab
 	lab/snp/kexec-test ours
 
-mutants-kernel: image ## remove each check of lab/snp/mutants from the kernel in work/edit/linux: a test has to fail
+mutants-kernel: image ## test | 30 min | remove each check of lab/snp/mutants from work/edit/linux: a test has to fail
 	lab/snp/run-mutants $(MUTANTS)
 
-mutants-kvm: image ## remove each check of lab/snp/mutants-kvm from KVM in work/edit/linux: a test has to fail
+mutants-kvm: image ## test | an hour | remove each check of lab/snp/mutants-kvm from KVM in work/edit/linux: a test has to fail
 	lab/kernel edit lab
 	lab/selftests ours
 	lab/snp/build
 	lab/init/build
 	lab/snp/run-kvm-mutants $(MUTANTS)
 
-mutants-rules: image ## switch off each rule of the emulated machine that the kernel can miss: a kernel test has to fail
+mutants-rules: image ## test | 10 min | disable each rule of the emulated machine that the kernel can detect: a kernel test has to fail
 	lab/snp/run-rules $(RULES)
