@@ -29,6 +29,8 @@ typedef struct SnpPage {
     uint32_t cached;            /* epoch in which a TLB may have cached it */
 } SnpPage;
 
+typedef struct SnpLines SnpLines;
+
 struct AmdSnpState {
     uint8_t *ram;               /* the machine's RAM, one block */
     ram_addr_t ram_addr;
@@ -40,6 +42,8 @@ struct AmdSnpState {
     /* Where the machine has put the RMP, and what is reserved for it. */
     hwaddr rmp_base;
     hwaddr rmp_end;             /* last byte */
+    uint64_t rmp_memory;        /* that it covers, or 0 for all */
+    bool rmp_edges;             /* are in the middle of 2 MiB */
 
     /*
      * Set if the MSRs of all CPUs agree: RMP_BASE and RMP_END are equal, and
@@ -71,8 +75,20 @@ struct AmdSnpState {
     AddressSpace dma_as;
     uint32_t nr_asids;
 
+    /*
+     * Cache lines: @lines_clock counts WBINVD. Allocated if x-snp-stale-lines
+     * is on.
+     */
+    bool lines_wanted;
+    QemuMutex lines_lock;
+    SnpLines *lines;            /* by page */
+    uint64_t *written_back;     /* when, by processor */
+    uint64_t lines_clock;
+
     QemuMutex rmp_lock;         /* innermost: no conversion while it is held */
     unsigned long *vmsa_busy;   /* pages that VMRUN has marked in use */
+    unsigned long *vmsa_known;  /* pages that it has ever marked */
+    uint64_t *vmsa_writers;     /* CPUs that may write to a known page */
     unsigned long *wbinvd_due;  /* CPUs */
     uint64_t rmpupdates;        /* successful ones, for the audit */
     uint64_t psmashes;
@@ -105,8 +121,15 @@ static inline uint8_t *snp_page_ptr(const AmdSnpState *s, int64_t index)
  */
 void snp_flush_tlbs(AmdSnpState *s);
 
+/* The page is plaintext under AMD_MEM_KEY_NONE for what a device does next. */
+void snp_mem_use_for_dma(AmdSnpState *s, hwaddr spa);
+
 /* The address space that amd_mem_ciphertext() returns */
 void snp_ciphertext_init(AmdSnpState *s, Object *owner, hwaddr top);
+
+/* Called at the machine's creation and at reset. */
+bool snp_lines_init(AmdSnpState *s, Error **errp);
+void snp_lines_reset(AmdSnpState *s);
 
 /* True if a TLB may hold a translation of the page. */
 static inline bool snp_page_cached(AmdSnpState *s, int64_t index)

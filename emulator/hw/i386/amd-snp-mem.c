@@ -211,6 +211,23 @@ static void convert(AmdSnpState *s, int64_t index, uint32_t key)
     }
 }
 
+/*
+ * For a device, which is in the middle of an access of its own, with the BQL
+ * held: other CPUs are not stopped, see convert_exclusive().
+ */
+void snp_mem_use_for_dma(AmdSnpState *s, hwaddr spa)
+{
+    int64_t index = snp_page_index(s, spa);
+
+    if (index < 0 ||
+        qatomic_load_acquire(&s->pages[index].key) == AMD_MEM_KEY_NONE ||
+        try_convert(s, index, AMD_MEM_KEY_NONE)) {
+        return;
+    }
+    QEMU_LOCK_GUARD(&s->lock);
+    convert_exclusive(s, index, AMD_MEM_KEY_NONE);
+}
+
 bool amd_mem_is_ram(AmdSnpState *s, hwaddr spa)
 {
     return snp_page_index(s, spa) >= 0;
@@ -261,6 +278,12 @@ static void dma_write(void *opaque, hwaddr spa, uint64_t val, unsigned int size)
                       ", which has been assigned in between\n", spa);
         return;
     }
+    if (amd_mem_lines_stale(s, spa, size)) {
+        qemu_log_mask(LOG_GUEST_ERROR, "amd-snp: DMA to 0x%" HWADDR_PRIx
+                      " is lost to a guest's cache line\n", spa);
+        return;
+    }
+    snp_mem_use_for_dma(s, spa);
     val = cpu_to_le64(val);
     amd_mem_write(s, spa, &val, size, AMD_MEM_KEY_NONE);
 }

@@ -351,6 +351,6 @@ bool amd_rmp_dma_writable(AmdSnpState *s, hwaddr spa)
         amd_rmp_get(s, spa, &e) && e.assigned) {
         return false;
     }
-    amd_mem_page(s, spa, AMD_MEM_KEY_NONE);
+    snp_mem_use_for_dma(s, spa);
     return true;
 }

@@ -62,7 +62,9 @@ bool amd_snp_ignore_rules(AmdSnpState *s, const char *names, Error **errp)
 static bool place_rmp(AmdSnpState *s, Error **errp)
 {
     hwaddr top = s->high_size ? 4 * GiB + s->high_size : s->low_size;
-    hwaddr size = RMP_BOOKKEEPING + (top >> SNP_PAGE_SHIFT) * RMP_ENTRY_SIZE;
+    hwaddr covered = s->rmp_memory ? MIN(s->rmp_memory, top) : top;
+    hwaddr size = RMP_BOOKKEEPING +
+                  (covered >> SNP_PAGE_SHIFT) * RMP_ENTRY_SIZE;
     /* The last 16 MiB below 4 GiB have the BIOS's own tables. */
     hwaddr limit = s->high_size ? top : top - 16 * MiB;
 
@@ -73,6 +75,9 @@ static bool place_rmp(AmdSnpState *s, Error **errp)
         return false;
     }
     s->rmp_base = ROUND_DOWN(limit - size, SNP_LARGE_SIZE);
+    if (s->rmp_edges) {
+        s->rmp_base -= SNP_LARGE_SIZE / 2;
+    }
     s->rmp_end = s->rmp_base + size - 1;
     e820_add_entry(s->rmp_base, size, E820_RESERVED);
     return true;
@@ -84,6 +89,8 @@ static void alloc_tables(AmdSnpState *s, hwaddr top)
     s->pages = g_new0(SnpPage, s->nr_pages);
     s->large_cached = g_new0(uint32_t, (top >> SNP_LARGE_SHIFT) + 1);
     s->vmsa_busy = bitmap_new(s->nr_pages);
+    s->vmsa_known = bitmap_new(s->nr_pages);
+    s->vmsa_writers = g_new0(uint64_t, s->nr_pages);
     s->wbinvd_due = bitmap_new(s->nr_cpus);
     s->asid_key = g_new0(uint32_t, s->nr_asids);
     s->asid_valid = bitmap_new(s->nr_asids);
@@ -110,7 +117,7 @@ bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
     s->nr_cpus = ms->smp.max_cpus;
     alloc_tables(s, top);
     snp_ciphertext_init(s, OBJECT(ms), top);
-    return place_rmp(s, errp);
+    return snp_lines_init(s, errp) && place_rmp(s, errp);
 }
 
 static void snp_reset(void *opaque)
@@ -128,6 +135,7 @@ static void snp_reset(void *opaque)
                      4 * GiB + (i << SNP_PAGE_SHIFT) - s->low_size,
                      AMD_MEM_KEY_NONE);
     }
+    snp_lines_reset(s);
     memset(s->asid_key, 0, s->nr_asids * sizeof(*s->asid_key));
     bitmap_zero(s->asid_valid, s->nr_asids);
     bitmap_zero(s->vmsa_busy, s->nr_pages);
@@ -154,6 +162,12 @@ AmdSnpState *amd_snp_create(uint32_t nr_asids)
         qemu_register_reset(snp_reset, s);
     }
     return s;
+}
+
+void amd_snp_place_rmp(AmdSnpState *s, uint64_t memory, bool edges)
+{
+    s->rmp_memory = memory;
+    s->rmp_edges = edges;
 }
 
 void amd_snp_bios_rmp(AmdSnpState *s, uint64_t *base, uint64_t *end)
@@ -292,6 +306,7 @@ bool amd_snp_asid_valid(AmdSnpState *s, uint32_t asid)
 void amd_snp_wbinvd(AmdSnpState *s, int cpu_index)
 {
     clear_bit_atomic(cpu_index, s->wbinvd_due);
+    amd_mem_lines_write_back(s, cpu_index);
 }
 
 void amd_snp_need_wbinvd(AmdSnpState *s)
@@ -308,6 +323,38 @@ bool amd_snp_wbinvd_done(AmdSnpState *s)
     return bitmap_empty(s->wbinvd_due, s->nr_cpus);
 }
 
+#define WRITER(cpu_index) (1ULL << ((cpu_index) % 64))
+
+/*
+ * A page is in use from now on: no other CPU may have a translation left that
+ * allows writes to it. VMRUN drops its own CPU's translations. If the page has
+ * never been in use before, any CPU may have one.
+ */
+static void drop_writers(AmdSnpState *s, int64_t index)
+{
+    uint64_t own = s->nr_cpus <= 64 ? WRITER(current_cpu->cpu_index) : 0;
+
+    if (!test_bit(index, s->vmsa_known) ||
+        (qatomic_read(&s->vmsa_writers[index]) & ~own)) {
+        qatomic_set(&s->vmsa_writers[index], 0);
+        set_bit_atomic(index, s->vmsa_known);
+        snp_flush_tlbs(s);
+    }
+}
+
+bool amd_snp_inuse_write_ok(AmdSnpState *s, hwaddr spa, int cpu_index)
+{
+    int64_t index = snp_page_index(s, spa);
+
+    if (index < 0 || !test_bit(index, s->vmsa_known)) {
+        return true;
+    }
+    /* One of us sees what the other has set. */
+    qatomic_or(&s->vmsa_writers[index], WRITER(cpu_index));
+    smp_mb(); /* drop_writers() */
+    return !test_bit(index, s->vmsa_busy);
+}
+
 bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa)
 {
     int64_t index = snp_page_index(s, spa);
@@ -318,6 +365,10 @@ bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa)
     }
     mask = BIT_MASK(index);
     old = qatomic_fetch_or(&s->vmsa_busy[BIT_WORD(index)], mask);
+    if (!(old & mask) && s->enabled &&
+        amd_snp_rule(s, SNP_RULE_INUSE_WRITE)) {
+        drop_writers(s, index);
+    }
     /* Translations with 2 MiB pages must not allow writes any more. */
     if (!(old & mask) && !(spa & (SNP_LARGE_SIZE - 1)) && s->enabled &&
         amd_snp_rule(s, SNP_RULE_INUSE_LARGE)) {

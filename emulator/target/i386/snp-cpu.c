@@ -28,6 +28,10 @@ bool x86_snp_realize(X86CPU *cpu, Error **errp)
         return false;
     }
     cpu->snp = amd_snp_create(cpu->x_snp_asids + 1);
+    if (cpu->x_snp_stale_lines) {
+        amd_mem_lines_enable(cpu->snp);
+    }
+    amd_snp_place_rmp(cpu->snp, cpu->x_snp_rmp_memory, cpu->x_snp_rmp_edges);
     return !cpu->x_snp_ignore ||
            amd_snp_ignore_rules(cpu->snp, cpu->x_snp_ignore, errp);
 }
@@ -41,6 +45,9 @@ void x86_snp_features(X86CPU *cpu)
                                CPUID_SVM_DECODEASSIST |
                                CPUID_SVM_NRIPSAVE |
                                CPUID_SVM_V_VMSAVE_VMLOAD;
+    if (cpu->x_snp_avic) {
+        env->features[FEAT_SVM] |= CPUID_SVM_AVIC;
+    }
     env->cpuid_xlevel = MAX(env->cpuid_xlevel, 0x8000001F);
     /* Operating systems take it for granted that SEV-SNP comes with XSAVEC. */
     if (env->features[FEAT_1_ECX] & CPUID_EXT_XSAVE) {
@@ -72,6 +79,9 @@ void x86_snp_cpuid(X86CPU *cpu, uint32_t *eax, uint32_t *ebx, uint32_t *ecx,
            SNP_CPUID_EAX_ALLOWED_FEATURES;
     if (cpu->x_snp_rmpread) {
         *eax |= SNP_CPUID_EAX_RMPREAD;
+    }
+    if (cpu->x_snp_inuse_write) {
+        *eax |= SNP_CPUID_EAX_HV_INUSE_WR;
     }
     *ebx = SNP_CBIT_POS | SNP_NUM_VMPLS << 12;
     *ecx = cpu->x_snp_asids;
@@ -200,6 +210,27 @@ static SnpMsrResult write_rmp_range(CPUX86State *env, uint64_t *reg,
     return SNP_MSR_OK;
 }
 
+/* [11:0] ASID, [63:12] linear page: its lines with that ASID are flushed. */
+static SnpMsrResult write_page_flush(CPUX86State *env, uint64_t val)
+{
+    AmdSnpState *s = env_archcpu(env)->snp;
+    uint32_t asid = val & 0xfff;
+    MemTxAttrs attrs;
+    hwaddr spa;
+
+    if (!asid) {
+        return SNP_MSR_GP;
+    }
+    if (amd_mem_lines_on(s)) {
+        spa = cpu_get_phys_page_attrs_debug(env_cpu(env), val & ~0xfffULL,
+                                            &attrs);
+        if (spa != -1) {
+            amd_mem_lines_flush_page(s, spa, asid);
+        }
+    }
+    return SNP_MSR_OK;
+}
+
 SnpMsrResult x86_snp_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
 {
     CPUX86SnpState *snp = &env->snp;
@@ -229,8 +260,7 @@ SnpMsrResult x86_snp_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
         snp->ghcb = val;
         return SNP_MSR_OK;
     case MSR_VM_PAGE_FLUSH:
-        /* [11:0] ASID. Caches are coherent: only the operand is checked. */
-        return val & 0xfff ? SNP_MSR_OK : SNP_MSR_GP;
+        return write_page_flush(env, val);
     default:
         return unknown_msr(env, msr);
     }

@@ -24,6 +24,7 @@
 #define SNP_CPUID_EAX_DEBUG_SWAP        (1U << 14)
 #define SNP_CPUID_EAX_RMPREAD           (1U << 21)
 #define SNP_CPUID_EAX_ALLOWED_FEATURES  (1U << 27)
+#define SNP_CPUID_EAX_HV_INUSE_WR       (1U << 30)
 #define SNP_CBIT_POS                    51
 #define SNP_NUM_VMPLS                   4
 
@@ -54,8 +55,12 @@
 /* VMCB */
 #define SVM_NESTED_CTL_SEV              (1ULL << 1)
 #define SVM_NESTED_CTL_SEV_ES           (1ULL << 2)
+#define VMCB_INT_CTL                    0x060
 #define VMCB_GHCB_GPA                   0x0a0
 #define VMCB_NEXT_RIP                   0x0c8
+#define VMCB_AVIC_BACKING_PAGE          0x0e0
+#define VMCB_AVIC_ADDR_MASK             0x000ffffffffff000ULL
+#define VMCB_AVIC_ENABLE                (1U << 31)      /* of INT_CTL */
 #define VMCB_INSN_LEN                   0x0d0   /* one byte, the bytes follow */
 #define VMCB_INSN_MAX                   15
 #define VMCB_VMSA_PTR                   0x108
@@ -122,6 +127,8 @@ typedef struct CPUX86SnpState {
     bool snp;
     bool vmcb_busy;             /* marked as in use, with SNP */
     bool hsave_busy;            /* same for the host save area */
+    bool avic_busy;             /* and for the AVIC backing page */
+    uint64_t avic_pa;
 
     uint64_t next_rip;          /* after the instruction, while in a guest */
     uint64_t mov_info;          /* EXITINFO1 if MOV to CR0 is intercepted */

@@ -7,6 +7,9 @@
 
 #define PCI_ADDRESS     0xcf8
 #define PCI_DATA        0xcfc
+#define PCI_COMMAND     0x04
+#define PCI_MEMORY      BIT(1)
+#define PCI_BUS_MASTER  BIT(2)
 #define PCI_BAR2        0x18
 #define PCI_ID          0x14ca1022
 
@@ -33,17 +36,30 @@ static u32 pci_read(u32 devfn, u32 offset)
     return val;
 }
 
-bool psp_find(void)
+static void pci_write(u32 devfn, u32 offset, u32 val)
+{
+    asm volatile("outl %0, %w1" : : "a"((u32)BIT(31) | devfn << 8 | offset),
+                 "d"(PCI_ADDRESS));
+    asm volatile("outl %0, %w1" : : "a"(val), "d"(PCI_DATA));
+}
+
+u64 psp_pci_bar(u32 id, u32 offset)
 {
     u32 devfn;
 
     for (devfn = 0; devfn < 256; devfn++) {
-        if (pci_read(devfn, 0) == PCI_ID) {
-            bar = pci_read(devfn, PCI_BAR2) & ~15ULL;
-            return bar != 0;
+        if (pci_read(devfn, 0) == id) {
+            pci_write(devfn, PCI_COMMAND, PCI_MEMORY | PCI_BUS_MASTER);
+            return pci_read(devfn, offset) & ~15ULL;
         }
     }
-    return false;
+    return 0;
+}
+
+bool psp_find(void)
+{
+    bar = psp_pci_bar(PCI_ID, PCI_BAR2);
+    return bar != 0;
 }
 
 u32 psp_cmd(u32 id, void *buf, size_t len)

@@ -23,6 +23,12 @@
 
 #define PSP_POLICY_ES           BIT(2)
 
+/*
+ * Where a device's registers are: the BAR at @offset, or 0 without the device.
+ * From then on it can do DMA.
+ */
+u64 psp_pci_bar(u32 id, u32 offset);
+
 /* Find the device; false if the machine has none. */
 bool psp_find(void);
 

@@ -8,27 +8,39 @@
 
 #define RUNS        20000
 
+/* The guest's code is at the end of one page and the beginning of the next. */
+#define CODE_END    (GUEST_DATA + PAGE)
+#define CODE        (CODE_END - 8)
+
 static struct vm vm;
-static mem32 ap_stop, ap_ended, ap_flushed[4];
+static mem32 ap_ended, ap_flushed[4];
+static mem64 ap_addr[2];            /* 0 to stop */
 static mem64 ap_reads;
 
 /* What a memory scanner of the host may do at any time */
-static void ap_read_vmsa(void)
+static void ap_read(void)
 {
     asm volatile("wbinvd" : : : "memory");
     ap_flushed[cpu_id()] = 1;
-    while (!ap_reads) {
-        asm volatile("pause");
-    }
-    while (!ap_stop) {
+    for (;;) {
+        while (!ap_addr[0]) {
+            ap_ended = 1;
+            asm volatile("pause");
+        }
         flush_tlb();
-        rd(VMSA_SPA + SAVE_RIP);
+        rd(ap_addr[1] ?: VMSA_SPA);
+        rd(ap_addr[0] ?: VMSA_SPA);
         ap_reads++;
     }
-    ap_ended = 1;
-    for (;;) {
-        asm volatile("pause");
-    }
+}
+
+/* NOPs up to the end of the page, then: vmgexit; jmp to the first of them */
+static void write_code(void)
+{
+    static const u8 next[] = { 0xf3, 0x0f, 0x01, 0xd9, 0xeb, 0xf2 };
+
+    memset((void *)SPA(CODE), 0x90, CODE_END - CODE);
+    memcpy((void *)SPA(CODE_END), next, sizeof(next));
 }
 
 /* The guest with its memory and VMSA, prepared to exit repeatedly */
@@ -38,6 +50,8 @@ static u32 launch(void)
 
     vm_init(&vm, SEV_ES);
     vm_prepare(&vm, g_exits, 0, 0, 0, 0);
+    write_code();
+    vm_set(&vm, SAVE_RIP, CODE);
     check_eq(psp_region_cmd(PSP_LAUNCH_UPDATE_DATA, handle, GUEST_SPA,
                             GUEST_LOW_END), 0, "LAUNCH_UPDATE_DATA");
     check_eq(psp_region_cmd(PSP_LAUNCH_UPDATE_VMSA, handle, VMSA_SPA, PAGE), 0,
@@ -53,19 +67,21 @@ static u64 run(void)
     return VMCB64(&vm, VMCB_EXIT_CODE);
 }
 
-static void test_read_vmsa(void)
+static void test_read(u64 first, u64 second, int runs, const char *what)
 {
-    u64 exit = EXIT_VMGEXIT;
+    u64 exit = EXIT_VMGEXIT, before = ap_reads;
     int i;
 
-    ap_reads = 1;
-    for (i = 0; i < RUNS && exit == EXIT_VMGEXIT; i++) {
+    ap_addr[1] = second;
+    ap_addr[0] = first;
+    for (i = 0; i < runs && exit == EXIT_VMGEXIT; i++) {
         exit = run();
     }
-    check_eq(exit, EXIT_VMGEXIT, "runs while its VMSA is read");
-    check_eq(i, RUNS, "each time");
-    check(ap_reads > 10, "it was read");
-    ap_stop = 1;
+    check_eq(exit, EXIT_VMGEXIT, "runs while %s is read", what);
+    check_eq(i, runs, "each time");
+    check(ap_reads > before + 10, "it was read");
+    ap_addr[0] = 0;
+    ap_ended = 0;
     while (!ap_ended) {
         asm volatile("pause");
     }
@@ -80,7 +96,7 @@ void test_main(void)
     if (!check(psp_find(), "there is a security processor")) {
         return;
     }
-    start_ap(ap_read_vmsa);
+    start_ap(ap_read);
     for (i = 1; i < nr_cpus(); i++) {
         while (!ap_flushed[i]) {
             asm volatile("pause");
@@ -96,7 +112,9 @@ void test_main(void)
     check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: measured");
     check_eq(psp_handle_cmd(PSP_LAUNCH_FINISH, handle), 0, "LAUNCH_FINISH");
     check_eq(run(), EXIT_VMGEXIT, "runs when it is launched");
-    test_read_vmsa();
+    test_read(VMSA_SPA + SAVE_RIP, VMSA_SPA + SAVE_RIP, RUNS, "its VMSA");
+    /* A block of two pages is translated anew, and the second is the host's. */
+    test_read(SPA(CODE), SPA(CODE_END), RUNS / 4, "its code");
     check_eq(run(), EXIT_VMGEXIT, "runs");
     check_eq(psp_handle_cmd(PSP_DEACTIVATE, handle), 0, "DEACTIVATE");
     check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: after DEACTIVATE");

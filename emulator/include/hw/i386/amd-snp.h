@@ -34,6 +34,13 @@ AmdSnpState *amd_snp_create(uint32_t nr_asids);
 bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
                           hwaddr high_size, Error **errp);
 
+/*
+ * What the BIOS is to do, before the machine's RAM exists: set up an RMP for
+ * @memory bytes from address 0 (0: for all memory), and let it begin and end in
+ * the middle of 2 MiB if @edges.
+ */
+void amd_snp_place_rmp(AmdSnpState *s, uint64_t memory, bool edges);
+
 /* RMP_BASE and RMP_END as the BIOS sets them at reset. */
 void amd_snp_bios_rmp(AmdSnpState *s, uint64_t *base, uint64_t *end);
 
@@ -111,6 +118,36 @@ AddressSpace *amd_mem_dma(AmdSnpState *s);
  * the page in use. Does nothing if the page is not RAM.
  */
 void amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large);
+
+/*
+ * Cache lines that a guest with @asid has written, and that devices do not see:
+ * x-snp-stale-lines. All of this does nothing unless it is enabled, which has
+ * to happen before the machine's memory is there.
+ */
+void amd_mem_lines_enable(AmdSnpState *s);
+bool amd_mem_lines_on(AmdSnpState *s);
+
+/*
+ * A guest writes to a page of its own. Until the processor's caches are written
+ * back, and its TLB flushed, this stands for later writes as well.
+ */
+void amd_mem_lines_store(AmdSnpState *s, hwaddr spa, uint32_t asid,
+                         int cpu_index);
+
+/*
+ * A processor accesses @size bytes, which do not cross a page, with @asid or
+ * with 0. Returns whether there are other lines in the page that an access
+ * would clean, so that the translation must not be kept.
+ */
+bool amd_mem_lines_touch(AmdSnpState *s, hwaddr spa, unsigned int size,
+                         uint32_t asid);
+
+/* VM_PAGE_FLUSH, and WBINVD or WBNOINVD */
+void amd_mem_lines_flush_page(AmdSnpState *s, hwaddr spa, uint32_t asid);
+void amd_mem_lines_write_back(AmdSnpState *s, int cpu_index);
+
+/* Is what a device writes there lost to a line that is written back later? */
+bool amd_mem_lines_stale(AmdSnpState *s, hwaddr spa, unsigned int size);
 
 /* RMP */
 
@@ -232,12 +269,20 @@ bool amd_rmp_any_assigned(AmdSnpState *s, hwaddr spa);
 void amd_rmp_smash(AmdSnpState *s, hwaddr spa);
 
 /*
- * VMRUN marks VMCB, VMSA and host save area as in use until #VMEXIT: acquire()
- * fails if another vCPU uses them. busy() checks all of @pages pages.
+ * VMRUN marks VMCB, VMSA, host save area and AVIC backing page as in use until
+ * #VMEXIT: acquire() fails if another vCPU uses them. busy() checks all of
+ * @pages pages.
  */
 bool amd_snp_vmsa_acquire(AmdSnpState *s, hwaddr spa);
 void amd_snp_vmsa_release(AmdSnpState *s, hwaddr spa);
 bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages);
+
+/*
+ * @cpu_index is about to cache a translation through which the hypervisor can
+ * write to the page at @spa. Returns false if the page is in use: the
+ * translation must not allow writes.
+ */
+bool amd_snp_inuse_write_ok(AmdSnpState *s, hwaddr spa, int cpu_index);
 
 /*
  * An erratum: for a write through a 2 MiB page, all of it is in use if its

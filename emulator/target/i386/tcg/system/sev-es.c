@@ -192,6 +192,13 @@ bool sev_vmcb_begin(CPUX86State *env, hwaddr spa)
         env->snp.vmcb_busy = true;
     }
     env->snp.hsave_busy = amd_snp_vmsa_acquire(s, env->vm_hsave);
+    if (env_archcpu(env)->x_snp_avic &&
+        (x86_ldl_phys(env_cpu(env), spa + VMCB_INT_CTL) & VMCB_AVIC_ENABLE)) {
+        env->snp.avic_pa = x86_ldq_phys(env_cpu(env),
+                                        spa + VMCB_AVIC_BACKING_PAGE) &
+                           VMCB_AVIC_ADDR_MASK;
+        env->snp.avic_busy = amd_snp_vmsa_acquire(s, env->snp.avic_pa);
+    }
     return true;
 }
 
@@ -229,6 +236,10 @@ void sev_vmexit_end(CPUX86State *env)
     if (env->snp.hsave_busy) {
         amd_snp_vmsa_release(s, env->vm_hsave);
         env->snp.hsave_busy = false;
+    }
+    if (env->snp.avic_busy) {
+        amd_snp_vmsa_release(s, env->snp.avic_pa);
+        env->snp.avic_busy = false;
     }
     if (!env->snp.sev) {
         return;
@@ -490,6 +501,8 @@ void sev_es_store_guest(CPUX86State *env)
     struct vmsa *v = vmsa_of(env);
     int i;
 
+    amd_mem_lines_store(env_archcpu(env)->snp, env->snp.vmsa_pa,
+                        env->snp.asid, env_cpu(env)->cpu_index);
     if (env->snp.snp && es_rule(env, SNP_RULE_EXIT_REASON)) {
         store_exit(env, v);
     }

@@ -8,6 +8,7 @@
 #include "qemu/units.h"
 #include "cpu.h"
 #include "exec/cpu_ldst.h"
+#include "exec/cputlb.h"
 #include "exec/helper-proto.h"
 #include "exec/page-protection.h"
 #include "tcg/helper-tcg.h"
@@ -463,5 +464,21 @@ void helper_rmpquery(CPUX86State *env)
 
 void helper_wbinvd(CPUX86State *env)
 {
-    amd_snp_wbinvd(env_archcpu(env)->snp, env_cpu(env)->cpu_index);
+    AmdSnpState *s = env_archcpu(env)->snp;
+
+    /* What this processor writes from now on is to be noted anew. */
+    if (amd_mem_lines_on(s)) {
+        tlb_flush(env_cpu(env));
+    }
+    amd_snp_wbinvd(s, env_cpu(env)->cpu_index);
+}
+
+/*
+ * CLFLUSH, CLFLUSHOPT and CLWB are loads to the page tables, and a load of one
+ * ASID writes back the lines of others. Only used with x-snp-stale-lines.
+ */
+void helper_clflush(CPUX86State *env, target_ulong addr)
+{
+    probe_access(env, addr, 1, MMU_DATA_LOAD,
+                 cpu_mmu_index(env_cpu(env), false), GETPC());
 }

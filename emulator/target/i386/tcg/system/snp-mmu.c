@@ -14,7 +14,36 @@ uint64_t snp_host_cbit(CPUX86State *env)
     return env->snp.syscfg & SYSCFG_SMEE ? 1ULL << SNP_CBIT_POS : 0;
 }
 
-SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
+/* The page is known to be written to by an encrypted guest, or cannot be. */
+static void note_store(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
+{
+    AmdSnpState *s = env_archcpu(env)->snp;
+
+    if (likely(!amd_mem_lines_on(s)) || !env->snp.sev || !a->private) {
+        return;
+    }
+    if (a->want & PAGE_WRITE) {
+        amd_mem_lines_store(s, a->spa, env->snp.asid, env_cpu(env)->cpu_index);
+    } else {
+        *allowed &= ~PAGE_WRITE;
+    }
+}
+
+/* Is what is to be written to in use by VMRUN on another processor? */
+static bool in_use(CPUX86State *env, hwaddr spa, bool large, bool private)
+{
+    X86CPU *cpu = env_archcpu(env);
+
+    if (large && amd_snp_large_busy(cpu->snp, spa)) {
+        return true;
+    }
+    return !private && !cpu->x_snp_inuse_write &&
+           amd_snp_rule(cpu->snp, SNP_RULE_INUSE_WRITE) &&
+           !amd_snp_inuse_write_ok(cpu->snp, spa, env_cpu(env)->cpu_index);
+}
+
+static SnpVerdict snp_mmu_check(CPUX86State *env, const SnpMmuAccess *a,
+                                int *allowed)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
     const CPUX86SnpState *snp = &env->snp;
@@ -49,9 +78,31 @@ SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
     verdict = snp_check_access(s, &e, &access,
                                large && amd_rmp_any_assigned(s, a->spa),
                                a->want, allowed);
-    if (verdict == SNP_ALLOW && large && amd_snp_large_busy(s, a->spa)) {
+    if (verdict == SNP_ALLOW && (*allowed & PAGE_WRITE) &&
+        in_use(env, a->spa, large, private)) {
         *allowed &= ~PAGE_WRITE;
         return a->want & PAGE_WRITE ? SNP_RMP_FAULT : SNP_ALLOW;
+    }
+    return verdict;
+}
+
+bool snp_mmu_touch(CPUX86State *env, const SnpMmuAccess *a)
+{
+    AmdSnpState *s = env_archcpu(env)->snp;
+
+    if (likely(!amd_mem_lines_on(s))) {
+        return false;
+    }
+    return amd_mem_lines_touch(s, a->spa, a->size,
+                               a->private ? env->snp.asid : 0);
+}
+
+SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
+{
+    SnpVerdict verdict = snp_mmu_check(env, a, allowed);
+
+    if (verdict == SNP_ALLOW) {
+        note_store(env, a, allowed);
     }
     return verdict;
 }

@@ -17,6 +17,7 @@ typedef struct SnpMmuAccess {
     bool private;               /* C-bit set, or implied */
     bool user;
     int want;                   /* PAGE_* */
+    unsigned int size;          /* in bytes, where that is known */
 } SnpMmuAccess;
 
 /* The C-bit in the tables of the host (and nested) or of the guest, or 0. */
@@ -28,6 +29,12 @@ uint64_t snp_host_cbit(CPUX86State *env);
  * permissions that are not in *@allowed must not be cached.
  */
 SnpVerdict snp_mmu_use(CPUX86State *env, const SnpMmuAccess *a, int *allowed);
+
+/*
+ * Update the state of cache lines for an allowed access (x-snp-stale-lines).
+ * Returns true if its translation must not be cached.
+ */
+bool snp_mmu_touch(CPUX86State *env, const SnpMmuAccess *a);
 
 /*
  * Translate @addr for a guest's PVALIDATE, RMPADJUST or RMPQUERY: the tables
