@@ -116,7 +116,7 @@ static void guest_write(void)
     check_done(&vm, "the guest writes");
 }
 
-/* Does a device's write, as a whole, get to memory? That cleans the lines. */
+/* True if all of a device's write gets to memory. That cleans the lines. */
 static void check_dma(u64 addr, bool arrives, const char *what)
 {
     u64 i;
