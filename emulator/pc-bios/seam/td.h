@@ -38,8 +38,8 @@ enum op_state { OP_UNINITIALIZED, OP_INITIALIZED, OP_RUNNABLE, OP_NUM_STATES };
 #define OP_LIVE     (BIT(OP_INITIALIZED) | BIT(OP_RUNNABLE))
 
 struct tdr {
+    u32 state;                  /* enum td_state */
     u8 fatal;
-    u8 state;                   /* enum td_state */
     u16 hkid;
     u32 num_tdcx;
     u64 chldcnt;                /* pages of 4 KiB that name this TDR */
@@ -63,7 +63,7 @@ struct tdcs {
     /* Management */
     u32 num_vcpus;
     u32 num_assoc_vcpus;
-    u8 op_state;
+    u32 op_state;
     lock_t op_state_lock;
     lock_t sept_lock;
 
