@@ -117,6 +117,8 @@ enum page_type {
 #define ATTRIBUTES_FIXED1       0ULL
 #define XFAM_FIXED0             0x0006dbe7ULL
 #define XFAM_FIXED1             0x00000003ULL
+/* Those that are in XCR0; the others are in IA32_XSS */
+#define XCR0_COMPONENTS         0x000602e7ULL
 
 #define CONFIG_GPAW             BIT(0)
 #define CONFIG_FLEX_PENDING_VE  BIT(1)

@@ -106,9 +106,6 @@ static u32 cpuid_xsave_size(u64 components, bool compacted)
     return size;
 }
 
-/* Components of XCR0; the others are of XSS */
-#define XFAM_USER   0x000602e7ULL
-
 /* Values that are made of other parameters of the TD */
 static void cpuid_derive(const struct tdcs *tdcs, const struct cpuid_row *row,
                          u32 v[4])
@@ -116,7 +113,7 @@ static void cpuid_derive(const struct tdcs *tdcs, const struct cpuid_row *row,
     if (row->leaf == 0x15) {
         v[EBX] = tdcs->tsc_frequency;
     } else if (row->leaf == 0xd && row->sub == 0) {
-        v[ECX] = cpuid_xsave_size(tdcs->xfam & XFAM_USER, false);
+        v[ECX] = cpuid_xsave_size(tdcs->xfam & XCR0_COMPONENTS, false);
     } else if (row->leaf == 0xb) {
         /* made of leaf 0x1f when it is read */
         memset(v, 0, 4 * sizeof(v[0]));

@@ -114,7 +114,7 @@ static bool run_write_msr(struct run *r, u32 msr, u64 v)
         return true;
     case MSR_XSS:
         /* Components that are the supervisor's */
-        if (v & ~(r->td->tdcs->xfam & ~0x000602e7ULL)) {
+        if (v & ~(r->td->tdcs->xfam & ~XCR0_COMPONENTS)) {
             return false;
         }
         plat_wrmsr(MSR_XSS, v);
@@ -146,16 +146,26 @@ enum run_next run_wrmsr(struct run *r)
     }
 }
 
+/* The combinations of components that the processor takes */
+static bool run_xcr0_ok(const struct run *r, u64 v)
+{
+    u64 avx512 = v & BITS(7, 5), amx = v & BITS(18, 17);
+
+    return !(v & ~(r->td->tdcs->xfam & XCR0_COMPONENTS)) && (v & BIT(0)) &&
+           (!(v & BIT(2)) || (v & BIT(1))) &&
+           (!avx512 || (avx512 == BITS(7, 5) && (v & BIT(2)))) &&
+           (!amx || amx == BITS(18, 17));
+}
+
 enum run_next run_xsetbv(struct run *r)
 {
     u64 *gpr = r->vp->guest.gpr.r;
     u64 v = (u32)gpr[R_AX] | gpr[R_DX] << 32;
 
-    /* The processor knows which combinations are wrong. */
-    if ((u32)gpr[R_CX] || (v & ~(r->td->tdcs->xfam & 0x000602e7ULL)) ||
-        !plat_xsetbv(v)) {
+    if ((u32)gpr[R_CX] || run_cpl() || !run_xcr0_ok(r, v)) {
         return run_gp0();
     }
+    plat_xsetbv(v);
     r->vp->xcr0 = v;
     run_skip();
     return RUN_GUEST;

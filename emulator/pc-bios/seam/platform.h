@@ -87,7 +87,8 @@ void plat_vmcs_host_state(void);
 void plat_xstate_save(const u64 pa[3], u64 xfam);
 void plat_xstate_load(const u64 pa[3], u64 xfam);
 void plat_xstate_host(void);
-bool plat_xsetbv(u64 xcr0);
+/* A value that the processor takes */
+void plat_xsetbv(u64 xcr0);
 
 /* SEAMOPS; false if the processor refuses */
 bool plat_seal_report(struct tdreport *report);

@@ -1,0 +1,2 @@
+#include "lib.h"
+void test_size(void) { }
