@@ -17,7 +17,8 @@
 #define MD_CODE(id)         ((id) & 0xffffff)
 #define MD_SIZE(id)         (1u << (((id) >> 32) & 3))
 #define MD_CONTEXT(id)      ((id) & BITS(54, 52))
-#define MD_CLASS(id)        ((id) & (BITS(61, 56) | BIT(63)))
+/* Linux does not care for bit 63, "not architectural": nor does this. */
+#define MD_CLASS(id)        ((id) & BITS(61, 56))
 #define MD_LAST_ELEMENT(n)  ((u64)((n) - 1) << 34)
 #define MD_LAST_FIELD(n)    ((u64)((n) - 1) << 38)
 
