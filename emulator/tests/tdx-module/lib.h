@@ -34,7 +34,7 @@ void must(u64 ret, const char *what);
 struct ttd {
     u64 tdr, hkid;
     u64 tdcx[TDCS_PAGES];
-    u64 tdvpr[8];
+    u64 tdvpr[16];
     unsigned num_vps;
     u64 table[5];               /* S-EPT tables by level, for GPA 0 */
 };

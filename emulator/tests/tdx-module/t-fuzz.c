@@ -12,6 +12,7 @@
 #define FUZZ_CALLS      4000
 
 static u64 fuzz_state;
+static unsigned fuzz_successes[128];
 
 static u64 rnd(u64 n)
 {
@@ -22,7 +23,7 @@ static u64 rnd(u64 n)
 }
 
 /* TDRs and TDVPRs are among these. */
-#define FUZZ_PAGES      64
+#define FUZZ_PAGES      96
 
 static u64 fuzz_page(void)
 {
@@ -65,7 +66,7 @@ static u64 fuzz_vp(void)
 
 static u64 fuzz_gpa(void)
 {
-    u64 level = rnd(4), gpa = rnd(4) * PAGE_SIZE + rnd(2) * SIZE_2M;
+    u64 level = rnd(3) ? 0 : rnd(4), gpa = rnd(4) * PAGE_SIZE + rnd(2) * SIZE_2M;
 
     if (rnd(32) == 0) {
         return rnd(0);
@@ -100,6 +101,12 @@ static void fuzz_guest(struct guest_regs *g)
     }
     g->gpr.r[R_AX] = reason == 77 ? rnd(30) : rnd(3) ? rnd(0x30) : rnd(0);
     g->gpr.r[R_CX] = rnd(3) ? fuzz_gpa() : rnd(0x100);
+    if (reason == 31 || reason == 32) {
+        /* Ones that exit */
+        static const u32 msrs[] = { 0x802, 0x1d9, 0x830, 0x840, 0x40000000 };
+
+        g->gpr.r[R_CX] = msrs[rnd(ARRAY_SIZE(msrs))];
+    }
     g->gpr.r[R_DX] = rnd(2) ? fuzz_field() : rnd(3) * PAGE_SIZE;
     g->gpr.r[R_8] = rnd(4);
     g->gpr.r[R_9] = rnd(4);
@@ -134,8 +141,9 @@ static void fuzz_call(void)
         TDH_MEM_SEPT_ADD, TDH_MEM_SEPT_ADD, TDH_MEM_SEPT_RD,
         TDH_MEM_SEPT_REMOVE, TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_ADD,
         TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG,
-        TDH_MEM_PAGE_REMOVE, TDH_MEM_PAGE_RELOCATE, TDH_MEM_PAGE_PROMOTE,
-        TDH_MEM_PAGE_DEMOTE, TDH_MEM_RANGE_BLOCK, TDH_MEM_RANGE_BLOCK,
+        TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_REMOVE, TDH_MEM_PAGE_REMOVE,
+        TDH_MEM_PAGE_RELOCATE, TDH_MEM_PAGE_PROMOTE, TDH_MEM_PAGE_PROMOTE,
+        TDH_MEM_PAGE_DEMOTE, TDH_MEM_PAGE_DEMOTE, TDH_MEM_RANGE_BLOCK, TDH_MEM_RANGE_BLOCK,
         TDH_MEM_RANGE_UNBLOCK, TDH_MEM_RD, TDH_MEM_WR, 69 + 30,
     };
     u8 leaf = leaves[rnd(ARRAY_SIZE(leaves))];
@@ -173,6 +181,17 @@ static void fuzz_call(void)
     case TDH_MNG_KEY_FREEID: case TDH_MR_FINALIZE:
         rcx = fuzz_tdr();
         break;
+    case TDH_MEM_PAGE_AUG: case TDH_MEM_PAGE_DEMOTE:
+    case TDH_MEM_PAGE_PROMOTE:
+        if (rnd(4)) {
+            rcx = SIZE_2M | 1;
+            r8 = leaf == TDH_MEM_PAGE_AUG
+                 ? SIM_TDMR0 + (4 + rnd(2)) * SIZE_2M : r8;
+        }
+        break;
+    case TDH_MEM_RD: case TDH_MEM_WR:
+        rcx &= ~7ULL;
+        break;
     case TDH_PHYMEM_CACHE_WB:
         rcx = rnd(4) == 0;
         sim.events = rnd(3);
@@ -185,20 +204,25 @@ static void fuzz_call(void)
         break;
     }
     /* Ends of TDs are rare, or nothing would ever get far. */
-    if (leaf == TDH_MNG_VPFLUSHDONE && rnd(8)) {
+    if ((leaf == TDH_MNG_VPFLUSHDONE || leaf == TDH_MEM_SEPT_REMOVE) &&
+        rnd(16)) {
         return;
     }
-    call(leaf | VERSION(version), rcx, rdx, r8, r9);
+    if (!is_error(call(leaf | VERSION(version), rcx, rdx, r8, r9))) {
+        fuzz_successes[leaf]++;
+    }
 }
 
 static void fuzz_seed(u64 seed)
 {
+    struct ttd td;
     char name[32];
 
     fuzz_state = seed * 0x9e3779b97f4a7c15ULL + 1;
     td_debug(seed & 1);
-    setup_ready();
+    td_to(&td, seed & 2 ? ST_RUN : ST_INIT);
     td_debug(false);
+    sept_tables(&td, 0, 0);
     sim.guest = fuzz_guest;
     sprintf(name, "of seed %u", (unsigned)seed);
     for (unsigned i = 0; i < FUZZ_CALLS; i++) {
@@ -224,4 +248,12 @@ void test_fuzz(void)
     for (unsigned seed = 0; seed < seeds; seed++) {
         fuzz_seed(seed);
     }
+    /* Sequences that get nowhere would find nothing. */
+    printf("fuzz, calls without error:");
+    for (unsigned leaf = 0; leaf < 128; leaf++) {
+        if (fuzz_successes[leaf]) {
+            printf(" %u=%u", leaf, fuzz_successes[leaf]);
+        }
+    }
+    printf("\n");
 }
