@@ -25,6 +25,7 @@
 #define TDX_FEATURES0                                                       \
     (BIT(3) /* TDG.VP.RD/WR */ | BIT(4) /* concurrent memory management */ | \
      BIT(9) /* TD entry enhancements */ | BIT(10) /* host priority */ |      \
+     BIT(16) /* EPT violations of pending pages */ |                        \
      TDX_FEATURES0_NO_RBP_MOD | TDX_FEATURES0_TOPOLOGY_ENUM)
 
 /* SEAMCALL and TDCALL: RAX */

@@ -134,13 +134,13 @@ u64 cpuid_init(struct td *td, const struct td_params *params, u64 *bad)
         for (unsigned r = 0; r < 4; r++) {
             u32 p = config ? params->cpuid[n][r] : 0;
 
-            if (p & ~(row->config[r] | row->allow[r])) {
+            if (p & ~(row->config[r] | (row->allow[r] & native[r]))) {
                 *bad = row->leaf | (u64)row->sub << 32;
                 return status(TDX_OPERAND_INVALID, OPND_CPUID_CONFIG);
             }
             v[r] = (native[r] & ~row->zero[r] & ~row->config[r] &
                     ~row->allow[r]) | row->one[r] | (p & row->config[r]) |
-                   (p & row->allow[r] & native[r]);
+                   (p & row->allow[r]);
         }
         n += config;
         cpuid_apply_xfam(row, tdcs->xfam, v);
@@ -173,13 +173,27 @@ static void cpuid_leaf_b(const struct td *td, u32 sub, u32 out[4])
     out[ECX] = sub | (sub < 2 && v ? (sub + 1) << 8 : 0);
 }
 
+/* A leaf beyond the last one of its range is the last one of the first range. */
+static u32 cpuid_in_range(u32 leaf)
+{
+    bool hypervisor = leaf >> 28 == 4;
+
+    return !hypervisor && (leaf > CPUID_LAST_EXTENDED ||
+                           (leaf > CPUID_LAST && leaf < 0x80000000))
+           ? CPUID_LAST : leaf;
+}
+
 bool cpuid_read(const struct td *td, const struct vcpu *vp, u32 leaf, u32 sub,
                 u64 cr4, u32 out[4])
 {
-    unsigned i = cpuid_find(leaf, sub);
-    u32 x2apic_id = td->tables->x2apic_id[vp->index];
+    bool topology = td->tdcs->td_ctls & TD_CTLS_ENUM_TOPOLOGY;
+    u32 x2apic_id = topology ? td->tables->x2apic_id[vp->index] : vp->index;
+    unsigned i;
 
-    if (i == cpuid_rows || cpuid_table[i].ve) {
+    leaf = cpuid_in_range(leaf);
+    i = cpuid_find(leaf, sub);
+    if (i == cpuid_rows || cpuid_table[i].ve ||
+        (!topology && (leaf == 0xb || leaf == 0x1f))) {
         return false;
     }
     memcpy(out, td->tables->cpuid[i], 4 * sizeof(out[0]));

@@ -10,6 +10,9 @@
 
 #define CPUID_NO_SUB    (~0u)
 
+#define CPUID_LAST          0x23u
+#define CPUID_LAST_EXTENDED 0x80000008u
+
 /*
  * Bits of a value that are in none of the masks are the processor's.  zero
  * and one are fixed.  config is what TD_PARAMS says; allow likewise, but can

@@ -26,7 +26,7 @@
       CONFIG(0xffffc3ff, 0xfffff000, F, 0xfffffffb) }
 
 const struct cpuid_row cpuid_table[] = {
-    { 0, NO, ZERO(0xffffffdc), ONE(0x23) },
+    { 0, NO, ZERO(0xffffffdc), ONE(CPUID_LAST) },
     { 1, NO, ZERO(0xf000c000, 0xff0000ff, 0x08010060, 0x40120400),
       ONE(0, 0, 0x80000000, 0x200), CONFIG(0x0fff3fff, 0x00ff0000),
       ALLOW(0, 0, 0x31044d88, 0xb8440000) },
@@ -68,7 +68,7 @@ const struct cpuid_row cpuid_table[] = {
     { 0x21, 0, ZERO(F, F, F, F), ONE(0, 0x65746e49, 0x20202020, 0x5844546c) },
     NONE(0x22, NO),
     NONE(0x23, 0), NONE(0x23, 1), NONE(0x23, 2), NONE(0x23, 3),
-    { 0x80000000, NO, ZERO(0x7ffffff7, F, F, F), ONE(0x80000008) },
+    { 0x80000000, NO, ZERO(0x7ffffff7, F, F, F), ONE(CPUID_LAST_EXTENDED) },
     { 0x80000001, NO, ZERO(F, F, 0xfffffede, 0xd3efffff) },
     { 0x80000006, NO, .ve = true },
     { 0x80000007, NO, ZERO(F, F, F, 0xfffffeff) },

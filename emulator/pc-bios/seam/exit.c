@@ -25,6 +25,11 @@ void run_skip(void)
     plat_vmwrite(VMCS_RIP, rip);
     plat_vmwrite(VMCS_INTERRUPTIBILITY,
                  plat_vmread(VMCS_INTERRUPTIBILITY) & ~3ULL);
+    if (plat_vmread(VMCS_RFLAGS) & BIT(8)) {
+        /* TF: a debug exception after the instruction */
+        plat_vmwrite(VMCS_PENDING_DEBUG,
+                     plat_vmread(VMCS_PENDING_DEBUG) | BIT(14));
+    }
 }
 
 /*
@@ -115,6 +120,7 @@ static enum run_next run_misconfig(struct run *r)
 {
     u64 gpa = plat_vmread(VMCS_GPA);
 
+    r->qualification = 0;
     if (td_private_gpa(r->td->tdcs, gpa)) {
         return run_fatal(r);
     }

@@ -73,6 +73,10 @@ enum run_next run_rdmsr(struct run *r)
 
     switch (msr_action(r->td, msr, false)) {
     case MSR_OWN:
+        /* Without topology of the TD's own, the host says who this is. */
+        if (msr == 0x802 && !(r->td->tdcs->td_ctls & TD_CTLS_ENUM_TOPOLOGY)) {
+            return inject_ve(r, 0, 0);
+        }
         v = run_own_msr(r, msr);
         gpr[R_AX] = (u32)v;
         gpr[R_DX] = v >> 32;

@@ -28,6 +28,9 @@
     static u64 vmcs_get_##f(struct md *m, unsigned i, u64 *v)               \
     {                                                                       \
         (void)m;                                                            \
+        if (!vmcs_has((f) + 2 * i)) {                                       \
+            return TDX_METADATA_FIELD_NOT_READABLE;                         \
+        }                                                                   \
         *v = plat_vmread((f) + 2 * i);                                      \
         return TDX_SUCCESS;                                                 \
     }                                                                       \

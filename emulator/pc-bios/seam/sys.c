@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "module.h"
+#include "vmcs.h"
 
 /* From which states the module may go to the one of the index */
 static const u8 sys_from[SYS_NUM_STATES] = {
@@ -118,6 +119,9 @@ static u64 sys_init(struct call *c)
     }
     if (!is_error(ret)) {
         ret = sys_check_cmrs(plat_info());
+    }
+    if (!is_error(ret)) {
+        ret = vmcs_check();
     }
     if (is_error(ret)) {
         return ret;

@@ -35,12 +35,17 @@ static const struct {
     { VMCS_EOI_EXIT0 + 4, 0 }, { VMCS_EOI_EXIT0 + 6, 0 },
     /* XSETBV and XSS are the module's, and nothing of XSAVES exits. */
     { VMCS_XSS_EXITING, 0 },
+    { VMCS_PENDING_DEBUG, 0 },
+    /* All of SGX and of PCONFIG exits. */
+    { VMCS_ENCLS_BITMAP, ~0ULL },
+    { VMCS_ENCLV_BITMAP, ~0ULL },
+    { VMCS_PCONFIG_BITMAP, ~0ULL },
 };
 
 /*
  * Controls: a bit is set if it is required here, or if the processor has no
- * choice.  A bit that the processor lacks is left out: TDH.SYS.INIT has to
- * see to it that none is needed.
+ * choice.  A bit that the processor lacks is left out; TDH.SYS.INIT has made
+ * sure that TDs do not depend on it.
  */
 static const struct {
     u16 field;
@@ -69,6 +74,68 @@ static const struct {
     { VMCS_ENTRY_CTLS, MSR_VMX_BASIC + 0x10, BIT(2) | BIT(14) | BIT(15) },
 };
 
+/* Fields that come with a control */
+static const struct {
+    u16 field;
+    u32 msr;
+    u8 bit;
+} vmcs_optional[] = {
+    { VMCS_TERTIARY, MSR_VMX_BASIC + 0xe, 17 },
+    { VMCS_XSS_EXITING, MSR_VMX_BASIC + 0xb, 20 },
+    { VMCS_TSC_MULTIPLIER, MSR_VMX_BASIC + 0xb, 25 },
+    { VMCS_NOTIFY_WINDOW, MSR_VMX_BASIC + 0xb, 31 },
+    { VMCS_ENCLS_BITMAP, MSR_VMX_BASIC + 0xb, 15 },
+    { VMCS_ENCLV_BITMAP, MSR_VMX_BASIC + 0xb, 28 },
+    { VMCS_PCONFIG_BITMAP, MSR_VMX_BASIC + 0xb, 27 },
+};
+
+/* Controls that TDs cannot do without */
+static const struct {
+    u32 msr;
+    u32 bits;
+} vmcs_required[] = {
+    /* Interrupts, NMIs, virtual NMIs, posted interrupts */
+    { MSR_VMX_BASIC + 0xd, BIT(0) | BIT(3) | BIT(5) | BIT(7) },
+    /* HLT, TSC offset, TPR shadow, I/O, MSR bitmaps, secondary */
+    { MSR_VMX_BASIC + 0xe, BIT(3) | BIT(7) | BIT(21) | BIT(24) | BIT(28) |
+      BIT(31) },
+    /* EPT, x2APIC, VPID, unrestricted, APIC registers, delivery, #VE */
+    { MSR_VMX_BASIC + 0xb, BIT(1) | BIT(4) | BIT(5) | BIT(7) | BIT(8) |
+      BIT(9) | BIT(18) },
+    { MSR_VMX_BASIC + 0xf, BIT(2) | BIT(9) | BIT(15) | BIT(20) | BIT(21) },
+    { MSR_VMX_BASIC + 0x10, BIT(2) | BIT(15) },
+};
+
+bool vmcs_has(u32 field)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(vmcs_optional); i++) {
+        if (vmcs_optional[i].field == field) {
+            return (plat_rdmsr(vmcs_optional[i].msr) >> 32) &
+                   BIT(vmcs_optional[i].bit);
+        }
+    }
+    return true;
+}
+
+static void vmcs_write(u32 field, u64 v)
+{
+    if (vmcs_has(field)) {
+        plat_vmwrite(field, v);
+    }
+}
+
+u64 vmcs_check(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(vmcs_required); i++) {
+        u32 msr = vmcs_required[i].msr;
+
+        if (vmcs_required[i].bits & ~(plat_rdmsr(msr) >> 32)) {
+            return status(TDX_INCORRECT_MSR_VALUE, msr);
+        }
+    }
+    return TDX_SUCCESS;
+}
+
 static void vmcs_init_segments(void)
 {
     for (unsigned i = 0; i < 8; i++) {
@@ -91,7 +158,7 @@ static void vmcs_init_controls(const struct td *td)
                      (vmcs_controls[i].bits | (u32)cap) & (cap >> 32));
     }
     /* Guest addresses of 52 bits */
-    plat_vmwrite(VMCS_TERTIARY, td->tdcs->gpaw ? BIT(5) : 0);
+    vmcs_write(VMCS_TERTIARY, td->tdcs->gpaw ? BIT(5) : 0);
 }
 
 /* Bits of CR0 and CR4 that a TD sees as they are and cannot change */
@@ -123,7 +190,7 @@ void vmcs_init(struct call *c)
     const struct td *td = &c->td;
 
     for (unsigned i = 0; i < ARRAY_SIZE(vmcs_start); i++) {
-        plat_vmwrite(vmcs_start[i].field, vmcs_start[i].value);
+        vmcs_write(vmcs_start[i].field, vmcs_start[i].value);
     }
     vmcs_init_segments();
     plat_vmwrite(0x6816, 0);
@@ -139,8 +206,8 @@ void vmcs_init(struct call *c)
     plat_vmwrite(VMCS_VAPIC, c->vp->page_pa[TDVPS_PAGE_VAPIC]);
     plat_vmwrite(VMCS_VE_INFO, c->vp->page_pa[TDVPS_PAGE_VPR]);
     plat_vmwrite(VMCS_TSC_OFFSET, td->tdcs->tsc_offset);
-    plat_vmwrite(VMCS_TSC_MULTIPLIER, td->tdcs->tsc_multiplier);
+    vmcs_write(VMCS_TSC_MULTIPLIER, td->tdcs->tsc_multiplier);
     plat_vmwrite(VMCS_POSTED_VECTOR, 0);
     plat_vmwrite(VMCS_POSTED_DESC, 0);
-    plat_vmwrite(VMCS_NOTIFY_WINDOW, 0);
+    vmcs_write(VMCS_NOTIFY_WINDOW, 0);
 }

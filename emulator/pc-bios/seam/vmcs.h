@@ -21,9 +21,12 @@ enum vmcs_field {
     VMCS_EOI_EXIT0 = 0x201c,
     VMCS_VE_INFO = 0x202a,
     VMCS_XSS_EXITING = 0x202c,
+    VMCS_ENCLS_BITMAP = 0x202e,
     VMCS_TSC_MULTIPLIER = 0x2032,
     VMCS_TERTIARY = 0x2034,
+    VMCS_ENCLV_BITMAP = 0x2036,
     VMCS_SHARED_EPTP = 0x203c,
+    VMCS_PCONFIG_BITMAP = 0x203e,
     VMCS_GPA = 0x2400,
     VMCS_LINK = 0x2800,
     VMCS_DEBUGCTL = 0x2802,
@@ -67,6 +70,7 @@ enum vmcs_field {
     VMCS_RSP = 0x681c,
     VMCS_RIP = 0x681e,
     VMCS_RFLAGS = 0x6820,
+    VMCS_PENDING_DEBUG = 0x6822,
 };
 
 #define PIN_POSTED          BIT(7)
@@ -82,6 +86,10 @@ enum vmcs_field {
 
 #define CR4_OSXSAVE         BIT(18)
 
+/* Does the processor have the field?  For those that are a feature's */
+bool vmcs_has(u32 field);
+/* TDH.SYS.INIT: controls that no TD can do without */
+u64 vmcs_check(void);
 /* All fields of a new vCPU; its VMCS is current */
 struct call;
 void vmcs_init(struct call *c);

@@ -13,14 +13,31 @@ static struct {
 } per_leaf[2][128];
 static unsigned last_leaf, last_side;
 
+#define HOST_VALUE  0x4057ULL
+
+static bool host_only(unsigned i)
+{
+    return i == R_BX || i == R_BP || i == R_SI || i == R_DI || i >= R_12;
+}
+
 u64 call(u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9)
 {
     out = (struct regs) { .r = {
         [R_AX] = rax, [R_CX] = rcx, [R_DX] = rdx, [R_8] = r8, [R_9] = r9,
     } };
+    for (unsigned i = 0; i < NUM_REGS; i++) {
+        out.r[i] = host_only(i) ? HOST_VALUE + i : out.r[i];
+    }
     last_leaf = rax & 127;
     last_side = 0;
     seamcall(plat_lp(), &out);
+    /* Only TDH.VP.ENTER may change these. */
+    for (unsigned i = 0; i < NUM_REGS && LEAF_NUMBER(rax); i++) {
+        if (host_only(i) && out.r[i] != HOST_VALUE + i) {
+            fprintf(stderr, "leaf %u changes register %u\n", last_leaf, i);
+            failures++;
+        }
+    }
     return out.r[R_AX];
 }
 

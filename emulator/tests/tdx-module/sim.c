@@ -158,6 +158,9 @@ u64 plat_rdmsr(u32 msr)
         return 0x11;
     }
     /* Capabilities of VMX: everything may be 1 */
+    if (msr == MSR_VMX_BASIC + 0xb) {
+        return (u64)~sim.no_proc2 << 32;
+    }
     return msr > MSR_VMX_BASIC && msr < MSR_VMX_BASIC + 0x13 ? ~0ULL << 32 : 0;
 }
 

@@ -36,6 +36,7 @@ struct sim {
     bool no_entropy;
     bool no_key;                /* PCONFIG fails */
     bool no_report;
+    u32 no_proc2;               /* secondary controls that are not there */
     unsigned events;            /* so many polls until one is pending */
     u64 tsc;
     u64 tsc_adjust[SIM_LPS];

@@ -131,6 +131,12 @@ static void test_vp_fields(void)
     CHECK(vp_rd(&td, 0x6c00), TDX_METADATA_FIELD_ID_INCORRECT);
     CHECK(vp_rd(&td, 0x2017), TDX_METADATA_FIELD_ID_INCORRECT);
 
+    /* A field that this processor does not have */
+    sim.no_proc2 = BIT(31);
+    CHECK(vp_rd(&td, 0x4024), TDX_METADATA_FIELD_NOT_READABLE);
+    CHECK(vp_wr(&td, 0x4024, 1, 0xffffffff), TDX_METADATA_FIELD_NOT_READABLE);
+    sim.no_proc2 = 0;
+
     /* An interrupt is pending */
     OK(vp_rd(&td, 0x9100000000000100));
     CHECK(out.r[R_8], 0);

@@ -58,6 +58,9 @@ static const struct {
     { "CPUID 4.EDX", AT(cpuid[1][3]), 4, BIT(2), OPND_CPUID_CONFIG },
     { "CPUID 7.EAX", AT(cpuid[5][0]), 4, 1, OPND_CPUID_CONFIG },
     { "CPUID 0x1f.EDX", AT(cpuid[9][3]), 4, 1, OPND_CPUID_CONFIG },
+    /* Allowed, but not by this processor */
+    { "CPUID 0x80000008.EBX", AT(cpuid[15][1]), 4, BIT(9),
+      OPND_CPUID_CONFIG },
     { "CPUID 0x80000008.EAX", AT(cpuid[15][0]), 4, BIT(8),
       OPND_CPUID_CONFIG },
 };

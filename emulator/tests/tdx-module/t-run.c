@@ -27,6 +27,7 @@ static void one_guest(struct guest_regs *g)
 {
     if (g1.entries++) {
         g1.event = plat_vmread(VMCS_ENTRY_INTR);
+        g1.event = g1.event & INTR_VALID ? g1.event : 0;
         g1.rip = plat_vmread(VMCS_RIP);
         g1.after = *g;
         sim_exit(1, 0);
@@ -289,12 +290,20 @@ static void test_cpuid(void)
     CHECK(g1.after.gpr.r[R_CX] >> 27 & 0x11, 0x11);
     CHECK(g1.after.gpr.r[R_BX] >> 24, 0);
     /* Hypervisor's leaves, and ones that are in no table */
-    static const u32 ve[] = { 0x40000000, 6, 0x24, 0x80000006, 0x80000009 };
+    static const u32 ve[] = { 0x40000000, 6, 0x80000006, 0xb, 0x1f };
     for (unsigned i = 0; i < ARRAY_SIZE(ve); i++) {
         g1.gpr[R_AX] = ve[i];
         CHECK(run_one(&td, 10, 0), 1);
         CHECK(g1.event, EV_VE);
         MUST(tdcall(&td, TDG_VP_VEINFO_GET, 0, 0, 0, 0));
+    }
+    /* Beyond the last leaf: as the last one */
+    static const u32 zero[] = { 0x24, 0x3fffffff, 0x50000000, 0x80000009 };
+    for (unsigned i = 0; i < ARRAY_SIZE(zero); i++) {
+        g1.gpr[R_AX] = zero[i];
+        CHECK(run_one(&td, 10, 0), 1);
+        CHECK(g1.event, 0);
+        CHECK(g1.after.gpr.r[R_AX] | g1.after.gpr.r[R_DX], 0);
     }
     /* The TD asks for #VE. */
     OK(tdcall(&td, TDG_VP_CPUIDVE_SET, 1, 0, 0, 0));
@@ -326,7 +335,7 @@ static const struct {
     { 0x277, true, 0, 1 }, { 0x38f, true, 0, EV_GP },
     { 0x480, false, 0, EV_VE }, { 0x480, true, 0, EV_GP },
     { 0x6a0, true, 0, EV_GP }, { 0x6e0, true, 0, EV_GP },
-    { 0x800, false, 0, EV_GP }, { 0x802, false, 0, 0 },
+    { 0x800, false, 0, EV_GP }, { 0x802, false, 0, EV_VE },
     { 0x802, true, 0, EV_GP }, { 0x808, true, 0, 1 },
     { 0x80b, true, 0, 1 }, { 0x830, true, 0, EV_VE },
     { 0x832, true, 0, EV_VE }, { 0x83f, true, 0, 1 },
@@ -400,6 +409,61 @@ static void test_xsetbv(void)
     }
 }
 
+/* The topology that the host has configured, and the TD has enabled */
+static void test_topology(void)
+{
+    struct td_params p;
+    struct ttd td;
+
+    td_to(&td, ST_CX);
+    fill_params(&p);
+    p.cpuid[9][0] = 1, p.cpuid[9][1] = 2, p.cpuid[9][2] = 0x100;
+    p.cpuid[10][0] = 4, p.cpuid[10][1] = 8, p.cpuid[10][2] = 0x200;
+    MUST(mng_init(&td, &p));
+    vp_init(&td, vp_create(&td), 0x105);
+    MUST(call(TDH_MR_FINALIZE, td.tdr, 0, 0, 0));
+    run_clear();
+    g1.gpr[R_AX] = 0x1f;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.event, EV_VE);
+    MUST(tdcall(&td, TDG_VP_VEINFO_GET, 0, 0, 0, 0));
+    OK(tdcall(&td, TDG_VM_WR, 0, 0x9110000300000017, 2, 2));
+    g1.gpr[R_CX] = 1;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.after.gpr.r[R_AX], 4);
+    CHECK(g1.after.gpr.r[R_BX], 8);
+    CHECK(g1.after.gpr.r[R_CX], 0x201);
+    CHECK(g1.after.gpr.r[R_DX], 0x105);
+    g1.gpr[R_AX] = 0xb;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.after.gpr.r[R_AX], 4);
+    CHECK(g1.after.gpr.r[R_CX], 0x201);
+    CHECK(g1.after.gpr.r[R_DX], 0x105);
+    g1.gpr[R_CX] = 0;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.after.gpr.r[R_AX], 1);
+    CHECK(g1.after.gpr.r[R_CX], 0x100);
+    g1.gpr[R_AX] = 1;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.after.gpr.r[R_BX] >> 24, 5);
+    g1.gpr[R_CX] = 0x802;
+    CHECK(run_one(&td, 31, 0), 1);
+    CHECK(g1.after.gpr.r[R_AX], 0x105);
+}
+
+/* A debug exception after an instruction that the module has done */
+static void test_single_step(void)
+{
+    struct ttd td;
+
+    td_to(&td, ST_RUN);
+    run_clear();
+    g1.gpr[R_AX] = 0x21;
+    g1.field[0][0] = VMCS_RFLAGS, g1.field[0][1] = 0x102;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(plat_vmread(VMCS_PENDING_DEBUG), BIT(14));
+}
+
 static void test_vmfail(void)
 {
     struct ttd td;
@@ -423,5 +487,7 @@ void test_run(void)
     test_cpuid();
     test_msr();
     test_xsetbv();
+    test_topology();
+    test_single_step();
     test_vmfail();
 }

@@ -35,6 +35,10 @@ static void test_init(void)
     sim.info.cmr[0].size--;
     CHECK(call(TDH_SYS_INIT, 0, 0, 0, 0), TDX_CMR_LIST_INVALID);
     sim.info.cmr[0].size++;
+    sim.no_proc2 = BIT(9);
+    CHECK(call(TDH_SYS_INIT, 0, 0, 0, 0),
+          status(TDX_INCORRECT_MSR_VALUE, 0x48b));
+    sim.no_proc2 = 0;
     module.lock = LOCK_EXCLUSIVE;
     CHECK(call(TDH_SYS_INIT, 0, 0, 0, 0), TDX_SYS_BUSY);
     CHECK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0), TDX_SYS_BUSY);
