@@ -173,7 +173,7 @@ static void cpuid_leaf_b(const struct td *td, u32 sub, u32 out[4])
     out[ECX] = sub | (sub < 2 && v ? (sub + 1) << 8 : 0);
 }
 
-/* A leaf beyond the last one of its range is the last one of the first range. */
+/* A leaf beyond its range is the last one of the first range. */
 static u32 cpuid_in_range(u32 leaf)
 {
     bool hypervisor = leaf >> 28 == 4;

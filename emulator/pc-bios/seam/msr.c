@@ -37,13 +37,13 @@ static const struct {
     u8 feature;
 } msr_table[] = {
     { 0x10, 0x10, MSR_NATIVE, MSR_VE, ANY },             /* TSC */
-    { 0x48, 0x49, MSR_NATIVE, MSR_NATIVE, ANY },         /* SPEC_CTRL, PRED_CMD */
-    { 0x87, 0x87, MSR_GP_VE, MSR_GP_VE, PCONFIG },  /* key id partitioning */
+    { 0x48, 0x49, MSR_NATIVE, MSR_NATIVE, ANY }, /* SPEC_CTRL, PRED_CMD */
+    { 0x87, 0x87, MSR_GP_VE, MSR_GP_VE, PCONFIG },  /* key ids */
     { 0x8c, 0x8f, MSR_GP, MSR_GP, ANY },                 /* SGX */
     { 0x98, 0x9b, MSR_GP, MSR_GP, ANY },                 /* SEAM, SMM monitor */
     { 0x9e, 0x9e, MSR_GP, MSR_GP, ANY },                 /* SMBASE */
     { 0xbc, 0xbc, MSR_NATIVE, MSR_VE, ANY },             /* MISC_PACKAGE_CTLS */
-    { 0xbd, 0xbd, MSR_OWN, MSR_VE, ANY },                /* XAPIC_DISABLE_STATUS */
+    { 0xbd, 0xbd, MSR_OWN, MSR_VE, ANY }, /* XAPIC_DISABLE_STATUS */
     { 0xc1, 0xc8, MSR_NATIVE, MSR_NATIVE, NEVER },  /* PMU */
     { 0xe1, 0xe1, MSR_NATIVE, MSR_NATIVE, WAITPKG },
     { 0x10a, 0x10a, MSR_OWN, MSR_GP, ANY },              /* ARCH_CAPABILITIES */

@@ -103,7 +103,9 @@ static void fuzz_guest(struct guest_regs *g)
     g->gpr.r[R_CX] = rnd(3) ? fuzz_gpa() : rnd(0x100);
     if (reason == 31 || reason == 32) {
         /* Ones that exit */
-        static const u32 msrs[] = { 0x802, 0x1d9, 0x830, 0x840, 0x40000000 };
+        static const u32 msrs[] = {
+            0x802, 0x1d9, 0x830, 0x840, 0x40000000,
+        };
 
         g->gpr.r[R_CX] = msrs[rnd(ARRAY_SIZE(msrs))];
     }
@@ -126,89 +128,100 @@ static void fuzz_td_params(void)
     sim_host_write(HOST_PAGE(2), &p, sizeof(p));
 }
 
-/* One call.  Operands are right more often than not. */
-static void fuzz_call(void)
-{
-    static const u8 leaves[] = {
-        TDH_MNG_CREATE, TDH_MNG_KEY_CONFIG, TDH_MNG_KEY_CONFIG, TDH_MNG_ADDCX,
-        TDH_MNG_ADDCX, TDH_MNG_ADDCX, TDH_MNG_INIT, TDH_MNG_RD, TDH_MNG_WR,
-        TDH_MNG_VPFLUSHDONE, TDH_MNG_KEY_FREEID, TDH_MR_EXTEND,
-        TDH_MR_FINALIZE, TDH_MEM_TRACK, TDH_MEM_TRACK, TDH_PHYMEM_CACHE_WB,
-        TDH_PHYMEM_PAGE_RECLAIM, TDH_PHYMEM_PAGE_RECLAIM,
-        TDH_PHYMEM_PAGE_RDMD, TDH_PHYMEM_PAGE_WBINVD, TDH_VP_CREATE,
-        TDH_VP_ADDCX, TDH_VP_ADDCX, TDH_VP_ADDCX, TDH_VP_INIT, TDH_VP_FLUSH,
-        TDH_VP_RD, TDH_VP_WR, TDH_VP_ENTER, TDH_VP_ENTER, TDH_VP_ENTER,
-        TDH_MEM_SEPT_ADD, TDH_MEM_SEPT_ADD, TDH_MEM_SEPT_RD,
-        TDH_MEM_SEPT_REMOVE, TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_ADD,
-        TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG,
-        TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_REMOVE, TDH_MEM_PAGE_REMOVE,
-        TDH_MEM_PAGE_RELOCATE, TDH_MEM_PAGE_PROMOTE, TDH_MEM_PAGE_PROMOTE,
-        TDH_MEM_PAGE_DEMOTE, TDH_MEM_PAGE_DEMOTE, TDH_MEM_RANGE_BLOCK, TDH_MEM_RANGE_BLOCK,
-        TDH_MEM_RANGE_UNBLOCK, TDH_MEM_RD, TDH_MEM_WR, 69 + 30,
-    };
-    u8 leaf = leaves[rnd(ARRAY_SIZE(leaves))];
-    u64 rcx = fuzz_gpa(), rdx = fuzz_tdr(), r8 = fuzz_page(), r9 = HOST_PAGE(4);
-    u64 version = rnd(8) ? leaf == TDH_VP_INIT : rnd(3);
+static const u8 fuzz_leaves[] = {
+    TDH_MNG_CREATE, TDH_MNG_KEY_CONFIG, TDH_MNG_KEY_CONFIG, TDH_MNG_ADDCX,
+    TDH_MNG_ADDCX, TDH_MNG_ADDCX, TDH_MNG_INIT, TDH_MNG_RD, TDH_MNG_WR,
+    TDH_MNG_VPFLUSHDONE, TDH_MNG_KEY_FREEID, TDH_MR_EXTEND,
+    TDH_MR_FINALIZE, TDH_MEM_TRACK, TDH_MEM_TRACK, TDH_PHYMEM_CACHE_WB,
+    TDH_PHYMEM_PAGE_RECLAIM, TDH_PHYMEM_PAGE_RECLAIM,
+    TDH_PHYMEM_PAGE_RDMD, TDH_PHYMEM_PAGE_WBINVD, TDH_VP_CREATE,
+    TDH_VP_ADDCX, TDH_VP_ADDCX, TDH_VP_ADDCX, TDH_VP_INIT, TDH_VP_FLUSH,
+    TDH_VP_RD, TDH_VP_WR, TDH_VP_ENTER, TDH_VP_ENTER, TDH_VP_ENTER,
+    TDH_MEM_SEPT_ADD, TDH_MEM_SEPT_ADD, TDH_MEM_SEPT_RD,
+    TDH_MEM_SEPT_REMOVE, TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_ADD,
+    TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG,
+    TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_REMOVE, TDH_MEM_PAGE_REMOVE,
+    TDH_MEM_PAGE_RELOCATE, TDH_MEM_PAGE_PROMOTE, TDH_MEM_PAGE_PROMOTE,
+    TDH_MEM_PAGE_DEMOTE, TDH_MEM_PAGE_DEMOTE, TDH_MEM_RANGE_BLOCK, TDH_MEM_RANGE_BLOCK,
+    TDH_MEM_RANGE_UNBLOCK, TDH_MEM_RD, TDH_MEM_WR, 69 + 30,
+};
 
+struct fuzz_operands {
+    u64 rcx, rdx, r8;
+};
+
+/* Operands are right more often than not. */
+static void fuzz_operands(u8 leaf, struct fuzz_operands *o)
+{
     switch (leaf) {
     case TDH_MNG_CREATE:
-        rcx = fuzz_page();
-        rdx = SIM_FIRST_KEY + rnd(3);
+        o->rcx = fuzz_page();
+        o->rdx = SIM_FIRST_KEY + rnd(3);
         break;
     case TDH_MNG_ADDCX: case TDH_VP_CREATE:
-        rcx = fuzz_page();
+        o->rcx = fuzz_page();
         break;
     case TDH_MNG_INIT:
         fuzz_td_params();
-        rcx = fuzz_tdr();
-        rdx = rnd(16) ? HOST_PAGE(2) : fuzz_page();
+        o->rcx = fuzz_tdr();
+        o->rdx = rnd(16) ? HOST_PAGE(2) : fuzz_page();
         break;
     case TDH_VP_ADDCX:
-        rcx = fuzz_page();
-        rdx = fuzz_vp();
+        o->rcx = fuzz_page();
+        o->rdx = fuzz_vp();
         break;
     case TDH_VP_INIT: case TDH_VP_FLUSH: case TDH_VP_RD: case TDH_VP_WR:
     case TDH_VP_ENTER:
-        rcx = fuzz_vp();
-        rdx = fuzz_field();
-        r8 = rnd(3);
+        o->rcx = fuzz_vp();
+        o->rdx = fuzz_field();
+        o->r8 = rnd(3);
         break;
     case TDH_MNG_RD: case TDH_MNG_WR:
-        rcx = fuzz_tdr();
-        rdx = fuzz_field();
+        o->rcx = fuzz_tdr();
+        o->rdx = fuzz_field();
         break;
     case TDH_MNG_KEY_CONFIG: case TDH_MNG_VPFLUSHDONE: case TDH_MEM_TRACK:
     case TDH_MNG_KEY_FREEID: case TDH_MR_FINALIZE:
-        rcx = fuzz_tdr();
+        o->rcx = fuzz_tdr();
         break;
     case TDH_MEM_PAGE_AUG: case TDH_MEM_PAGE_DEMOTE:
     case TDH_MEM_PAGE_PROMOTE:
         if (rnd(4)) {
-            rcx = SIZE_2M | 1;
-            r8 = leaf == TDH_MEM_PAGE_AUG
-                 ? SIM_TDMR0 + (4 + rnd(2)) * SIZE_2M : r8;
+            o->rcx = SIZE_2M | 1;
+            o->r8 = leaf == TDH_MEM_PAGE_AUG
+                 ? SIM_TDMR0 + (4 + rnd(2)) * SIZE_2M : o->r8;
         }
         break;
     case TDH_MEM_RD: case TDH_MEM_WR:
-        rcx &= ~7ULL;
+        o->rcx &= ~7ULL;
         break;
     case TDH_PHYMEM_CACHE_WB:
-        rcx = rnd(4) == 0;
+        o->rcx = rnd(4) == 0;
         sim.events = rnd(3);
         break;
     case TDH_PHYMEM_PAGE_RECLAIM: case TDH_PHYMEM_PAGE_RDMD:
-        rcx = fuzz_page();
+        o->rcx = fuzz_page();
         break;
     case TDH_PHYMEM_PAGE_WBINVD:
-        rcx = fuzz_page() | rnd(16) << 46;
+        o->rcx = fuzz_page() | rnd(16) << 46;
         break;
     }
+}
+
+static void fuzz_call(void)
+{
+    u8 leaf = fuzz_leaves[rnd(ARRAY_SIZE(fuzz_leaves))];
+    struct fuzz_operands o = { fuzz_gpa(), fuzz_tdr(), fuzz_page() };
+    u64 version = rnd(8) ? leaf == TDH_VP_INIT : rnd(3);
+
+    fuzz_operands(leaf, &o);
     /* Ends of TDs are rare, or nothing would ever get far. */
     if ((leaf == TDH_MNG_VPFLUSHDONE || leaf == TDH_MEM_SEPT_REMOVE) &&
         rnd(16)) {
         return;
     }
-    if (!is_error(call(leaf | VERSION(version), rcx, rdx, r8, r9))) {
+    if (!is_error(call(leaf | VERSION(version), o.rcx, o.rdx, o.r8,
+                       HOST_PAGE(4)))) {
         fuzz_successes[leaf]++;
     }
 }

@@ -203,6 +203,13 @@ static void test_rtmr(void)
     OK(tdcall(&td, TDG_VM_RD, 0, 0x1310000300000040 + 2 * 6, 0, 0));
     memcpy(&v, want, 8);
     CHECK(GPR(R_8), v);
+    /* Once more: of the value before */
+    memcpy(both, want, 48);
+    sha384(both, sizeof(both), want);
+    OK(tdcall(&td, TDG_MR_RTMR_EXTEND, 0x4040, 2, 0, 0));
+    OK(tdcall(&td, TDG_VM_RD, 0, 0x1310000300000041 + 2 * 6, 0, 0));
+    memcpy(&v, want + 8, 8);
+    CHECK(GPR(R_8), v);
     /* The other ones are as they were. */
     OK(tdcall(&td, TDG_VM_RD, 0, 0x1310000300000040 + 3 * 6, 0, 0));
     CHECK(GPR(R_8), 0);
