@@ -36,63 +36,63 @@ static const struct {
     u8 rd, wr;                  /* enum msr_action */
     u8 feature;
 } msr_table[] = {
-    { 0x10, 0x10, MSR_NATIVE, MSR_VE, ANY },             /* TSC */
-    { 0x48, 0x49, MSR_NATIVE, MSR_NATIVE, ANY }, /* SPEC_CTRL, PRED_CMD */
-    { 0x87, 0x87, MSR_GP_VE, MSR_GP_VE, PCONFIG },  /* key ids */
-    { 0x8c, 0x8f, MSR_GP, MSR_GP, ANY },                 /* SGX */
-    { 0x98, 0x9b, MSR_GP, MSR_GP, ANY },                 /* SEAM, SMM monitor */
-    { 0x9e, 0x9e, MSR_GP, MSR_GP, ANY },                 /* SMBASE */
-    { 0xbc, 0xbc, MSR_NATIVE, MSR_VE, ANY },             /* MISC_PACKAGE_CTLS */
-    { 0xbd, 0xbd, MSR_OWN, MSR_VE, ANY }, /* XAPIC_DISABLE_STATUS */
-    { 0xc1, 0xc8, MSR_NATIVE, MSR_NATIVE, NEVER },  /* PMU */
+    { 0x10, 0x10, MSR_NATIVE, MSR_VE, ANY },            /* TSC */
+    { 0x48, 0x49, MSR_NATIVE, MSR_NATIVE, ANY },        /* SPEC_CTRL */
+    { 0x87, 0x87, MSR_GP_VE, MSR_GP_VE, PCONFIG },      /* key ids */
+    { 0x8c, 0x8f, MSR_GP, MSR_GP, ANY },                /* SGX */
+    { 0x98, 0x9b, MSR_GP, MSR_GP, ANY },                /* SEAM, SMM monitor */
+    { 0x9e, 0x9e, MSR_GP, MSR_GP, ANY },                /* SMBASE */
+    { 0xbc, 0xbc, MSR_NATIVE, MSR_VE, ANY },            /* MISC_PACKAGE_CTLS */
+    { 0xbd, 0xbd, MSR_OWN, MSR_VE, ANY },               /* XAPIC_DISABLE */
+    { 0xc1, 0xc8, MSR_NATIVE, MSR_NATIVE, NEVER },      /* PMU */
     { 0xe1, 0xe1, MSR_NATIVE, MSR_NATIVE, WAITPKG },
-    { 0x10a, 0x10a, MSR_OWN, MSR_GP, ANY },              /* ARCH_CAPABILITIES */
-    { 0x10b, 0x10b, MSR_NATIVE, MSR_NATIVE, ANY },       /* FLUSH_CMD */
+    { 0x10a, 0x10a, MSR_OWN, MSR_GP, ANY },             /* ARCH_CAPABILITIES */
+    { 0x10b, 0x10b, MSR_NATIVE, MSR_NATIVE, ANY },      /* FLUSH_CMD */
     { 0x122, 0x122, MSR_NATIVE, MSR_NATIVE, TSX },
-    { 0x174, 0x176, MSR_NATIVE, MSR_NATIVE, ANY },       /* SYSENTER */
+    { 0x174, 0x176, MSR_NATIVE, MSR_NATIVE, ANY },      /* SYSENTER */
     { 0x186, 0x18d, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x195, 0x195, MSR_GP, MSR_GP, ANY },
-    { 0x1a0, 0x1a0, MSR_OWN, MSR_VE, ANY },              /* MISC_ENABLE */
+    { 0x1a0, 0x1a0, MSR_OWN, MSR_VE, ANY },             /* MISC_ENABLE */
     { 0x1a6, 0x1a7, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x1c4, 0x1c5, MSR_NATIVE, MSR_NATIVE, XFD },
-    { 0x1d9, 0x1d9, MSR_OWN, MSR_OWN, ANY },             /* DEBUGCTL */
+    { 0x1d9, 0x1d9, MSR_OWN, MSR_OWN, ANY },            /* DEBUGCTL */
     { 0x1f8, 0x1fa, MSR_GP_VE, MSR_GP_VE, DCA },
     { 0x276, 0x276, MSR_GP, MSR_GP, ANY },
-    { 0x277, 0x277, MSR_NATIVE, MSR_NATIVE, ANY },       /* PAT */
+    { 0x277, 0x277, MSR_NATIVE, MSR_NATIVE, ANY },      /* PAT */
     { 0x309, 0x310, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x329, 0x329, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x345, 0x345, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x38d, 0x392, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x3f1, 0x3f2, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x3f6, 0x3f7, MSR_NATIVE, MSR_NATIVE, NEVER },
-    { 0x480, 0x492, MSR_VE, MSR_GP, ANY },               /* VMX */
+    { 0x480, 0x492, MSR_VE, MSR_GP, ANY },              /* VMX */
     { 0x4c1, 0x4c8, MSR_NATIVE, MSR_NATIVE, NEVER },
     { 0x500, 0x500, MSR_GP, MSR_GP, ANY },
     { 0x560, 0x561, MSR_NATIVE, MSR_NATIVE, PT },
     { 0x570, 0x572, MSR_NATIVE, MSR_NATIVE, PT },
     { 0x580, 0x587, MSR_NATIVE, MSR_NATIVE, PT },
-    { 0x600, 0x600, MSR_NATIVE, MSR_NATIVE, ANY },       /* DS_AREA */
+    { 0x600, 0x600, MSR_NATIVE, MSR_NATIVE, ANY },      /* DS_AREA */
     { 0x6a0, 0x6a0, MSR_NATIVE, MSR_NATIVE, CET },
     { 0x6a2, 0x6a2, MSR_NATIVE, MSR_NATIVE, CET },
     { 0x6a4, 0x6a8, MSR_NATIVE, MSR_NATIVE, CET },
     { 0x6e0, 0x6e0, MSR_GP_VE, MSR_GP_VE, TSC_DEADLINE },
     { 0x6e1, 0x6e1, MSR_NATIVE, MSR_NATIVE, NEVER },    /* PKRS */
     { 0x800, 0x801, MSR_GP, MSR_GP, ANY },
-    { 0x802, 0x802, MSR_OWN, MSR_GP, ANY },              /* x2APIC id */
+    { 0x802, 0x802, MSR_OWN, MSR_GP, ANY },             /* x2APIC id */
     { 0x804, 0x807, MSR_GP, MSR_GP, ANY },
-    { 0x808, 0x80c, MSR_NATIVE, MSR_NATIVE, ANY },       /* TPR, PPR, EOI */
+    { 0x808, 0x80c, MSR_NATIVE, MSR_NATIVE, ANY },      /* TPR, PPR, EOI */
     { 0x80e, 0x80e, MSR_NATIVE, MSR_NATIVE, ANY },
-    { 0x810, 0x827, MSR_NATIVE, MSR_NATIVE, ANY },       /* ISR, TMR, IRR */
+    { 0x810, 0x827, MSR_NATIVE, MSR_NATIVE, ANY },      /* ISR, TMR, IRR */
     { 0x829, 0x82e, MSR_GP, MSR_GP, ANY },
     { 0x831, 0x831, MSR_GP, MSR_GP, ANY },
-    { 0x83f, 0x83f, MSR_NATIVE, MSR_NATIVE, ANY },       /* SELF_IPI */
+    { 0x83f, 0x83f, MSR_NATIVE, MSR_NATIVE, ANY },      /* SELF_IPI */
     { 0x840, 0x8ff, MSR_GP, MSR_GP, ANY },
     { 0x981, 0x984, MSR_GP_VE, MSR_GP_VE, TME },
     { 0x985, 0x98a, MSR_NATIVE, MSR_NATIVE, UINTR },
     { 0xc80, 0xc80, MSR_NATIVE, MSR_VE, ANY },
     { 0xd90, 0xd90, MSR_GP, MSR_GP, ANY },
     { 0xd93, 0xd93, MSR_GP, MSR_GP, ANY },
-    { 0xda0, 0xda0, MSR_NATIVE, MSR_OWN, ANY },          /* XSS */
+    { 0xda0, 0xda0, MSR_NATIVE, MSR_OWN, ANY },         /* XSS */
     { 0x1200, 0x12ff, MSR_NATIVE, MSR_NATIVE, LBR },
     { 0x14ce, 0x14cf, MSR_NATIVE, MSR_NATIVE, LBR },
     { 0x1500, 0x16ff, MSR_NATIVE, MSR_NATIVE, LBR },
@@ -100,7 +100,7 @@ static const struct {
     { 0xc0000080, 0xc0000080, MSR_NATIVE, MSR_OWN, ANY },    /* EFER */
     { 0xc0000081, 0xc0000082, MSR_NATIVE, MSR_NATIVE, ANY }, /* STAR, LSTAR */
     { 0xc0000084, 0xc0000084, MSR_NATIVE, MSR_NATIVE, ANY }, /* FMASK */
-    { 0xc0000100, 0xc0000103, MSR_NATIVE, MSR_NATIVE, ANY }, /* bases, TSC_AUX */
+    { 0xc0000100, 0xc0000103, MSR_NATIVE, MSR_NATIVE, ANY },
 };
 
 static bool msr_has_feature(const struct td *td, enum msr_feature id)

@@ -7,6 +7,8 @@
 #include "module.h"
 #include "vmcs.h"
 
+#define XSAVE_XCOMP_BV      520
+
 static bool vcpu_may_move(enum vcpu_state from, enum vcpu_state to)
 {
     switch (to) {
@@ -39,6 +41,11 @@ void vcpu_load_vmcs(struct call *c)
     if (c->lp->current_vmcs != pa) {
         plat_vmptrld(pa);
         c->lp->current_vmcs = pa;
+        /*
+         * vCPUs of a TD have one VPID: what the TLB has of another one that
+         * ran on this processor is not this one's.
+         */
+        plat_invept(c->td.tdcs->eptp);
     }
 }
 
@@ -113,6 +120,9 @@ static void vcpu_start(struct call *c, u32 index)
     struct vcpu *vp = c->vp;
     u64 *gpr = vp->guest.gpr.r;
     u32 *vmcs = plat_map(vcpu_vmcs_pa(c), PLAT_RW);
+    u8 *xstate = plat_map(with_key(vp->page_pa[TDVPS_PAGE_XSTATE],
+                                   c->td.tdr->hkid), PLAT_RW);
+    u64 xcomp_bv = BIT(63) | c->td.tdcs->xfam;
     u32 *vapic = plat_map(with_key(vp->page_pa[TDVPS_PAGE_VAPIC],
                                    c->td.tdr->hkid), PLAT_RW);
 
@@ -124,6 +134,8 @@ static void vcpu_start(struct call *c, u32 index)
     vp->guest.dr6 = 0xffff0ff0;
     vp->xcr0 = 1;
     vp->last_exit = LAST_EXIT_FAULT;
+    /* All components in their initial state, in the compacted format */
+    memcpy(xstate + XSAVE_XCOMP_BV, &xcomp_bv, sizeof(xcomp_bv));
     /* Spurious interrupts are vector 255; the APIC is on. */
     vapic[0xf0 / 4] = 0x1ff;
     vmcs[0] = plat_rdmsr(MSR_VMX_BASIC) & 0x7fffffff;

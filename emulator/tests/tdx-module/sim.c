@@ -320,6 +320,10 @@ void plat_xstate_save(const u64 pa[3], u64 xfam)
 
 void plat_xstate_load(const u64 pa[3], u64 xfam)
 {
+    u64 xcomp_bv;
+
+    memcpy(&xcomp_bv, sim_mem(pa[0]) + 520, 8);
+    sim_require(xcomp_bv == (BIT(63) | xfam), "XRSTORS", xcomp_bv);
     plat_xstate_save(pa, xfam);
 }
 

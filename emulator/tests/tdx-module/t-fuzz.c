@@ -66,7 +66,8 @@ static u64 fuzz_vp(void)
 
 static u64 fuzz_gpa(void)
 {
-    u64 level = rnd(3) ? 0 : rnd(4), gpa = rnd(4) * PAGE_SIZE + rnd(2) * SIZE_2M;
+    u64 level = rnd(3) ? 0 : rnd(4);
+    u64 gpa = rnd(4) * PAGE_SIZE + rnd(2) * SIZE_2M;
 
     if (rnd(32) == 0) {
         return rnd(0);
@@ -142,7 +143,8 @@ static const u8 fuzz_leaves[] = {
     TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG, TDH_MEM_PAGE_AUG,
     TDH_MEM_PAGE_ADD, TDH_MEM_PAGE_REMOVE, TDH_MEM_PAGE_REMOVE,
     TDH_MEM_PAGE_RELOCATE, TDH_MEM_PAGE_PROMOTE, TDH_MEM_PAGE_PROMOTE,
-    TDH_MEM_PAGE_DEMOTE, TDH_MEM_PAGE_DEMOTE, TDH_MEM_RANGE_BLOCK, TDH_MEM_RANGE_BLOCK,
+    TDH_MEM_PAGE_DEMOTE, TDH_MEM_PAGE_DEMOTE, TDH_MEM_RANGE_BLOCK,
+    TDH_MEM_RANGE_BLOCK,
     TDH_MEM_RANGE_UNBLOCK, TDH_MEM_RD, TDH_MEM_WR, 69 + 30,
 };
 

@@ -89,6 +89,27 @@ static void test_associate(void)
     audit("associate");
 }
 
+/* Two vCPUs of a TD on one processor do not see each other's translations. */
+static void test_switch(void)
+{
+    struct ttd td;
+    unsigned invepts;
+    u64 vp;
+
+    td_to(&td, ST_INIT);
+    vp = vp_create(&td);
+    vp_init(&td, vp, 1);
+    MUST(call(TDH_MR_FINALIZE, td.tdr, 0, 0, 0));
+    CHECK(enter(&td), 1);
+    CHECK(call(TDH_VP_ENTER, vp, 0, 0, 0), 1);
+    invepts = sim.invepts;
+    CHECK(call(TDH_VP_ENTER, vp, 0, 0, 0), 1);
+    CHECK(sim.invepts, invepts);
+    CHECK(enter(&td), 1);
+    CHECK(sim.invepts, invepts + 1);
+    audit("switch");
+}
+
 static void start_guest(struct guest_regs *g)
 {
     CHECK(g->gpr.r[R_CX], 0x1234);
@@ -122,4 +143,5 @@ void test_vp(void)
     test_init();
     test_associate();
     test_start();
+    test_switch();
 }
