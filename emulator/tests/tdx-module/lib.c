@@ -5,13 +5,13 @@
  */
 #include "lib.h"
 
-struct regs out;
+_Thread_local struct regs out;
 unsigned checks, failures;
 
 static struct {
     unsigned checks;
 } per_leaf[2][128];
-static unsigned last_leaf, last_side;
+static _Thread_local unsigned last_leaf, last_side;
 
 #define HOST_VALUE  0x4057ULL
 
@@ -136,10 +136,10 @@ void setup_init(void)
     sim_reset();
     page_alloc_reset();
     MUST(call(TDH_SYS_INIT, 0, 0, 0, 0));
-    for (sim.cur = 0; sim.cur < SIM_LPS; sim.cur++) {
+    for (sim_cur = 0; sim_cur < SIM_LPS; sim_cur++) {
         MUST(call(TDH_SYS_LP_INIT, 0, 0, 0, 0));
     }
-    sim.cur = 0;
+    sim_cur = 0;
 }
 
 void setup_ready(void)
@@ -149,10 +149,10 @@ void setup_ready(void)
     setup_init();
     fill_tdmrs(info);
     MUST(config(info, 2));
-    for (sim.cur = 0; sim.cur < SIM_LPS; sim.cur++) {
+    for (sim_cur = 0; sim_cur < SIM_LPS; sim_cur++) {
         MUST(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0));
     }
-    sim.cur = 0;
+    sim_cur = 0;
     do {
         MUST(call(TDH_SYS_TDMR_INIT, SIM_TDMR0, 0, 0, 0));
     } while (out.r[R_DX] < SIM_TDMR0 + SIZE_1G);
@@ -202,10 +202,10 @@ void td_create(struct ttd *td)
 
 static void td_key(struct ttd *td)
 {
-    for (sim.cur = 0; sim.cur < SIM_LPS; sim.cur++) {
+    for (sim_cur = 0; sim_cur < SIM_LPS; sim_cur++) {
         MUST(call(TDH_MNG_KEY_CONFIG, td->tdr, 0, 0, 0));
     }
-    sim.cur = 0;
+    sim_cur = 0;
 }
 
 u64 vp_create(struct ttd *td)
@@ -229,11 +229,11 @@ void vp_init(struct ttd *td, u64 vp, u32 id)
 static void td_flush(struct ttd *td)
 {
     for (unsigned i = 0; i < td->num_vps; i++) {
-        for (sim.cur = 0; sim.cur < SIM_LPS; sim.cur++) {
+        for (sim_cur = 0; sim_cur < SIM_LPS; sim_cur++) {
             call(TDH_VP_FLUSH, td->tdvpr[i], 0, 0, 0);
         }
     }
-    sim.cur = 0;
+    sim_cur = 0;
 }
 
 static void td_block(struct ttd *td)
@@ -244,10 +244,10 @@ static void td_block(struct ttd *td)
 
 static void td_teardown(struct ttd *td)
 {
-    for (sim.cur = 0; sim.cur < SIM_LPS; sim.cur++) {
+    for (sim_cur = 0; sim_cur < SIM_LPS; sim_cur++) {
         MUST(call(TDH_PHYMEM_CACHE_WB, 0, 0, 0, 0));
     }
-    sim.cur = 0;
+    sim_cur = 0;
     MUST(call(TDH_MNG_KEY_FREEID, td->tdr, 0, 0, 0));
 }
 
@@ -302,8 +302,8 @@ u64 enter(struct ttd *td)
     return call(TDH_VP_ENTER, td->tdvpr[0], 0, 0, 0);
 }
 
-struct guest_regs tdcall_regs;
-static bool tdcall_done;
+_Thread_local struct guest_regs tdcall_regs;
+static _Thread_local bool tdcall_done;
 
 static void tdcall_guest(struct guest_regs *g)
 {
@@ -328,9 +328,9 @@ u64 tdcall(struct ttd *td, u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9)
     tdcall_regs.gpr.r[R_8] = r8;
     tdcall_regs.gpr.r[R_9] = r9;
     tdcall_done = false;
-    sim.guest = tdcall_guest;
+    sim_guest = tdcall_guest;
     ret = enter(td);
-    sim.guest = NULL;
+    sim_guest = NULL;
     last_side = 1;
     last_leaf = rax & 127;
     /* The TD's RAX, or the TD exit that the call has led to */

@@ -11,7 +11,7 @@
 #include "sim.h"
 
 /* Registers that the last SEAMCALL has left */
-extern struct regs out;
+extern _Thread_local struct regs out;
 
 /* A SEAMCALL; RAX also has the version in bits 23:16 */
 u64 call(u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9);
@@ -67,7 +67,7 @@ void td_destroy(struct ttd *td);
 
 u64 enter(struct ttd *td);
 /* The guest executes one TDCALL, then an interrupt comes. */
-extern struct guest_regs tdcall_regs;
+extern _Thread_local struct guest_regs tdcall_regs;
 u64 tdcall(struct ttd *td, u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9);
 
 void block_track(struct ttd *td, u64 gpa, unsigned level);
@@ -89,6 +89,7 @@ void test_tdcall(void);
 void test_meta(void);
 void test_busy(void);
 void test_fuzz(void);
+void test_race(void);
 void report_leaves(void);
 
 extern unsigned checks, failures;

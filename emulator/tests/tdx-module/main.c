@@ -22,6 +22,7 @@ static const struct {
     { "meta", test_meta },
     { "busy", test_busy },
     { "fuzz", test_fuzz },
+    { "race", test_race },
 };
 
 int main(void)

@@ -16,6 +16,8 @@
 #define SIM_FIELDS      0x7000
 
 struct sim sim;
+_Thread_local unsigned sim_cur, sim_marks;
+_Thread_local void (*sim_guest)(struct guest_regs *g);
 
 static struct sim_vmcs {
     u64 pa;                     /* with key; 0: not in use */
@@ -48,6 +50,9 @@ void sim_reset(void)
         madvise(sim.mem, SIM_MEM, MADV_DONTNEED);
     }
     u8 *mem = sim.mem;
+
+    sim_cur = sim_marks = 0;
+    sim_guest = NULL;
 
     memset(&sim, 0, sizeof(sim));
     memset(vmcss, 0, sizeof(vmcss));
@@ -111,13 +116,13 @@ void *plat_map(u64 pa, enum plat_how how)
 
 unsigned plat_mark(void)
 {
-    return sim.marks++;
+    return sim_marks++;
 }
 
 void plat_release(unsigned mark)
 {
-    sim_require(mark < sim.marks, "windows are released twice", mark);
-    sim.marks = mark;
+    sim_require(mark < sim_marks, "windows are released twice", mark);
+    sim_marks = mark;
 }
 
 void plat_flush_page(u64 pa)
@@ -133,7 +138,7 @@ const struct plat_info *plat_info(void)
 
 struct lp *plat_lp(void)
 {
-    return &sim.lp[sim.cur];
+    return &sim.lp[sim_cur];
 }
 
 bool plat_random(u64 *v)
@@ -146,7 +151,7 @@ u64 plat_rdmsr(u32 msr)
 {
     switch (msr) {
     case MSR_TSC_ADJUST:
-        return sim.tsc_adjust[sim.cur];
+        return sim.tsc_adjust[sim_cur];
     case MSR_KEYID_PARTITIONING:
         return (SIM_FIRST_KEY - 1) | (u64)SIM_NUM_KEYS << 32;
     case MSR_WBINVDP:
@@ -236,12 +241,12 @@ void plat_vmclear(u64 pa)
 {
     struct sim_vmcs *v = sim_vmcs(pa);
 
-    sim_require(v->lp == -1 || v->lp == (int)sim.cur,
+    sim_require(v->lp == -1 || v->lp == (int)sim_cur,
                 "VMCLEAR of a VMCS that is active elsewhere", pa);
     v->lp = -1;
     v->launched = false;
-    if (current[sim.cur] == v) {
-        current[sim.cur] = NULL;
+    if (current[sim_cur] == v) {
+        current[sim_cur] = NULL;
     }
 }
 
@@ -250,30 +255,30 @@ void plat_vmptrld(u64 pa)
     struct sim_vmcs *v = sim_vmcs(pa);
     u16 key = pa >> SIM_KEY_SHIFT;
 
-    sim_require(v->lp == -1 || v->lp == (int)sim.cur,
+    sim_require(v->lp == -1 || v->lp == (int)sim_cur,
                 "VMPTRLD of a VMCS that is active elsewhere", pa);
     sim_require(*(u32 *)sim_mem(pa) == 0x11, "VMCS without revision", pa);
     sim_require(sim.key[(sim_mem(pa) - sim.mem) / PAGE_SIZE] == key,
                 "VMCS with another key", pa);
-    v->lp = sim.cur;
-    current[sim.cur] = v;
+    v->lp = sim_cur;
+    current[sim_cur] = v;
 }
 
 u64 plat_vmread(u32 field)
 {
-    sim_require(current[sim.cur] && field < SIM_FIELDS, "VMREAD", field);
-    return current[sim.cur]->field[field];
+    sim_require(current[sim_cur] && field < SIM_FIELDS, "VMREAD", field);
+    return current[sim_cur]->field[field];
 }
 
 void plat_vmwrite(u32 field, u64 v)
 {
-    sim_require(current[sim.cur] && field < SIM_FIELDS, "VMWRITE", field);
-    current[sim.cur]->field[field] = v;
+    sim_require(current[sim_cur] && field < SIM_FIELDS, "VMWRITE", field);
+    current[sim_cur]->field[field] = v;
 }
 
 void plat_vmcs_host_state(void)
 {
-    plat_vmwrite(0x6c14, 1 + sim.cur);
+    plat_vmwrite(0x6c14, 1 + sim_cur);
 }
 
 void sim_exit(u32 reason, u64 qualification)
@@ -284,10 +289,10 @@ void sim_exit(u32 reason, u64 qualification)
 
 bool plat_vmenter(struct guest_regs *g, bool launched)
 {
-    struct sim_vmcs *v = current[sim.cur];
+    struct sim_vmcs *v = current[sim_cur];
 
     sim_require(v && v->launched == launched, "VMLAUNCH or VMRESUME", launched);
-    sim_require(v->field[0x6c14] == 1 + sim.cur, "host state of another LP", 0);
+    sim_require(v->field[0x6c14] == 1 + sim_cur, "host state of another LP", 0);
     if (sim.vmfail) {
         return false;
     }
@@ -297,8 +302,8 @@ bool plat_vmenter(struct guest_regs *g, bool launched)
     v->field[VMCS_EXIT_INTR] = 0;
     v->field[VMCS_INSTR_LENGTH] = 4;
     sim_exit(1, 0);
-    if (sim.guest) {
-        sim.guest(g);
+    if (sim_guest) {
+        sim_guest(g);
     }
     v->field[VMCS_ENTRY_INTR] &= ~INTR_VALID;
     return true;

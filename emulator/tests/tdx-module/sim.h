@@ -30,7 +30,6 @@ struct sim {
     u8 *mem;
     u16 key[SIM_PAGES];         /* that a page was written with */
     struct lp lp[SIM_LPS];
-    unsigned cur;               /* the processor that executes */
     struct plat_info info;
 
     bool no_entropy;
@@ -42,14 +41,14 @@ struct sim {
     u64 tsc_adjust[SIM_LPS];
     u64 xfam;                   /* native */
     unsigned invepts, wb_blocks, flushed_pages;
-    unsigned marks;
-
-    /* The guest: it runs until it returns */
-    void (*guest)(struct guest_regs *g);
     bool vmfail;
 };
 
 extern struct sim sim;
+
+/* Each thread is a processor: which one, and what its guest does */
+extern _Thread_local unsigned sim_cur, sim_marks;
+extern _Thread_local void (*sim_guest)(struct guest_regs *g);
 
 void sim_reset(void);
 u8 *sim_mem(u64 pa);

@@ -238,10 +238,10 @@ static void fuzz_seed(u64 seed)
     td_to(&td, seed & 2 ? ST_RUN : ST_INIT);
     td_debug(false);
     sept_tables(&td, 0, 0);
-    sim.guest = fuzz_guest;
+    sim_guest = fuzz_guest;
     sprintf(name, "of seed %u", (unsigned)seed);
     for (unsigned i = 0; i < FUZZ_CALLS; i++) {
-        sim.cur = rnd(8) == 0;
+        sim_cur = rnd(8) == 0;
         sim.no_entropy = rnd(64) == 0;
         sim.no_key = rnd(64) == 0;
         fuzz_exits = rnd(3);
@@ -250,7 +250,7 @@ static void fuzz_seed(u64 seed)
             audit(name);
         }
     }
-    sim.cur = 0;
+    sim_cur = 0;
     audit(name);
     checks++;
 }

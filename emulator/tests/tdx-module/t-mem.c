@@ -233,17 +233,17 @@ static u64 epoch_got[3];
 /* While the vCPU runs, on the other processor as it were */
 static void epoch_guest(struct guest_regs *g)
 {
-    unsigned marks = sim.marks;
+    unsigned marks = sim_marks;
     struct regs keep = out;
 
     (void)g;
-    sim.cur = 1;
+    sim_cur = 1;
     epoch_got[0] = call(TDH_MEM_TRACK, epoch_td->tdr, 0, 0, 0);
     epoch_got[1] = call(TDH_MEM_PAGE_REMOVE, 0, epoch_td->tdr, 0, 0);
     epoch_got[2] = call(TDH_MEM_TRACK, epoch_td->tdr, 0, 0, 0);
-    sim.cur = 0;
+    sim_cur = 0;
     out = keep;
-    sim.marks = marks;
+    sim_marks = marks;
     sim_exit(1, 0);
 }
 
@@ -261,9 +261,9 @@ static void test_epoch(void)
     CHECK(enter(&td), 1);
     CHECK(sim.invepts, invepts);
     epoch_td = &td;
-    sim.guest = epoch_guest;
+    sim_guest = epoch_guest;
     CHECK(enter(&td), 1);
-    sim.guest = NULL;
+    sim_guest = NULL;
     /* A vCPU was left in the epoch of the block. */
     CHECK(epoch_got[0], TDX_SUCCESS);
     CHECK(epoch_got[1], status(TDX_TLB_TRACKING_NOT_DONE, OPND_RCX));

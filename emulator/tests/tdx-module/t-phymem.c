@@ -169,10 +169,10 @@ static void test_reclaim(void)
     MUST(call(TDH_MNG_VPFLUSHDONE, td.tdr, 0, 0, 0));
     CHECK(call(TDH_PHYMEM_PAGE_RECLAIM, big, 0, 0, 0),
           TDX_LIFECYCLE_STATE_INCORRECT);
-    for (sim.cur = 0; sim.cur < SIM_LPS; sim.cur++) {
+    for (sim_cur = 0; sim_cur < SIM_LPS; sim_cur++) {
         MUST(call(TDH_PHYMEM_CACHE_WB, 0, 0, 0, 0));
     }
-    sim.cur = 0;
+    sim_cur = 0;
     MUST(call(TDH_MNG_KEY_FREEID, td.tdr, 0, 0, 0));
     CHECK(call(TDH_PHYMEM_PAGE_RECLAIM, big + PAGE_SIZE, 0, 0, 0),
           INVALID(OPND_RCX));
@@ -219,9 +219,9 @@ static void test_cache_wb(void)
     CHECK(sim.wb_blocks, 4);
     CHECK(call(TDH_PHYMEM_CACHE_WB, 1, 0, 0, 0), TDX_WBCACHE_RESUME_ERROR);
     CHECK(call(TDH_MNG_KEY_FREEID, td.tdr, 0, 0, 0), TDX_WBCACHE_NOT_COMPLETE);
-    sim.cur = 1;
+    sim_cur = 1;
     OK(call(TDH_PHYMEM_CACHE_WB, 0, 0, 0, 0));
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(call(TDH_MNG_KEY_FREEID, td2.tdr, 0, 0, 0),
           TDX_WBCACHE_NOT_COMPLETE);
     OK(call(TDH_MNG_KEY_FREEID, td.tdr, 0, 0, 0));

@@ -49,9 +49,9 @@ static u64 run_one(struct ttd *td, u32 reason, u64 qualification)
     g1.qualification = qualification;
     g1.entries = 0;
     g1.event = 0;
-    sim.guest = one_guest;
+    sim_guest = one_guest;
     ret = enter(td);
-    sim.guest = NULL;
+    sim_guest = NULL;
     return ret;
 }
 

@@ -58,7 +58,7 @@ static void test_init(void)
     /* The other processor has not done it. */
     CHECK(call(TDH_SYS_CONFIG, HOST_PAGE(0), 1, SIM_FIRST_KEY, 0),
           TDX_SYS_CONFIG_NOT_PENDING);
-    sim.cur = 1;
+    sim_cur = 1;
     sim.tsc_adjust[1] = 5;
     CHECK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0),
           status(TDX_INCONSISTENT_MSR, MSR_TSC_ADJUST));
@@ -67,7 +67,7 @@ static void test_init(void)
     CHECK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0), status(TDX_INVALID_PKG_ID, 2));
     sim.lp[1].pkg = 1;
     OK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0));
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0),
           TDX_SYS_KEY_CONFIG_NOT_PENDING);
 }
@@ -181,9 +181,9 @@ static void test_key_and_tdmr(void)
     OK(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0));
     CHECK(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0), TDX_KEY_CONFIGURED);
     CHECK(call(TDH_SYS_TDMR_INIT, SIM_TDMR0, 0, 0, 0), TDX_SYS_NOT_READY);
-    sim.cur = 1;
+    sim_cur = 1;
     OK(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0));
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0),
           TDX_SYS_KEY_CONFIG_NOT_PENDING);
 

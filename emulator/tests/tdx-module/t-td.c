@@ -146,9 +146,9 @@ static void test_keys(void)
     CHECK(call(TDH_MNG_KEY_CONFIG, td.tdr, 0, 0, 0), TDX_KEY_CONFIGURED);
     CHECK(call(TDH_MNG_ADDCX, page_alloc(), td.tdr, 0, 0),
           TDX_TD_KEYS_NOT_CONFIGURED);
-    sim.cur = 1;
+    sim_cur = 1;
     OK(call(TDH_MNG_KEY_CONFIG, td.tdr, 0, 0, 0));
-    sim.cur = 0;
+    sim_cur = 0;
 
     for (unsigned i = 0; i < TDCS_PAGES; i++) {
         CHECK(call(TDH_MNG_INIT, td.tdr, HOST_PAGE(2), 0, 0),
@@ -187,18 +187,18 @@ static void test_flush(void)
 
     td_to(&td, ST_INIT);
     vp = vp_create(&td);
-    sim.cur = 1;
+    sim_cur = 1;
     vp_init(&td, vp, 1);
     invepts = sim.invepts;
     CHECK(call(TDH_VP_FLUSH, td.tdvpr[0], 0, 0, 0), TDX_VCPU_NOT_ASSOCIATED);
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(call(TDH_MNG_VPFLUSHDONE, td.tdr, 0, 0, 0), TDX_FLUSHVP_NOT_DONE);
     OK(call(TDH_VP_FLUSH, td.tdvpr[0], 0, 0, 0));
     CHECK(call(TDH_VP_FLUSH, td.tdvpr[0], 0, 0, 0), TDX_VCPU_NOT_ASSOCIATED);
     CHECK(call(TDH_MNG_VPFLUSHDONE, td.tdr, 0, 0, 0), TDX_FLUSHVP_NOT_DONE);
-    sim.cur = 1;
+    sim_cur = 1;
     OK(call(TDH_VP_FLUSH, vp, 0, 0, 0));
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(sim.invepts, invepts + 2);
     module.keys_lock = LOCK_ONE_SHARED;
     CHECK(call(TDH_MNG_VPFLUSHDONE, td.tdr, 0, 0, 0), BUSY(OPND_KOT));

@@ -32,9 +32,9 @@ static void test_leaf(void)
           INVALID(OPND_RAX));
     CHECK(tdcall(&td, TDG_VP_INFO | BIT(32), 0, 0, 0, 0), INVALID(OPND_RAX));
     CHECK(plat_vmread(VMCS_RIP), 0xfffffffc);
-    sim.guest = user_guest;
+    sim_guest = user_guest;
     CHECK(enter(&td), 1);
-    sim.guest = NULL;
+    sim_guest = NULL;
 }
 
 static void test_info(void)
@@ -82,7 +82,7 @@ static void test_vmcall(void)
         CHECK(tdcall(&td, TDG_VP_VMCALL, bad[i], 0, 0, 0), INVALID(OPND_RCX));
     }
     vmcall_entries = 0;
-    sim.guest = vmcall_guest;
+    sim_guest = vmcall_guest;
     CHECK(enter(&td), 77);
     CHECK(out.r[R_CX], BIT(R_10) | BIT(R_11) | BIT(R_12) | BIT(R_DX));
     CHECK(out.r[R_10], 0x100 + R_10);
@@ -105,7 +105,7 @@ static void test_vmcall(void)
     CHECK(vmcall_regs.gpr.r[R_13], 0x100 + R_13);
     CHECK(vmcall_regs.gpr.r[R_BX], 0x100 + R_BX);
     CHECK(plat_vmread(VMCS_RIP), 0xfffffff0 + 8 * 4);
-    sim.guest = NULL;
+    sim_guest = NULL;
 }
 
 static void test_accept(void)

@@ -68,23 +68,23 @@ static void test_associate(void)
     struct ttd td;
 
     td_to(&td, ST_RUN);
-    sim.cur = 1;
+    sim_cur = 1;
     for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
         CHECK(call(fields[i], td.tdvpr[0], 0x202000000000000b, 1, 1),
               TDX_VCPU_ASSOCIATED);
     }
-    sim.cur = 0;
+    sim_cur = 0;
     OK(call(TDH_VP_FLUSH, td.tdvpr[0], 0, 0, 0));
-    sim.cur = 1;
+    sim_cur = 1;
     CHECK(enter(&td), 1);
     OK(call(TDH_VP_RD, td.tdvpr[0], 0xa020000200000004, 0, 0));
     CHECK(out.r[R_8], 1);
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(enter(&td), TDX_VCPU_ASSOCIATED);
-    sim.cur = 1;
+    sim_cur = 1;
     CHECK(enter(&td), 1);
     OK(call(TDH_VP_FLUSH, td.tdvpr[0], 0, 0, 0));
-    sim.cur = 0;
+    sim_cur = 0;
     CHECK(enter(&td), 1);
     audit("associate");
 }
@@ -132,9 +132,9 @@ static void test_start(void)
     struct ttd td;
 
     td_to(&td, ST_RUN);
-    sim.guest = start_guest;
+    sim_guest = start_guest;
     CHECK(enter(&td), 1);
-    sim.guest = NULL;
+    sim_guest = NULL;
 }
 
 void test_vp(void)
