@@ -108,9 +108,12 @@ static u32 cpuid_xsave_size(u64 components, bool compacted)
 
 /* Values that are made of other parameters of the TD */
 static void cpuid_derive(const struct tdcs *tdcs, const struct cpuid_row *row,
-                         u32 v[4])
+                         const u32 native[4], u32 v[4])
 {
-    if (row->leaf == 0x15) {
+    if (row->leaf == 0x80000008) {
+        /* Configurable in name only: MAXPA is not virtualized. */
+        v[EAX] = (v[EAX] & ~0xffu) | (native[EAX] & 0xff);
+    } else if (row->leaf == 0x15) {
         v[EBX] = tdcs->tsc_frequency;
     } else if (row->leaf == 0xd && row->sub == 0) {
         v[ECX] = cpuid_xsave_size(tdcs->xfam & XCR0_COMPONENTS, false);
@@ -144,7 +147,7 @@ u64 cpuid_init(struct td *td, const struct td_params *params, u64 *bad)
         }
         n += config;
         cpuid_apply_xfam(row, tdcs->xfam, v);
-        cpuid_derive(tdcs, row, v);
+        cpuid_derive(tdcs, row, native, v);
     }
     return TDX_SUCCESS;
 }

@@ -51,8 +51,8 @@ _Noreturn void plat_fatal(const char *why);
 /*
  * Windows on physical memory.  An address carries its key id.  Windows are
  * not freed one by one: plat_release() frees all that were opened since
- * plat_mark().  PLAT_FRESH is for a page that is to be written as a whole,
- * whatever key it was written with before.
+ * plat_mark().  PLAT_FRESH is for a page whatever key it was written with
+ * before; its contents are lost.
  */
 enum plat_how { PLAT_RO, PLAT_RW, PLAT_FRESH };
 void *plat_map(u64 pa_and_key, enum plat_how how);

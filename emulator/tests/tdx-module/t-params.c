@@ -136,7 +136,7 @@ static void test_good_params(void)
     CHECK((u32)mng_rd(&td, 0x9410000300000000 | 0xd << 9), 0xe7);
     CHECK((u32)mng_rd(&td, 0x9410000300000001 | 0xd << 9 | 1 << 1), 0x1800);
     /* 0x80000008 */
-    CHECK(mng_rd(&td, 0x9410000300010000 | 8 << 9 | 1 << 8) & 0xff, 0);
+    CHECK(mng_rd(&td, 0x9410000300010000 | 8 << 9 | 1 << 8) & 0xff, 0x34);
     CHECK(call(TDH_MNG_RD, td.tdr, 0x9410000300000000 | 6 << 9 | 1 << 8, 0,
                0), TDX_METADATA_FIELD_NOT_READABLE);
     CHECK(call(TDH_MNG_RD, td.tdr, 0x9410000300000000 | 0x40 << 9, 0, 0),

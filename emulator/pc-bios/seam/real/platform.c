@@ -51,15 +51,30 @@ void seam_main(struct regs *regs)
 }
 
 /*
+ * A line that was written with another key can only be overwritten as a
+ * whole: smaller writes would have to read it first.
+ */
+static void *seam_clear_page(void *page)
+{
+    static const u8 zero[64] __attribute__((aligned(64)));
+
+    for (unsigned i = 0; i < PAGE_SIZE; i += sizeof(zero)) {
+        asm volatile("movdir64b (%1), %0"
+                     : : "r" ((u8 *)page + i), "r" (zero) : "memory");
+    }
+    asm volatile("mfence" : : : "memory");
+    return page;
+}
+
+/*
  * A page that is open already is found again, so that a call can ask for the
  * same page as often as it wants.
  */
-void *plat_map(u64 pa, enum plat_how how)
+static void *seam_window(u64 pa)
 {
     struct seam_lp *s = seam_lp();
     u64 va;
 
-    (void)how;
     for (unsigned i = 0; i < s->num_windows; i++) {
         if (s->window_pa[i] == pa) {
             return (void *)(s->windows + i * PAGE_SIZE);
@@ -71,6 +86,13 @@ void *plat_map(u64 pa, enum plat_how how)
     asm volatile("invlpg (%0)" : : "r" (va) : "memory");
     s->window_pa[s->num_windows++] = pa;
     return (void *)va;
+}
+
+void *plat_map(u64 pa, enum plat_how how)
+{
+    void *page = seam_window(pa);
+
+    return how == PLAT_FRESH ? seam_clear_page(page) : page;
 }
 
 unsigned plat_mark(void)
