@@ -23,10 +23,10 @@ static u64 sys_get_pkgs(struct md *m, unsigned i, u64 *v)
 
 static u64 sys_get_num_cmrs(struct md *m, unsigned i, u64 *v)
 {
-    (void)m;
-    for (i = 0; i < MAX_CMRS && plat_info()->cmr[i].size; i++) {
+    (void)m, (void)i;
+    for (*v = 0; *v < MAX_CMRS && plat_info()->cmr[*v].size; ) {
+        ++*v;
     }
-    *v = i;
     return TDX_SUCCESS;
 }
 

@@ -18,7 +18,7 @@ static u8 seen[SIM_PAGES];
 static void audit_that(bool ok, const char *what, u64 v)
 {
     if (!ok) {
-        fprintf(stderr, "audit %s: %s (%#llx)\n", audit_when, what,
+        fprintf(stderr, "audit %s: %s (0x%llx)\n", audit_when, what,
                 (unsigned long long)v);
         abort();
     }

@@ -47,7 +47,7 @@ void check(const char *file, int line, const char *what, u64 got, u64 want)
     per_leaf[last_side][last_leaf].checks++;
     if (got != want) {
         failures++;
-        fprintf(stderr, "%s:%d: %s is %#llx, not %#llx\n", file, line, what,
+        fprintf(stderr, "%s:%d: %s is 0x%llx, not 0x%llx\n", file, line, what,
                 (unsigned long long)got, (unsigned long long)want);
     }
 }
@@ -68,7 +68,7 @@ void report_leaves(void)
 void must(u64 ret, const char *what)
 {
     if (is_error(ret)) {
-        fprintf(stderr, "set-up: %s is %#llx\n", what,
+        fprintf(stderr, "set-up: %s is 0x%llx\n", what,
                 (unsigned long long)ret);
         abort();
     }

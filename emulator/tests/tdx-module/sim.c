@@ -35,7 +35,7 @@ _Noreturn void plat_fatal(const char *why)
 static void sim_require(bool ok, const char *what, u64 v)
 {
     if (!ok) {
-        fprintf(stderr, "FATAL: %s (%#llx)\n", what, (unsigned long long)v);
+        fprintf(stderr, "FATAL: %s (0x%llx)\n", what, (unsigned long long)v);
         abort();
     }
 }

@@ -55,7 +55,7 @@ static void race_guest(struct guest_regs *g)
             const struct pamt_entry *e = pamt_of(pa, 0);
 
             if (e->type != PT_REG || pamt_owner(e) != race_td.tdr) {
-                fprintf(stderr, "a vCPU uses a page that is free: %#llx\n",
+                fprintf(stderr, "a vCPU uses a page that is free: 0x%llx\n",
                         (unsigned long long)pa);
                 abort();
             }

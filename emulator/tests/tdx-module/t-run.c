@@ -390,7 +390,7 @@ static void test_xsetbv(void)
     static const struct {
         u64 v, index;
         bool ok;
-    } cases[] = {
+    } values[] = {
         { 7, 0, true }, { 3, 0, true }, { 1, 0, true }, { 0, 0, false },
         { 5, 0, false }, { 0x27, 0, false }, { 0xe7, 0, false },
         { 7, 1, false }, { 0x207, 0, false }, { BIT(63) | 7, 0, false },
@@ -399,13 +399,13 @@ static void test_xsetbv(void)
     struct ttd td;
 
     td_to(&td, ST_RUN);
-    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
         run_clear();
-        g1.gpr[R_AX] = (u32)cases[i].v;
-        g1.gpr[R_DX] = cases[i].v >> 32;
-        g1.gpr[R_CX] = cases[i].index;
+        g1.gpr[R_AX] = (u32)values[i].v;
+        g1.gpr[R_DX] = values[i].v >> 32;
+        g1.gpr[R_CX] = values[i].index;
         CHECK(run_one(&td, 55, 0), 1);
-        CHECK(g1.event, cases[i].ok ? 0 : EV_GP);
+        CHECK(g1.event, values[i].ok ? 0 : EV_GP);
     }
 }
 

@@ -15,8 +15,8 @@
 static const struct {
     u8 leaf;
     u8 reg;                     /* 0: RCX, 1: RDX */
-    const char *stage;          /* CREATED, KEYED, CX, INIT, RUN, FATAL,
-                                   BLOCKED, TEARDOWN */
+    /* CREATED, KEYED, CX, INIT, RUN, FATAL, BLOCKED, TEARDOWN */
+    const char *stage;
 } stages[] = {
     { TDH_MNG_KEY_CONFIG, 0,       ".LLLLFLL" },
     { TDH_MNG_ADDCX, 1,            "K....FKK" },

@@ -36,7 +36,7 @@ struct seam_info {
 struct seam_lp {
     struct seam_lp *self;
     u64 windows;
-    volatile u64 *window_ptes;
+    u64 *window_ptes;
     u32 id, pkg;
 
     /* The module's own; zero at the start */

@@ -82,7 +82,8 @@ static void *seam_window(u64 pa)
     }
     require(s->num_windows < SEAM_WINDOWS && aligned(pa, PAGE_SIZE));
     va = s->windows + s->num_windows * PAGE_SIZE;
-    s->window_ptes[s->num_windows] = pa | PTE_WINDOW;
+    __atomic_store_n(&s->window_ptes[s->num_windows], pa | PTE_WINDOW,
+                     __ATOMIC_RELAXED);
     asm volatile("invlpg (%0)" : : "r" (va) : "memory");
     s->window_pa[s->num_windows++] = pa;
     return (void *)va;
@@ -106,7 +107,8 @@ void plat_release(unsigned mark)
 
     while (s->num_windows > mark) {
         s->window_pa[--s->num_windows] = ~0ULL;
-        s->window_ptes[s->num_windows] = 0;
+        __atomic_store_n(&s->window_ptes[s->num_windows], 0,
+                         __ATOMIC_RELAXED);
         asm volatile("invlpg (%0)" : :
                      "r" (s->windows + s->num_windows * PAGE_SIZE) : "memory");
     }
