@@ -6,6 +6,7 @@
 #include "cpuid.h"
 #include "module.h"
 #include "msr.h"
+#include "vmcs.h"
 
 #define EPTP_WB         6
 #define EPTP_WALK_4     3       /* bits 5:3: levels, less 1 */
@@ -39,7 +40,8 @@ static bool params_eptp_ok(const struct td_params *p)
     bool wide = p->config_flags & CONFIG_GPAW;
 
     return (p->eptp_controls & 7) == EPTP_WB && !(p->eptp_controls >> 6) &&
-           (walk == EPTP_WALK_5 || (walk == EPTP_WALK_4 && !wide));
+           ((walk == EPTP_WALK_5 && vmcs_has_ept_5()) ||
+            (walk == EPTP_WALK_4 && !wide));
 }
 
 static u64 params_check(const struct td_params *p)
@@ -66,7 +68,8 @@ static u64 params_check(const struct td_params *p)
     } else if (p->num_l2_vms) {
         bad = OPND_NUM_L2_VMS;
     } else if ((p->config_flags & ~CONFIG_FLAGS_FIXED0) ||
-               (p->config_flags & CONFIG_FLAGS_FIXED1) != CONFIG_FLAGS_FIXED1) {
+               (p->config_flags & CONFIG_FLAGS_FIXED1) != CONFIG_FLAGS_FIXED1 ||
+               ((p->config_flags & CONFIG_GPAW) && !vmcs_has_gpaw())) {
         bad = OPND_EXEC_CONTROLS;
     } else if (!params_eptp_ok(p)) {
         bad = OPND_EPTP_CONTROLS;

@@ -102,9 +102,14 @@ static const struct {
     /* EPT, x2APIC, VPID, unrestricted, APIC registers, delivery, #VE */
     { MSR_VMX_BASIC + 0xb, BIT(1) | BIT(4) | BIT(5) | BIT(7) | BIT(8) |
       BIT(9) | BIT(18) },
-    { MSR_VMX_BASIC + 0xf, BIT(2) | BIT(9) | BIT(15) | BIT(20) | BIT(21) },
-    { MSR_VMX_BASIC + 0x10, BIT(2) | BIT(15) },
+    /* As in vmcs_controls[] */
+    { MSR_VMX_BASIC + 0xf, BIT(2) | BIT(9) | BIT(15) | BIT(18) | BIT(19) |
+      BIT(20) | BIT(21) },
+    { MSR_VMX_BASIC + 0x10, BIT(2) | BIT(14) | BIT(15) },
 };
+
+/* Four levels, write-back, INVEPT of a single tree */
+#define EPT_CAP_REQUIRED    (BIT(6) | BIT(14) | BIT(20) | BIT(25))
 
 bool vmcs_has(u32 field)
 {
@@ -133,7 +138,21 @@ u64 vmcs_check(void)
             return status(TDX_INCORRECT_MSR_VALUE, msr);
         }
     }
+    if (EPT_CAP_REQUIRED & ~plat_rdmsr(MSR_VMX_EPT_VPID_CAP)) {
+        return status(TDX_INCORRECT_MSR_VALUE, MSR_VMX_EPT_VPID_CAP);
+    }
     return TDX_SUCCESS;
+}
+
+bool vmcs_has_ept_5(void)
+{
+    return plat_rdmsr(MSR_VMX_EPT_VPID_CAP) & BIT(7);
+}
+
+bool vmcs_has_gpaw(void)
+{
+    return vmcs_has(VMCS_TERTIARY) &&
+           (plat_rdmsr(MSR_VMX_PROCBASED_CTLS3) & BIT(5));
 }
 
 static void vmcs_init_segments(void)

@@ -90,6 +90,9 @@ enum vmcs_field {
 bool vmcs_has(u32 field);
 /* TDH.SYS.INIT: controls that no TD can do without */
 u64 vmcs_check(void);
+/* Can the processor walk five levels, and have guest addresses of 52 bits? */
+bool vmcs_has_ept_5(void);
+bool vmcs_has_gpaw(void);
 /* All fields of a new vCPU; its VMCS is current */
 struct call;
 void vmcs_init(struct call *c);

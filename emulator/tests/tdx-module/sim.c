@@ -161,6 +161,10 @@ u64 plat_rdmsr(u32 msr)
         return 3 | 6ULL << 32 | 1ULL << 48;
     case MSR_VMX_BASIC:
         return 0x11;
+    case MSR_VMX_EPT_VPID_CAP:
+        return ~sim.no_ept;
+    case MSR_VMX_PROCBASED_CTLS3:
+        return sim.no_gpaw ? 0 : ~0ULL;
     }
     /* Capabilities of VMX: everything may be 1 */
     if (msr == MSR_VMX_BASIC + 0xb) {

@@ -35,6 +35,8 @@ struct sim {
     bool no_entropy;
     bool no_key;                /* PCONFIG fails */
     bool no_report;
+    bool no_gpaw;
+    u64 no_ept;                 /* EPT capabilities that are not there */
     u32 no_proc2;               /* secondary controls that are not there */
     unsigned events;            /* so many polls until one is pending */
     u64 tsc;

@@ -87,6 +87,16 @@ static void test_bad_params(void)
     CHECK(call(TDH_MNG_INIT, td.tdr, SIM_SEAMRR, 0, 0), INVALID(OPND_RDX));
     CHECK(call(TDH_MNG_INIT, td.tdr, 5ULL << 46 | HOST_PAGE(2), 0, 0),
           INVALID(OPND_RDX));
+    /* What this processor cannot do */
+    fill_params(&p);
+    p.eptp_controls = 6 | 4 << 3;
+    sim.no_ept = BIT(7);
+    CHECK(mng_init(&td, &p), INVALID(OPND_EPTP_CONTROLS));
+    sim.no_ept = 0;
+    p.config_flags = CONFIG_GPAW;
+    sim.no_gpaw = true;
+    CHECK(mng_init(&td, &p), INVALID(OPND_EXEC_CONTROLS));
+    sim.no_gpaw = false;
     /* Nothing of that has changed the TD. */
     fill_params(&p);
     OK(mng_init(&td, &p));

@@ -39,6 +39,10 @@ static void test_init(void)
     CHECK(call(TDH_SYS_INIT, 0, 0, 0, 0),
           status(TDX_INCORRECT_MSR_VALUE, 0x48b));
     sim.no_proc2 = 0;
+    sim.no_ept = BIT(20);
+    CHECK(call(TDH_SYS_INIT, 0, 0, 0, 0),
+          status(TDX_INCORRECT_MSR_VALUE, 0x48c));
+    sim.no_ept = 0;
     module.lock = LOCK_EXCLUSIVE;
     CHECK(call(TDH_SYS_INIT, 0, 0, 0, 0), TDX_SYS_BUSY);
     CHECK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0), TDX_SYS_BUSY);
