@@ -32,10 +32,11 @@ int main(void)
         unsigned c = checks, f = failures;
 
         tests[i].fn();
-        printf("%s %s: %u checks\n", failures == f ? "ok" : "FAIL",
-               tests[i].name, checks - c);
+        printf("%s %u - %s: %u checks\n", failures == f ? "ok" : "not ok",
+               i + 1, tests[i].name, checks - c);
     }
     report_leaves();
-    printf("%u checks, %u failed\n", checks, failures);
+    printf("# %u checks, %u failed\n1..%zu\n", checks, failures,
+           ARRAY_SIZE(tests));
     return failures != 0;
 }
