@@ -29,11 +29,10 @@ static int loans;
 
 static void l2_write(void)
 {
-	volatile uint64_t *word = (void *)LENT_GPA;
 	uint64_t n = 0;
 
 	while (!READ_ONCE(*(uint64_t *)STOP_GPA))
-		*word = ++n;
+		WRITE_ONCE(*(uint64_t *)LENT_GPA, ++n);
 	vmmcall();
 }
 
