@@ -3,7 +3,7 @@
 TREE ?= linux
 QUEUE = lab/queue --tree $(TREE)
 
-.PHONY: compose edit save refresh status lint series bisect rebase test-queue
+.PHONY: compose edit save refresh status lint layers series bisect rebase test-queue
 
 compose: ## series | 1 min | base + overlay + patches as a branch in work/linux (TREE=qemu: work/qemu)
 	@$(QUEUE) compose
@@ -24,6 +24,9 @@ lint: ## series | 5 min | check both queues: files, claims, changelogs, words, c
 	@lab/deps build
 	@lab/queue --tree linux lint
 	@if [ -s emulator/patches/series ]; then lab/queue --tree qemu lint; fi
+
+layers: ## series | 10 s | which object calls which, and circles, in the kernel that is built (patches/layers)
+	@lab/queue layers
 
 series: ## series | 2 min | the mailable series in work/series, checked with git am (CHAPTER=name, SENDER='Name <address>')
 	@$(QUEUE) series $(if $(CHAPTER),--chapter '$(CHAPTER)') $(if $(SENDER),--sender '$(SENDER)')

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Private memory of virtual machines: what the MMU of an architecture and the
- * backends of the VM types need from virt/kvm.  Part of kvm_host.h.
+ * Pages of private memory: guest_memfd, and what VM types do with its pages.
  *
- * Words: a gfn is private or shared, whichever the VMM made it with
- * KVM_SET_MEMORY_ATTRIBUTES.  A page is prepared when it was given to the
- * guest's protection domain, and reclaimed when the host has it back.
+ * A page is prepared when it is assigned to the guest's protection domain, and
+ * reclaimed when it is the host's again.
  */
 #ifndef __LINUX_KVM_PRIVATE_MEM_H
 #define __LINUX_KVM_PRIVATE_MEM_H
+
+#include <linux/kvm_host.h>
+#include <linux/kvm_mem_attributes.h>
 
 struct kvm_gmem_view;
 
@@ -100,18 +101,6 @@ const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm);
  */
 void kvm_arch_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
 
-/**
- * struct kvm_mem_attr_range - what is known of the attributes of a gfn
- * @attributes:	KVM_MEMORY_ATTRIBUTE_*
- * @first:	first of the gfns around it that are known to have the same
- * @last:	last of them, inclusive
- */
-struct kvm_mem_attr_range {
-	u64 attributes;
-	gfn_t first;
-	gfn_t last;
-};
-
 struct kvm_gmem_audit;
 
 /* Call kvm_gmem_audit_mapping() for all that is mapped, with mmu_lock held for write. */
@@ -119,55 +108,6 @@ void kvm_arch_audit_mappings(struct kvm *kvm, struct kvm_gmem_audit *audit);
 void kvm_gmem_audit_mapping(struct kvm_gmem_audit *audit, struct kvm *kvm,
 			    struct kvm_memory_slot *slot, gfn_t gfn, kvm_pfn_t pfn,
 			    unsigned int order);
-
-#ifndef kvm_arch_has_private_mem
-#define kvm_arch_has_private_mem(kvm)	false
-#endif
-
-#ifndef kvm_arch_has_readonly_mem
-#define kvm_arch_has_readonly_mem(kvm)	true
-#endif
-
-#ifndef kvm_arch_nr_memslot_as_ids
-#define kvm_arch_nr_memslot_as_ids(kvm)	KVM_ADDRESS_SPACE_NUM
-#endif
-
-/* Has the vCPU left its registers to the guest alone, which @ioctl is about? */
-#ifndef kvm_arch_hides_state
-#define kvm_arch_hides_state(vcpu, ioctl)	false
-#endif
-
-/* Called under slots_lock after a change. */
-#ifndef kvm_arch_mem_attributes_changed
-#define kvm_arch_mem_attributes_changed(kvm)	do { } while (0)
-#endif
-
-#ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
-void kvm_mem_attributes_init(struct kvm *kvm);
-void kvm_mem_attributes_destroy(struct kvm *kvm);
-u64 kvm_supported_mem_attributes(struct kvm *kvm);
-int kvm_vm_ioctl_set_mem_attributes(struct kvm *kvm,
-				    const struct kvm_memory_attributes *args);
-void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
-			       struct kvm_mem_attr_range *range);
-bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
-			    bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range));
-
-static inline bool kvm_mem_is_private(struct kvm *kvm, gfn_t gfn)
-{
-	struct kvm_mem_attr_range range;
-
-	if (!kvm_arch_has_private_mem(kvm))
-		return false;
-
-	kvm_mem_attributes_lookup(kvm, gfn, &range);
-	return range.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE;
-}
-#else
-static inline void kvm_mem_attributes_init(struct kvm *kvm) { }
-static inline void kvm_mem_attributes_destroy(struct kvm *kvm) { }
-static inline bool kvm_mem_is_private(struct kvm *kvm, gfn_t gfn) { return false; }
-#endif /* CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES */
 
 static inline bool kvm_slot_has_gmem(const struct kvm_memory_slot *slot)
 {
@@ -181,13 +121,15 @@ static inline bool kvm_slot_is_gmem_only(const struct kvm_memory_slot *slot)
 
 #ifdef CONFIG_KVM_GUEST_MEMFD
 /*
- * Handle what happened to the memory that the VMM has mapped for a slot: it's
- * nothing to the gfns that guest_memfd backs.  mmu_lock is held for write.
+ * Handle a change of the memory that the VMM has mapped for a slot.  Gfns that
+ * guest_memfd backs are skipped.
  */
 static inline bool kvm_handle_hva_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 				       bool (*handler)(struct kvm *kvm,
 						       struct kvm_gfn_range *range))
 {
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
 	if (likely(!kvm_slot_has_gmem(range->slot)))
 		return handler(kvm, range);
 	if (kvm_slot_is_gmem_only(range->slot))
@@ -263,80 +205,5 @@ static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_regio
 	return true;
 }
 #endif /* CONFIG_KVM_GUEST_MEMFD */
-
-#ifdef CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY
-int kvm_vcpu_ioctl_pre_fault_memory(struct kvm_vcpu *vcpu,
-				    struct kvm_pre_fault_memory __user *argp);
-/*
- * Map the page at @range->gpa as a read of the guest would.  Returns how many
- * bytes from there on are mapped now, up to @range->size, or an errno.
- */
-long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
-				    const struct kvm_pre_fault_memory *range);
-#endif
-
-/**
- * kvm_prepare_memory_fault_exit - tell user space which memory it has to fix
- * @vcpu:	the vCPU that can't go on
- * @gpa:	where, aligned to a page
- * @size:	in bytes
- * @private:	the access was one to private memory
- *
- * KVM_RUN has to return -EFAULT or -EHWPOISON to make the exit known.
- */
-static inline void kvm_prepare_memory_fault_exit(struct kvm_vcpu *vcpu, gpa_t gpa,
-						 u64 size, bool private)
-{
-	vcpu->run->exit_reason = KVM_EXIT_MEMORY_FAULT;
-	vcpu->run->memory_fault.gpa = gpa;
-	vcpu->run->memory_fault.size = size;
-	vcpu->run->memory_fault.flags = private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0;
-}
-
-#if defined(CONFIG_MMU_NOTIFIER) && defined(KVM_ARCH_WANT_MMU_NOTIFIER)
-/*
- * Invalidation of gfns, as opposed to that of host virtual addresses: between
- * begin and end, faults in the range are not completed, and a fault that began
- * before the end is retried.  Those in progress at once are merged to one range.
- */
-static inline void kvm_gfn_invalidate_begin(struct kvm *kvm, gfn_t start, gfn_t end)
-{
-	lockdep_assert_held_write(&kvm->mmu_lock);
-
-	if (!kvm->gfn_invalidate_in_progress++) {
-		kvm->gfn_invalidate_start = start;
-		kvm->gfn_invalidate_end = end;
-		return;
-	}
-
-	kvm->gfn_invalidate_start = min(kvm->gfn_invalidate_start, start);
-	kvm->gfn_invalidate_end = max(kvm->gfn_invalidate_end, end);
-}
-
-static inline void kvm_gfn_invalidate_end(struct kvm *kvm)
-{
-	lockdep_assert_held_write(&kvm->mmu_lock);
-
-	/*
-	 * Whoever reads the new sequence count finds what the invalidation was
-	 * for.  Pairs with the smp_rmb() of the page fault handler.
-	 */
-	smp_wmb();
-	kvm->mmu_invalidate_seq++;
-	WARN_ON_ONCE(--kvm->gfn_invalidate_in_progress < 0);
-}
-
-/*
- * Is [@start, @end) being invalidated?  The sequence count is the business of
- * the caller.  mmu_lock has to be held, for read at least.
- */
-static inline bool kvm_gfn_invalidate_in_range(struct kvm *kvm, gfn_t start, gfn_t end)
-{
-	lockdep_assert_held(&kvm->mmu_lock);
-
-	return unlikely(kvm->gfn_invalidate_in_progress) &&
-	       start < kvm->gfn_invalidate_end && end > kvm->gfn_invalidate_start;
-}
-#endif
 
 #endif /* __LINUX_KVM_PRIVATE_MEM_H */

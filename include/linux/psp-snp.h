@@ -239,22 +239,22 @@ bool sev_is_snp_initialized(void);
 void *snp_alloc_firmware_page(gfp_t gfp);
 
 /**
- * snp_free_firmware_page - give back a page of snp_alloc_firmware_page()
+ * snp_free_firmware_page - free a page of snp_alloc_firmware_page()
  * @addr: the page's address or NULL
  *
- * A page that the firmware does not give back is leaked and counted.
+ * A page that can't be reclaimed is leaked and counted.
  *
  * Context: may sleep. Takes the lock of the firmware's mailbox.
  */
 void snp_free_firmware_page(void *addr);
 
 /**
- * snp_reclaim - take a page back from firmware or from a guest
+ * snp_reclaim - reclaim a page from firmware or from a guest
  * @pfn: first page of 4 KiB
  * @level: PG_LEVEL_4K or PG_LEVEL_2M, the size of the page in the RMP
  *
  * The page is the host's afterwards, unless an error is returned: then the
- * caller leaks it. Contexts of guests are not given back before SNP_DECOMMISSION.
+ * caller leaks it. Contexts of guests can't be reclaimed before SNP_DECOMMISSION.
  *
  * Context: may sleep. The caller owns the page. Takes the lock of the mailbox
  *          if the state of the page calls for SNP_PAGE_RECLAIM.
@@ -280,8 +280,8 @@ int sev_snp_get_feature_info(struct snp_feature_info *info);
  *
  * Once SNP is initialized the firmware writes to pages in the Firmware state
  * only. Pages that firmware writes as the answer to @cmd, and that are not in
- * that state by the definition of the command, are put into it and taken back
- * here. If they can't be taken back they are leaked, and -EIO is returned.
+ * that state by the definition of the command, are put into it and reclaimed here.
+ * If they can't be reclaimed they are leaked, and -EIO is returned.
  *
  * Context: may sleep. Takes the lock of the firmware's mailbox.
  * Return: 0; -EIO if the firmware refused; -EINVAL if @data does not fit @cmd;

@@ -5,7 +5,7 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from . import base, chapters, compose, edit, words
+from . import base, chapters, compose, edit, layers, words
 from .ui import QueueError
 
 _TAG = re.compile(r"^(Signed-off-by|Co-developed-by|Reviewed-by|Acked-by|Tested-by|Reported-by|"
@@ -96,6 +96,16 @@ def check_canonical(layout, git, queue, commits, found):
                       f"'lab/queue --tree {layout.tree} refresh'")
 
 
+def check_layers(layout, commit, found, steps):
+    """What built objects call, if those are there that the queue makes."""
+    objects = layers.built_objects(layout, commit)
+    if objects is None:
+        steps.say("layers: not checked, 'make kernel layers' does")
+        return
+    for where, text in layers.check(layout, objects)[0]:
+        found.add(where, text)
+
+
 # ---------------------------------------------------------------- checkpatch
 
 def read_exceptions(layout):
@@ -165,6 +175,8 @@ def lint(layout, steps, checkpatch=True):
             check_hunks(patch, found)
         words.check(layout, queue, found)
         check_canonical(layout, git, queue, commits, found)
+        if commits and (layout.patches / "layers").is_file():
+            check_layers(layout, commits[-1], found, steps)
     if checkpatch and commits:
         with steps.step(f"checkpatch, {len(commits)} patches"):
             check_checkpatch(layout, git, queue, commits, found, steps)

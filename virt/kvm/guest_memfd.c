@@ -17,6 +17,7 @@
 #include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/file.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
@@ -28,9 +29,52 @@
 static struct file_operations kvm_gmem_fops;
 
 /* What @file is a view of, NULL if it's no guest_memfd. */
-struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
+static struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
 {
 	return file->f_op == &kvm_gmem_fops ? file->private_data : NULL;
+}
+
+/*
+ * kvm_gmem_slot_open - find the guest_memfd that a new slot is to be bound to
+ * @kvm:	the VM
+ * @slot:	the slot, with its size
+ * @fd:		file descriptor
+ * @offset:	in bytes, where the slot begins in the file
+ *
+ * Returns the file with a reference, which has to be kept until the slot is
+ * bound.  -EBADF if @fd is not open, -EINVAL if it is no guest_memfd of this
+ * VM, or if the slot reaches beyond its end.
+ */
+struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
+				int fd, u64 offset)
+{
+	u64 size = (u64)slot->npages << PAGE_SHIFT;
+	struct kvm_gmem_view *view;
+	struct file *file;
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+
+	view = kvm_gmem_file_view(file);
+	if (!view || view->kvm != kvm)
+		goto invalid;
+
+	/* Unsigned, and without overflow: the sum has been checked to be none. */
+	if (!PAGE_ALIGNED(offset) || offset + size > (u64)i_size_read(file_inode(file)))
+		goto invalid;
+
+	slot->gmem.view = view;
+	slot->gmem.pgoff = offset >> PAGE_SHIFT;
+	if (to_gmem_inode(view->inode)->flags & GUEST_MEMFD_FLAG_MMAP)
+		slot->flags |= KVM_MEMSLOT_GMEM_ONLY;
+	return file;
+
+invalid:
+	fput(file);
+	return ERR_PTR(-EINVAL);
 }
 
 static int kvm_gmem_init_fs_context(struct fs_context *fc)
@@ -448,7 +492,7 @@ u64 kvm_gmem_supported_flags(struct kvm *kvm)
 	return flags;
 }
 
-/**
+/*
  * kvm_gmem_create - KVM_CREATE_GUEST_MEMFD
  * @kvm:	the VM
  * @args:	a copy of user space's arguments

@@ -3,6 +3,7 @@
 #define __KVM_GUEST_MEMFD_H
 
 #include <linux/kvm_host.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/mempolicy.h>
 #include <linux/pagemap.h>
 #include <linux/refcount.h>
@@ -88,7 +89,6 @@ static inline bool kvm_gmem_in_hole(struct kvm_gmem_inode *gi, pgoff_t index, un
 }
 
 /* guest_memfd.c */
-struct kvm_gmem_view *kvm_gmem_file_view(struct file *file);
 
 /* guest_memfd_slots.c; view_unmap is called with views_lock held. */
 void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end);

@@ -12,6 +12,8 @@
  * where that matters.
  */
 #include <linux/debugfs.h>
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/seq_file.h>
 
 #include "guest_memfd.h"
@@ -108,7 +110,7 @@ static void kvm_gmem_audit_pages(struct kvm_gmem_audit *audit, struct kvm_gmem_v
 	}
 }
 
-/**
+/*
  * kvm_gmem_audit_mapping - look at what an SPTE maps
  * @audit:	the audit
  * @kvm:	the VM, with mmu_lock held for write

@@ -137,7 +137,7 @@ static void kvm_gmem_hole_drop(struct inode *inode)
 	kvm_gmem_forget_states(gi, first, next);
 }
 
-/**
+/*
  * kvm_gmem_punch - punch a hole: the pages go back to the host
  * @inode:	of a guest_memfd
  * @start:	first index

@@ -3,6 +3,8 @@
  * Huge pages of guest_memfd that were given to the guest in small pages, or split
  * since, and are whole again.
  */
+#include <linux/kvm_private_mem.h>
+
 #include "guest_memfd.h"
 
 #include <trace/events/kvm_private_mem.h>
@@ -32,7 +34,7 @@ static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct f
 	trace_kvm_gmem_merge(view->inode->i_ino, folio->index, gfn, pfn, KVM_GMEM_MAX_ORDER, r);
 }
 
-/**
+/*
  * kvm_gmem_merge - make a huge page one again, if it can be
  * @kvm:	the VM
  * @gfn:	its first gfn

@@ -8,6 +8,7 @@
  * the inode.  They enter it with the invalidate lock held, at least for read:
  * none comes while a hole is punched.
  */
+#include <linux/kvm_private_mem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -114,7 +115,7 @@ static bool kvm_gmem_chunk_is_free(struct inode *inode, pgoff_t index)
 				       ((loff_t)next << PAGE_SHIFT) - 1);
 }
 
-/**
+/*
  * kvm_gmem_find_or_add_folio - find or allocate the folio at an index
  * @inode:	of a guest_memfd, with the invalidate lock held
  * @index:	below the size of the file
@@ -173,7 +174,7 @@ struct folio *kvm_gmem_get_folio(struct inode *inode, pgoff_t index, unsigned in
 	return folio;
 }
 
-/**
+/*
  * kvm_gmem_may_use - check that a page can be used
  * @inode:	of a guest_memfd
  * @folio:	the folio, locked
@@ -250,7 +251,7 @@ static int kvm_gmem_prepare_one(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 	return r;
 }
 
-/**
+/*
  * kvm_gmem_prepare - make a page the guest's own
  * @inode:	of a guest_memfd
  * @kvm:	the VM

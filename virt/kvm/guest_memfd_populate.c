@@ -4,6 +4,8 @@
  * guest with their content, in a way that only the VM type knows: one by one, or
  * huge pages where the source has all of one.
  */
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/mm.h>
 
 #include "guest_memfd.h"
@@ -128,7 +130,7 @@ static long kvm_gmem_populate_next(struct kvm *kvm, gfn_t gfn, unsigned long uad
 	return r;
 }
 
-/**
+/*
  * kvm_gmem_populate - fill private memory before the guest runs
  * @kvm:	the VM
  * @gfn:	the first page

@@ -3,7 +3,8 @@
  * Memslots that are bound to a guest_memfd, and the pages that faults get from
  * them.  See guest_memfd.c for the files and for the locks.
  */
-#include <linux/file.h>
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
 
 #include "guest_memfd.h"
 #include "kvm_mm.h"
@@ -54,50 +55,7 @@ void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end)
 	mutex_unlock(&gi->views_lock);
 }
 
-/**
- * kvm_gmem_slot_open - find the guest_memfd that a new slot is to be bound to
- * @kvm:	the VM
- * @slot:	the slot, with its size
- * @fd:		file descriptor
- * @offset:	in bytes, where the slot begins in the file
- *
- * Returns the file with a reference, which has to be kept until the slot is
- * bound.  -EBADF if @fd is not open, -EINVAL if it is no guest_memfd of this
- * VM, or if the slot reaches beyond its end.
- */
-struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
-				int fd, u64 offset)
-{
-	u64 size = (u64)slot->npages << PAGE_SHIFT;
-	struct kvm_gmem_view *view;
-	struct file *file;
-
-	lockdep_assert_held(&kvm->slots_lock);
-
-	file = fget(fd);
-	if (!file)
-		return ERR_PTR(-EBADF);
-
-	view = kvm_gmem_file_view(file);
-	if (!view || view->kvm != kvm)
-		goto invalid;
-
-	/* Unsigned, and without overflow: the sum has been checked to be none. */
-	if (!PAGE_ALIGNED(offset) || offset + size > (u64)i_size_read(file_inode(file)))
-		goto invalid;
-
-	slot->gmem.view = view;
-	slot->gmem.pgoff = offset >> PAGE_SHIFT;
-	if (to_gmem_inode(view->inode)->flags & GUEST_MEMFD_FLAG_MMAP)
-		slot->flags |= KVM_MEMSLOT_GMEM_ONLY;
-	return file;
-
-invalid:
-	fput(file);
-	return ERR_PTR(-EINVAL);
-}
-
-/**
+/*
  * kvm_gmem_bind - bind a slot to the guest_memfd that was opened for it
  * @slot:	complete, but not yet visible to vCPUs
  *
@@ -127,7 +85,7 @@ int kvm_gmem_bind(struct kvm_memory_slot *slot)
 	return r;
 }
 
-/**
+/*
  * kvm_gmem_unbind - end the binding of a slot
  * @slot:	invisible to vCPUs, with or without a guest_memfd
  *
@@ -249,7 +207,7 @@ static int kvm_gmem_wait_for_hole(struct inode *inode)
 	return -EAGAIN;
 }
 
-/**
+/*
  * kvm_gmem_get_pfn - the page behind a gfn, for mapping it into the guest
  * @kvm:	the VM
  * @slot:	has a guest_memfd

@@ -18,6 +18,8 @@
  *   PUNCHED   -> LEAKED	as for EMPTY
  *   LEAKED    -> EMPTY		the folio leaves the file, and is never freed
  */
+#include <linux/kvm_private_mem.h>
+
 #include "guest_memfd.h"
 
 /* Every page of the chunk is prepared, and as one. */

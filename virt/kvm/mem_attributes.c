@@ -19,6 +19,7 @@
  * the sequence count changed.
  */
 #include <linux/kvm_host.h>
+#include <linux/kvm_mem_attributes.h>
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/kvm_private_mem.h>
@@ -125,7 +126,7 @@ static void kvm_mem_chunk_lookup(const struct kvm_mem_chunk *chunk, gfn_t gfn,
 	range->last = gfn - bit + next - 1;
 }
 
-/**
+/*
  * kvm_mem_attributes_lookup - read the attributes of a gfn
  * @kvm:	the VM
  * @gfn:	the gfn
@@ -153,7 +154,7 @@ void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
 }
 EXPORT_SYMBOL_GPL(kvm_mem_attributes_lookup);
 
-/**
+/*
  * kvm_handle_shared_gfns - call a handler for the shared part of a range
  * @kvm:	the VM
  * @range:	part of a slot
@@ -489,7 +490,7 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 	return 0;
 }
 
-/**
+/*
  * kvm_vm_ioctl_set_mem_attributes - KVM_SET_MEMORY_ATTRIBUTES
  * @kvm:	the VM
  * @args:	a copy of user space's arguments

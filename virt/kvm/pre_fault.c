@@ -42,7 +42,7 @@ static int kvm_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu, struct kvm_pre_fault
 	return range->size == size ? r : 0;
 }
 
-/**
+/*
  * kvm_vcpu_ioctl_pre_fault_memory - KVM_PRE_FAULT_MEMORY
  * @vcpu:	the vCPU, with its mutex held
  * @argp:	the range, updated to what is left of it

@@ -10,7 +10,7 @@
 
 #include "map_gpa_range.h"
 
-/**
+/*
  * kvm_map_gpa_range_valid - check the arguments of the hypercall
  * @gpa:	start of the range
  * @npages:	its length in pages of 4 KiB
@@ -30,7 +30,7 @@ bool kvm_map_gpa_range_valid(gpa_t gpa, u64 npages, u64 attrs)
 	return !(attrs & ~(page_size | KVM_MAP_GPA_RANGE_ENCRYPTED));
 }
 
-/**
+/*
  * kvm_map_gpa_range_exit - pass a request to user space
  * @vcpu:	the vCPU that asked
  * @gpa:	start of the range

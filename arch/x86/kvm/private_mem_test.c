@@ -5,6 +5,8 @@
  */
 #include <kunit/test.h>
 #include <linux/kvm_host.h>
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/kvm_para.h>
 #include <linux/prandom.h>
 
@@ -95,9 +97,9 @@ static void hidden_state_test(struct kunit *test)
 		kvm->arch.has_protected_state = state & 1;
 		vcpu->arch.guest_state_protected = state & 2;
 		for (i = 0; i < ARRAY_SIZE(hidden); i++)
-			KUNIT_EXPECT_EQ(test, kvm_hides_state(vcpu, hidden[i]), state == 3);
+			KUNIT_EXPECT_EQ(test, kvm_state_is_protected(vcpu, hidden[i]), state == 3);
 		for (i = 0; i < ARRAY_SIZE(open); i++)
-			KUNIT_EXPECT_FALSE(test, kvm_hides_state(vcpu, open[i]));
+			KUNIT_EXPECT_FALSE(test, kvm_state_is_protected(vcpu, open[i]));
 	}
 }
 

@@ -6,6 +6,7 @@
  * like hardware may.
  */
 #include <linux/kvm_host.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/module.h>
 
 #include "vm_type.h"

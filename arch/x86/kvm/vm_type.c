@@ -3,6 +3,8 @@
  * Types of VMs.  One row says what a type has and what it allows, and the rest
  * of KVM asks the row and not for the type.
  */
+#include <linux/kvm_private_mem.h>
+
 #include "mmu.h"
 #include "mmu/mmu_internal.h"
 #include "mmu/tdp_mmu.h"
@@ -66,7 +68,7 @@ const struct kvm_vm_type *kvm_vm_type_get(unsigned int type)
 	return type < ARRAY_SIZE(vm_types) ? &vm_types[type] : NULL;
 }
 
-/**
+/*
  * kvm_vm_type_enable - let VMs of a type be created
  * @type:	KVM_X86_*_VM that is up to the vendor module
  * @ops:	what it does with private pages, NULL if nothing
@@ -113,7 +115,7 @@ u32 kvm_supported_vm_types(void)
 	return types;
 }
 
-/**
+/*
  * kvm_vm_type_init_vm - make @kvm a VM of a type
  * @kvm:	being created, its MMU is initialised
  * @type:	KVM_X86_*_VM, from user space
@@ -144,15 +146,17 @@ int kvm_vm_type_init_vm(struct kvm *kvm, unsigned long type)
 	return 0;
 }
 
-/**
- * kvm_hides_state - is an ioctl refused, as the guest keeps its state to itself?
+/*
+ * kvm_state_is_protected - true if an ioctl is rejected as it accesses protected state
  * @vcpu:	the vCPU, with its mutex held
  * @ioctl:	KVM_*
  *
  * MSRs are up to the vendor module: some of them are not the guest's own.
  */
-bool kvm_hides_state(struct kvm_vcpu *vcpu, unsigned int ioctl)
+bool kvm_state_is_protected(struct kvm_vcpu *vcpu, unsigned int ioctl)
 {
+	lockdep_assert_held(&vcpu->mutex);
+
 	if (likely(!vcpu->kvm->arch.has_protected_state) || !vcpu->arch.guest_state_protected)
 		return false;
 

@@ -3,6 +3,7 @@
 #define __KVM_X86_VM_TYPE_H
 
 #include <linux/kvm_host.h>
+#include <linux/kvm_private_mem.h>
 
 #define KVM_X86_NR_VM_TYPES	(KVM_X86_TDX_VM + 1)
 

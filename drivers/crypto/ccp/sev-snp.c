@@ -4,7 +4,7 @@
  *
  * SNP comes before, and goes after, SEV: SNP_INIT_EX is refused once INIT is
  * done, and SNP_SHUTDOWN_EX until SHUTDOWN is. While SNP is on, the TMR and the
- * buffer of INIT_EX are the firmware's.
+ * buffer of INIT_EX are firmware-owned.
  */
 #include <linux/amd-iommu.h>
 #include <linux/cpu.h>
@@ -21,7 +21,9 @@
 #include <asm/snp_host.h>
 
 #include "psp-dev.h"
+#include "sev-cmd.h"
 #include "sev-dev.h"
+#include "sev-mailbox.h"
 #include "sev-snp.h"
 #include "snp-ranges.h"
 
@@ -29,13 +31,13 @@
 #define SNP_MIN_API_MAJOR	1
 #define SNP_MIN_API_MINOR	51
 
-static bool api_is_new_enough(const struct sev_device *sev)
+static bool snp_fw_api_is_new_enough(const struct sev_device *sev)
 {
 	return sev->api_major > SNP_MIN_API_MAJOR ||
 	       (sev->api_major == SNP_MIN_API_MAJOR && sev->api_minor >= SNP_MIN_API_MINOR);
 }
 
-static int add_resource(struct resource *res, void *arg)
+static int snp_fw_add_resource(struct resource *res, void *arg)
 {
 	struct snp_range_list *list = arg;
 
@@ -46,7 +48,7 @@ static int add_resource(struct resource *res, void *arg)
  * Memory that the BIOS keeps is to stay what it is: devices and the BIOS use it
  * without asking. Not so the RMP.
  */
-static int list_fixed_pages(struct sev_data_range_list *buf)
+static int snp_fw_list_fixed_pages(struct sev_data_range_list *buf)
 {
 	static const unsigned long kinds[] = {
 		IORES_DESC_RESERVED, IORES_DESC_ACPI_TABLES, IORES_DESC_ACPI_NV_STORAGE,
@@ -58,7 +60,8 @@ static int list_fixed_pages(struct sev_data_range_list *buf)
 
 	snp_rmp_bounds(&list.hole_start, &list.hole_end);
 	for (i = 0; i < ARRAY_SIZE(kinds) && !ret; i++) {
-		ret = walk_iomem_res_desc(kinds[i], IORESOURCE_MEM, 0, ~0ULL, &list, add_resource);
+		ret = walk_iomem_res_desc(kinds[i], IORESOURCE_MEM, 0, ~0ULL, &list,
+					  snp_fw_add_resource);
 		/* There are none of that kind. */
 		if (ret == -EINVAL)
 			ret = 0;
@@ -66,7 +69,7 @@ static int list_fixed_pages(struct sev_data_range_list *buf)
 	return ret;
 }
 
-static void get_feature_info_locked(struct sev_device *sev)
+static void snp_fw_get_feature_info_locked(struct sev_device *sev)
 {
 	struct sev_data_snp_feature_info buf = { .length = sizeof(buf) };
 	struct snp_feature_info *info = (void *)get_zeroed_page(GFP_KERNEL);
@@ -74,14 +77,14 @@ static void get_feature_info_locked(struct sev_device *sev)
 	if (!info)
 		return;
 	buf.feature_info_paddr = __psp_pa(info);
-	if (!__sev_do_cmd_locked(SEV_CMD_SNP_FEATURE_INFO, &buf, NULL)) {
+	if (!sev_cmd_locked(SEV_CMD_SNP_FEATURE_INFO, &buf, NULL)) {
 		sev->snp_feature_info = *info;
 		sev->snp_has_feature_info = true;
 	}
 	free_page((unsigned long)info);
 }
 
-static int init_ex_locked(struct sev_device *sev, int *error)
+static int snp_fw_init_ex_locked(struct sev_device *sev, int *error)
 {
 	struct sev_data_snp_init_ex init = { .init_rmp = 1, .list_paddr_en = 1 };
 	struct sev_data_range_list *list;
@@ -91,14 +94,14 @@ static int init_ex_locked(struct sev_device *sev, int *error)
 	if (!list)
 		return -ENOMEM;
 	init.list_paddr = __psp_pa(list);
-	ret = list_fixed_pages(list);
+	ret = snp_fw_list_fixed_pages(list);
 	if (!ret) {
 		/* No processor may come or go between the check and the command. */
 		cpus_read_lock();
 		ret = snp_prepare_cpus();
 		if (!ret) {
 			wbinvd_on_all_cpus();
-			ret = __sev_do_cmd_locked(SEV_CMD_SNP_INIT_EX, &init, error);
+			ret = sev_cmd_locked(SEV_CMD_SNP_INIT_EX, &init, error);
 		}
 		/*
 		 * From here on each DF_FLUSH needs all of them.  What refuses to let one go
@@ -112,13 +115,13 @@ static int init_ex_locked(struct sev_device *sev, int *error)
 	return ret;
 }
 
-static int flush_locked(struct sev_device *sev, int *error)
+static int snp_fw_df_flush_locked(struct sev_device *sev, int *error)
 {
 	wbinvd_on_all_cpus();
-	return __sev_do_cmd_locked(SEV_CMD_SNP_DF_FLUSH, NULL, error);
+	return sev_cmd_locked(SEV_CMD_SNP_DF_FLUSH, NULL, error);
 }
 
-static int shutdown_locked(struct sev_device *sev, int *error)
+static int snp_fw_shutdown_locked(struct sev_device *sev, int *error)
 {
 	struct sev_data_snp_shutdown_ex shutdown = {
 		.len = sizeof(shutdown),
@@ -129,17 +132,17 @@ static int shutdown_locked(struct sev_device *sev, int *error)
 	if (!sev->snp_initialized)
 		return 0;
 	*error = 0;
-	ret = __sev_do_cmd_locked(SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, error);
+	ret = sev_cmd_locked(SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, error);
 	if (ret && *error == SEV_RET_DFFLUSH_REQUIRED) {
-		ret = flush_locked(sev, error);
+		ret = snp_fw_df_flush_locked(sev, error);
 		if (!ret)
-			ret = __sev_do_cmd_locked(SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, error);
+			ret = sev_cmd_locked(SEV_CMD_SNP_SHUTDOWN_EX, &shutdown, error);
 	}
 	if (ret) {
 		dev_err(sev->dev, "SEV-SNP: shutdown failed, error %#x, rc %d\n", *error, ret);
 		return ret;
 	}
-	snp_panic_unregister();
+	snp_fw_panic_unregister();
 	WRITE_ONCE(sev->snp_initialized, false);
 	snp_unpin_cpus();
 	sev->snp_has_feature_info = false;
@@ -148,11 +151,11 @@ static int shutdown_locked(struct sev_device *sev, int *error)
 	return 0;
 }
 
-static int start_locked(struct sev_device *sev, int *error)
+static int snp_fw_start_locked(struct sev_device *sev, int *error)
 {
 	int ret;
 
-	if (!api_is_new_enough(sev)) {
+	if (!snp_fw_api_is_new_enough(sev)) {
 		dev_info_ratelimited(sev->dev, "SEV-SNP: needs firmware ABI %d.%d or later\n",
 				     SNP_MIN_API_MAJOR, SNP_MIN_API_MINOR);
 		return -ENODEV;
@@ -162,41 +165,41 @@ static int start_locked(struct sev_device *sev, int *error)
 	if (!sev->snp_reclaim)
 		return -ENOMEM;
 
-	ret = init_ex_locked(sev, error);
+	ret = snp_fw_init_ex_locked(sev, error);
 	if (ret)
 		return ret;
 	sev->snp_flush_due = true;
 	WRITE_ONCE(sev->snp_initialized, true);
-	snp_panic_register();
+	snp_fw_panic_register();
 	return 0;
 }
 
 /* No guest can be activated before the flush. */
-static int first_flush_locked(struct sev_device *sev, int *error)
+static int snp_fw_first_flush_locked(struct sev_device *sev, int *error)
 {
 	int ret, ignored = 0;
 
-	ret = flush_locked(sev, error);
+	ret = snp_fw_df_flush_locked(sev, error);
 	if (ret) {
 		/* If that fails as well, the flush is still due with the next try. */
-		shutdown_locked(sev, &ignored);
+		snp_fw_shutdown_locked(sev, &ignored);
 		return ret;
 	}
 	sev->snp_flush_due = false;
-	get_feature_info_locked(sev);
+	snp_fw_get_feature_info_locked(sev);
 	dev_info(sev->dev, "SEV-SNP API:%d.%d build:%d\n", sev->api_major, sev->api_minor,
 		 sev->build);
 	return 0;
 }
 
-static int init_locked(struct sev_device *sev, int *error)
+static int snp_fw_init_locked(struct sev_device *sev, int *error)
 {
 	int ret = 0;
 
 	if (!sev->snp_initialized)
-		ret = start_locked(sev, error);
+		ret = snp_fw_start_locked(sev, error);
 	if (!ret && sev->snp_flush_due)
-		ret = first_flush_locked(sev, error);
+		ret = snp_fw_first_flush_locked(sev, error);
 	return ret;
 }
 
@@ -208,46 +211,46 @@ static int init_locked(struct sev_device *sev, int *error)
  * no SEV without SNP. Whoever wants SEV tries again, and not to have it is logged for
  * each of them: ratelimited.
  */
-int sev_snp_prepare_locked(struct sev_device *sev, int *error)
+int snp_fw_prepare_locked(struct sev_device *sev, int *error)
 {
 	int ret;
 
 	lockdep_assert_held(&sev_cmd_mutex);
 	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
 		return 0;
-	ret = init_locked(sev, error);
+	ret = snp_fw_init_locked(sev, error);
 	if (ret)
 		dev_err_ratelimited(sev->dev, "SEV-SNP: failed to INIT error %#x, rc %d, and SEV depends on it\n",
 				    *error, ret);
 	return ret;
 }
 
-/* Leave @buf, of snp_alloc_buffer(), to the firmware until SNP is shut down. */
-int sev_snp_give_fixed_locked(struct sev_device *sev, void *buf, size_t size)
+/* Make @buf, of snp_fw_alloc_buffer(), firmware-owned until SNP is shut down. */
+int snp_fw_mark_fixed_locked(struct sev_device *sev, void *buf, size_t size)
 {
 	lockdep_assert_held(&sev_cmd_mutex);
-	if (!sev->snp_initialized || !buf || snp_is_given(buf))
+	if (!sev->snp_initialized || !buf || snp_fw_owns(buf))
 		return 0;
-	return snp_give_pages_locked(sev, PHYS_PFN(__pa(buf)), PFN_UP(size));
+	return snp_fw_mark_pages_locked(sev, PHYS_PFN(__pa(buf)), PFN_UP(size));
 }
 
-/* Free it, whether it was given or not. */
-void sev_snp_free_fixed(struct sev_device *sev, void *buf, size_t size)
+/* Free it, whether it was marked or not. */
+void snp_fw_free_fixed(struct sev_device *sev, void *buf, size_t size)
 {
 	mutex_lock(&sev_cmd_mutex);
-	snp_free_buffer_locked(sev, virt_to_page(buf), size);
+	snp_fw_free_buffer_locked(sev, virt_to_page(buf), size);
 	mutex_unlock(&sev_cmd_mutex);
 }
 
 /* Called when the driver goes, or the machine does; SEV is shut down already. */
-void sev_snp_shutdown(struct sev_device *sev)
+void snp_fw_shutdown(struct sev_device *sev)
 {
 	int error = 0;
 
 	mutex_lock(&sev_cmd_mutex);
-	shutdown_locked(sev, &error);
+	snp_fw_shutdown_locked(sev, &error);
 	/* Even if it has failed: the notifier goes with the driver. */
-	snp_panic_unregister();
+	snp_fw_panic_unregister();
 	mutex_unlock(&sev_cmd_mutex);
 }
 

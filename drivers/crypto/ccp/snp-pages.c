@@ -2,9 +2,9 @@
 /*
  * SEV-SNP: pages that the firmware may write
  *
- * A page goes from the host to the firmware by RMPUPDATE (give), and comes back
- * by SNP_PAGE_RECLAIM and another RMPUPDATE (take). What does not come back is
- * leaked, which is counted.
+ * RMPUPDATE makes a page firmware-owned (mark). SNP_PAGE_RECLAIM and another
+ * RMPUPDATE make it hypervisor-owned again (reclaim). Pages that can't be reclaimed
+ * are leaked and counted.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -15,9 +15,10 @@
 
 #include "psp-dev.h"
 #include "sev-dev.h"
+#include "sev-mailbox.h"
 #include "sev-snp.h"
 
-static int reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
+static int snp_fw_page_reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 {
 	unsigned int status = 0;
 	int ret;
@@ -29,16 +30,16 @@ static int reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 }
 
 /*
- * Hand @npages pages from @pfn on to the firmware, until the first one that can't be.
- * *@given is their number. Pages that are not the host's are refused with -EPERM.
+ * Make @npages pages from @pfn on firmware-owned, until the first one that fails. *@marked
+ * is their number. Returns -EPERM if one of them is not hypervisor-owned.
  */
-int snp_try_give_pages_locked(u64 pfn, unsigned long npages, unsigned long *given)
+int snp_fw_try_mark_pages_locked(u64 pfn, unsigned long npages, unsigned long *marked)
 {
 	struct snp_rmp_state state;
 	int ret = 0;
 
 	lockdep_assert_held(&sev_cmd_mutex);
-	for (*given = 0; *given < npages; (*given)++, pfn++) {
+	for (*marked = 0; *marked < npages; (*marked)++, pfn++) {
 		ret = snp_read_rmp(pfn, &state);
 		if (!ret && state.assigned)
 			ret = -EPERM;
@@ -51,18 +52,18 @@ int snp_try_give_pages_locked(u64 pfn, unsigned long npages, unsigned long *give
 }
 
 /* The same, but all of them or none. */
-int snp_give_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+int snp_fw_mark_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
-	unsigned long given;
+	unsigned long marked;
 	int ret;
 
-	ret = snp_try_give_pages_locked(pfn, npages, &given);
+	ret = snp_fw_try_mark_pages_locked(pfn, npages, &marked);
 	if (ret)
-		snp_take_pages_locked(sev, pfn, given);
+		snp_fw_reclaim_pages_locked(sev, pfn, marked);
 	return ret;
 }
 
-static int take_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
+static int snp_fw_reclaim_page_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 {
 	struct snp_rmp_state state;
 	int ret;
@@ -73,7 +74,7 @@ static int take_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 	if (state.level != level)
 		return -EEXIST;
 	if (state.immutable) {
-		ret = reclaim_locked(sev, pfn, level);
+		ret = snp_fw_page_reclaim_locked(sev, pfn, level);
 		if (ret)
 			return ret;
 	}
@@ -81,33 +82,33 @@ static int take_locked(struct sev_device *sev, u64 pfn, enum pg_level level)
 }
 
 /*
- * Make at most BITS_PER_LONG pages from @pfn on the host's again. Those that do not come
- * back have a bit in the result, and are for the caller to leak.
+ * Make at most BITS_PER_LONG pages from @pfn on hypervisor-owned again. Those that can't
+ * be reclaimed have a bit in the result, and the caller leaks them.
  */
-unsigned long snp_try_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+unsigned long snp_fw_try_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
 	unsigned long i, lost = 0;
 
 	lockdep_assert_held(&sev_cmd_mutex);
 	for (i = 0; i < npages; i++) {
-		if (take_locked(sev, pfn + i, PG_LEVEL_4K))
+		if (snp_fw_reclaim_page_locked(sev, pfn + i, PG_LEVEL_4K))
 			lost |= BIT(i);
 	}
 	return lost;
 }
 
 /*
- * Make @npages pages from @pfn on the host's again. Those that do not come back
+ * Make @npages pages from @pfn on hypervisor-owned again. Those that can't be reclaimed
  * are leaked, and the last error is returned.
  */
-int snp_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
 	unsigned long i;
 	int ret = 0;
 
 	lockdep_assert_held(&sev_cmd_mutex);
 	for (i = 0; i < npages; i++) {
-		int err = take_locked(sev, pfn + i, PG_LEVEL_4K);
+		int err = snp_fw_reclaim_page_locked(sev, pfn + i, PG_LEVEL_4K);
 
 		if (err) {
 			snp_leak_pages(pfn + i, 1);
@@ -118,7 +119,7 @@ int snp_take_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 }
 
 /* Allocate pages for @size bytes, next to each other, aligned to their number. */
-struct page *snp_alloc_buffer(gfp_t gfp, size_t size)
+struct page *snp_fw_alloc_buffer(gfp_t gfp, size_t size)
 {
 	unsigned int order = get_order(size);
 	struct page *page = alloc_pages(gfp, order);
@@ -129,34 +130,34 @@ struct page *snp_alloc_buffer(gfp_t gfp, size_t size)
 	return page;
 }
 
-/* Free what snp_alloc_buffer() gave, in whatever state the pages are. */
-void snp_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size)
+/* Free a buffer of snp_fw_alloc_buffer(), in whatever state its pages are. */
+void snp_fw_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size)
 {
 	unsigned long i, npages = 1UL << get_order(size);
 
 	for (i = 0; i < npages; i++) {
-		if (!snp_is_given(page_address(page + i)) ||
-		    !snp_take_pages_locked(sev, page_to_pfn(page + i), 1))
+		if (!snp_fw_owns(page_address(page + i)) ||
+		    !snp_fw_reclaim_pages_locked(sev, page_to_pfn(page + i), 1))
 			__free_page(page + i);
 	}
 }
 
-/* Is the page at @addr the firmware's, or anyone's but the host's? */
-bool snp_is_given(const void *addr)
+/* True if the page at @addr is not hypervisor-owned. */
+bool snp_fw_owns(const void *addr)
 {
 	struct snp_rmp_state state;
 
 	return !snp_read_rmp(PHYS_PFN(__pa(addr)), &state) && state.assigned;
 }
 
-static struct sev_device *sev_master(void)
+static struct sev_device *snp_fw_device(void)
 {
 	return psp_master ? psp_master->sev_data : NULL;
 }
 
 bool sev_is_snp_initialized(void)
 {
-	struct sev_device *sev = sev_master();
+	struct sev_device *sev = snp_fw_device();
 
 	return sev && READ_ONCE(sev->snp_initialized);
 }
@@ -180,7 +181,7 @@ void snp_free_firmware_page(void *addr)
 {
 	if (!addr)
 		return;
-	if (snp_is_given(addr)) {
+	if (snp_fw_owns(addr)) {
 		u64 pfn = PHYS_PFN(__pa(addr));
 
 		if (snp_reclaim_page(pfn)) {
@@ -194,7 +195,7 @@ EXPORT_SYMBOL_GPL(snp_free_firmware_page);
 
 int snp_reclaim(u64 pfn, enum pg_level level)
 {
-	struct sev_device *sev = sev_master();
+	struct sev_device *sev = snp_fw_device();
 	struct snp_rmp_state state;
 	int ret;
 
@@ -207,7 +208,7 @@ int snp_reclaim(u64 pfn, enum pg_level level)
 	if (!sev)
 		return -ENODEV;
 	mutex_lock(&sev_cmd_mutex);
-	ret = take_locked(sev, pfn, level);
+	ret = snp_fw_reclaim_page_locked(sev, pfn, level);
 	mutex_unlock(&sev_cmd_mutex);
 	return ret;
 }

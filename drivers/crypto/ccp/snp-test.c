@@ -5,6 +5,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "sev-cmd-table.h"
 #include "sev-snp.h"
 #include "snp-bufs.h"
 #include "snp-ranges.h"
@@ -49,7 +50,7 @@ static const struct written written[] = {
 
 static void check_command(struct kunit *test, const struct written *w)
 {
-	const struct snp_cmd_desc *d = snp_cmd_desc(w->cmd);
+	const struct sev_cmd_desc *d = sev_cmd_desc(w->cmd);
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL_MSG(test, d, "command %#x", w->cmd);
@@ -66,12 +67,21 @@ static void check_command(struct kunit *test, const struct written *w)
 		KUNIT_EXPECT_EQ_MSG(test, b->len_off, w->len[i], "command %#x", w->cmd);
 		KUNIT_EXPECT_EQ_MSG(test, b->kind != SNP_BUF_COPY, w->in_place,
 				    "command %#x", w->cmd);
-		/* Nothing may sleep once memory is on loan: it is all that there is to lend. */
+		/* Nothing may sleep once user memory is firmware-owned: it is the only buffer. */
 		KUNIT_EXPECT_FALSE_MSG(test, b->kind == SNP_BUF_IN_PLACE &&
 				       (d->writes_own || i || d->bufs[1].kind != SNP_BUF_NONE),
 				       "command %#x", w->cmd);
 		KUNIT_EXPECT_EQ_MSG(test, !b->len_off, b->fixed_len != 0, "command %#x", w->cmd);
 	}
+}
+
+static void writes_nothing(struct kunit *test, int cmd)
+{
+	const struct sev_cmd_desc *d = sev_cmd_desc(cmd);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, d, "command %#x", cmd);
+	KUNIT_EXPECT_FALSE_MSG(test, d->writes_own || d->bufs[0].kind != SNP_BUF_NONE,
+			       "command %#x", cmd);
 }
 
 static void table(struct kunit *test)
@@ -82,51 +92,53 @@ static void table(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(written); i++)
 		check_command(test, &written[i]);
 
-	/* Whatever else is in the table has a buffer that is long enough for it. */
 	for (cmd = 0; cmd < SEV_CMD_MAX; cmd++) {
-		const struct snp_cmd_desc *d = snp_cmd_desc(cmd);
+		const struct sev_cmd_desc *d = sev_cmd_desc(cmd);
 
-		if (cmd >= SEV_CMD_SNP_INIT && d)
-			KUNIT_EXPECT_GE_MSG(test, snp_cmd_buffer_len(cmd),
+		KUNIT_EXPECT_EQ_MSG(test, sev_cmd_buffer_len(cmd), d ? d->len : 0,
+				    "command %#x", cmd);
+		/* The addresses of what the firmware writes are in the command's buffer. */
+		if (d && d->bufs[0].kind != SNP_BUF_NONE)
+			KUNIT_EXPECT_GE_MSG(test, (int)d->len,
 					    (int)(d->bufs[0].addr_off + sizeof(u64)),
 					    "command %#x", cmd);
 	}
-	KUNIT_EXPECT_NULL(test, snp_cmd_desc(SEV_CMD_INIT));
-	KUNIT_EXPECT_NULL(test, snp_cmd_desc(SEV_CMD_SNP_LAUNCH_UPDATE));
-	KUNIT_EXPECT_NULL(test, snp_cmd_desc(SEV_CMD_SNP_PAGE_RECLAIM));
+	writes_nothing(test, SEV_CMD_INIT);
+	writes_nothing(test, SEV_CMD_SNP_LAUNCH_UPDATE);
+	writes_nothing(test, SEV_CMD_SNP_PAGE_RECLAIM);
 }
 
 static void lengths(struct kunit *test)
 {
-	const struct snp_cmd_desc *csr = snp_cmd_desc(SEV_CMD_PEK_CSR);
-	const struct snp_cmd_desc *update = snp_cmd_desc(SEV_CMD_LAUNCH_UPDATE_DATA);
-	const struct snp_cmd_desc *request = snp_cmd_desc(SEV_CMD_SNP_GUEST_REQUEST);
+	const struct sev_cmd_desc *csr = sev_cmd_desc(SEV_CMD_PEK_CSR);
+	const struct sev_cmd_desc *update = sev_cmd_desc(SEV_CMD_LAUNCH_UPDATE_DATA);
+	const struct sev_cmd_desc *request = sev_cmd_desc(SEV_CMD_SNP_GUEST_REQUEST);
 	struct sev_data_launch_update_data u = { .address = 0x1000, .len = SZ_8M };
 	struct sev_data_pek_csr c = { .address = 0x1000, .len = 100 };
 
-	KUNIT_EXPECT_EQ(test, snp_lent_len(&csr->bufs[0], &c), 100U);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_len(&csr->bufs[0], &c), 100U);
 	c.len = U32_MAX;
-	KUNIT_EXPECT_EQ(test, snp_lent_len(&csr->bufs[0], &c), (u32)SEV_FW_BLOB_MAX_SIZE);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_len(&csr->bufs[0], &c), (u32)SEV_FW_BLOB_MAX_SIZE);
 	/* Memory of a guest is what it is. */
-	KUNIT_EXPECT_EQ(test, snp_lent_len(&update->bufs[0], &u), (u32)SZ_8M);
-	KUNIT_EXPECT_EQ(test, snp_lent_len(&request->bufs[0], &c), (u32)PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_len(&update->bufs[0], &u), (u32)SZ_8M);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_len(&request->bufs[0], &c), (u32)PAGE_SIZE);
 
 	/* Firmware answers what it would need, which may be more than there is. */
-	KUNIT_EXPECT_EQ(test, snp_copy_back_len(64, 2084), 64U);
-	KUNIT_EXPECT_EQ(test, snp_copy_back_len(2084, 64), 64U);
-	KUNIT_EXPECT_EQ(test, snp_copy_back_len(64, 0), 0U);
+	KUNIT_EXPECT_EQ(test, snp_fw_copy_back_len(64, 2084), 64U);
+	KUNIT_EXPECT_EQ(test, snp_fw_copy_back_len(2084, 64), 64U);
+	KUNIT_EXPECT_EQ(test, snp_fw_copy_back_len(64, 0), 0U);
 }
 
 static void pages(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(0x1000, 0x1000), 1UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(0x1ff0, 0x10), 1UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(0x1ff0, 0x11), 2UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(0x1fff, 0x1002), 3UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(0x1000, 0), 0UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(U64_MAX - 0xfff, 0x1000), 0UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(U64_MAX, 2), 0UL);
-	KUNIT_EXPECT_EQ(test, snp_lent_pages(0, U32_MAX), 1UL << 20);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(0x1000, 0x1000), 1UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(0x1ff0, 0x10), 1UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(0x1ff0, 0x11), 2UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(0x1fff, 0x1002), 3UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(0x1000, 0), 0UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(U64_MAX - 0xfff, 0x1000), 0UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(U64_MAX, 2), 0UL);
+	KUNIT_EXPECT_EQ(test, snp_fw_buf_pages(0, U32_MAX), 1UL << 20);
 }
 
 static void expect_range(struct kunit *test, struct snp_range_list *l, unsigned int i,

@@ -44,9 +44,9 @@ void __init amd_iommu_snp_size_logs(void)
 	amd_iommu_ppr_log_size = LOG_MAX_SIZE;
 }
 
-#ifdef CONFIG_KVM_AMD_SEV
+#ifdef CONFIG_AMD_SEV_SNP_HOST
 
-static void release_buffer(const char *what, void *buf, size_t size)
+static void amd_iommu_snp_release_buffer(const char *what, void *buf, size_t size)
 {
 	u64 pfn, end;
 	int ret;
@@ -77,11 +77,11 @@ void amd_iommu_snp_release(void)
 	if (!amd_iommu_snp_en)
 		return;
 	for_each_iommu(iommu) {
-		release_buffer("event log", iommu->evt_buf, amd_iommu_evt_log_size);
-		release_buffer("PPR log", iommu->ppr_log, amd_iommu_ppr_log_size);
-		release_buffer("completion page", (void *)iommu->cmd_sem, PAGE_SIZE);
+		amd_iommu_snp_release_buffer("event log", iommu->evt_buf, amd_iommu_evt_log_size);
+		amd_iommu_snp_release_buffer("PPR log", iommu->ppr_log, amd_iommu_ppr_log_size);
+		amd_iommu_snp_release_buffer("completion page", (void *)iommu->cmd_sem, PAGE_SIZE);
 	}
 }
 EXPORT_SYMBOL_GPL(amd_iommu_snp_release);
 
-#endif /* CONFIG_KVM_AMD_SEV */
+#endif /* CONFIG_AMD_SEV_SNP_HOST */

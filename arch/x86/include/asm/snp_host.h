@@ -25,8 +25,8 @@
 #define RMP_FAIL_INUSE		3
 #define RMP_FAIL_OVERLAP	4
 
-/* How long memory of users may belong to firmware at a time; see snp_lend_begin(). */
-#define SNP_LOAN_NS		(8 * NSEC_PER_SEC)
+/* How long user memory may be firmware-owned at a time; see snp_in_place_begin(). */
+#define SNP_IN_PLACE_NS		(8 * NSEC_PER_SEC)
 
 /*
  * The RMP entry that governs a page of 4 KiB. @level is the size of the page
@@ -44,7 +44,7 @@ struct snp_rmp_state {
 	bool raw;
 };
 
-#ifdef CONFIG_KVM_AMD_SEV
+#ifdef CONFIG_AMD_SEV_SNP_HOST
 
 /**
  * snp_read_rmp - read the RMP entry that governs a page
@@ -106,8 +106,8 @@ int rmp_make_private(u64 pfn, u64 gpa, enum pg_level level, u32 asid, bool immut
  * @pfn: first page of 4 KiB
  * @npages: how many
  *
- * rmp_make_private() and rmp_make_shared() of 4 KiB don't sleep then. Nothing
- * makes the direct map whole again.
+ * rmp_make_private() and rmp_make_shared() of 4 KiB don't sleep then. The direct
+ * map is never merged again.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -119,7 +119,7 @@ int rmp_split_direct_map(u64 pfn, unsigned long npages);
  * @pfn: first page of 4 KiB
  * @level: PG_LEVEL_4K or PG_LEVEL_2M, that of the RMP entry
  *
- * Contents are noise afterwards if a guest owned the page. A page that is the
+ * Contents are ciphertext afterwards if a guest owned the page. A page that is the
  * host's already stays that. For 4 KiB the direct map is split.
  *
  * Context: may sleep.
@@ -178,12 +178,12 @@ void snp_unpin_cpus(void);
 void snp_rmp_bounds(u64 *start, u64 *end);
 
 /*
- * Between begin and end, with interrupts off, memory of users may belong to
- * firmware for as long as a command takes. Whoever writes to it waits for the
- * end, instead of getting a signal or an oops. Whoever begins ends it in time.
+ * Between begin and end, with interrupts off, user memory may be firmware-owned, for
+ * a command that writes it in place. Writers wait for the end, instead of getting a
+ * signal or an oops. The caller has to end it within SNP_IN_PLACE_NS.
  */
-void snp_lend_begin(u64 pfn, unsigned long n);
-void snp_lend_end(void);
+void snp_in_place_begin(u64 pfn, unsigned long n);
+void snp_in_place_end(void);
 
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
@@ -192,7 +192,7 @@ bool snp_host_fault(unsigned long address, bool user_table);
 void snp_dump_address(unsigned long address);
 void snp_host_crash_stop(void);
 
-#else /* !CONFIG_KVM_AMD_SEV */
+#else /* !CONFIG_AMD_SEV_SNP_HOST */
 
 static inline int snp_read_rmp(u64 pfn, struct snp_rmp_state *state) { return -ENODEV; }
 static inline int snp_lookup_rmpentry(u64 pfn, bool *assigned, int *level) { return -ENODEV; }
@@ -213,8 +213,8 @@ static inline void snp_rmp_bounds(u64 *start, u64 *end)
 	*end = 0;
 }
 
-static inline void snp_lend_begin(u64 pfn, unsigned long n) { }
-static inline void snp_lend_end(void) { }
+static inline void snp_in_place_begin(u64 pfn, unsigned long n) { }
+static inline void snp_in_place_end(void) { }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {
 	setup_clear_cpu_cap(X86_FEATURE_SEV_SNP);
@@ -229,6 +229,6 @@ static inline bool snp_host_fault(unsigned long address, bool user_table)
 static inline void snp_dump_address(unsigned long address) { }
 static inline void snp_host_crash_stop(void) { }
 
-#endif /* CONFIG_KVM_AMD_SEV */
+#endif /* CONFIG_AMD_SEV_SNP_HOST */
 
 #endif /* _ASM_X86_SNP_HOST_H */

@@ -2,6 +2,9 @@
 /*
  * Mapping of guest memory on behalf of user space, for KVM_PRE_FAULT_MEMORY.
  */
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
+
 #include "mmu.h"
 #include "mmu_internal.h"
 #include "spte.h"

@@ -2,11 +2,14 @@
 /*
  * Faults on private memory, and what guest_memfd has for them.
  *
- * A fault is private or shared by what kvm_fault_is_private() says, and is
+ * A fault is private or shared from its beginning, see kvm_page_fault.kind, and is
  * compared with the attributes of the gfn.  If they differ the guest asks for a
  * conversion, which is for user space to decide.  The attributes also limit the
  * level: a huge page is all private or all shared.
  */
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
+
 #include "mmu.h"
 #include "private.h"
 #include "tdp_mmu.h"
@@ -42,7 +45,7 @@ static bool kvm_mmu_fault_classify(struct kvm_vcpu *vcpu, struct kvm_page_fault 
 	fault->max_level = kvm_gfn_range_level(fault->gfn, attr.first, attr.last,
 					       fault->max_level);
 
-	switch (kvm_fault_is_private(vcpu->kvm, fault->addr, fault->error_code)) {
+	switch (fault->kind) {
 	case KVM_FAULT_SHARED:
 		fault->is_private = false;
 		break;
@@ -102,7 +105,7 @@ int __kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *faul
 	return r ?: RET_PF_CONTINUE;
 }
 
-/**
+/*
  * kvm_mmu_finish_private_fault - account for a fault on private memory
  * @vcpu:	the vCPU that faulted
  * @fault:	the fault
@@ -139,42 +142,40 @@ static struct kvm_gfn_range kvm_mmu_huge_range(struct kvm_memory_slot *slot, gfn
 	};
 }
 
-/**
- * kvm_mmu_zap_huge_gfn - drop what is mapped in the huge page around a gfn
- * @kvm:	the VM
- * @slot:	has the gfn
- * @gfn:	the gfn
- *
- * A fault that has looked up its page before is retried.  Takes mmu_lock.
+/*
+ * Zap what is mapped in the huge page around @gfn.  With @split it stays mapped in small
+ * pages, unless there is no memory for a page table; this may drop mmu_lock, but no fault
+ * maps any of the gfns until they are no longer being invalidated.
  */
-void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+static void kvm_mmu_remap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
+				   bool split)
 {
 	struct kvm_gfn_range range = kvm_mmu_huge_range(slot, gfn);
+	bool flush = split;
 
 	write_lock(&kvm->mmu_lock);
 	kvm_gfn_invalidate_begin(kvm, range.start, range.end);
-	if (kvm_unmap_gfn_range(kvm, &range))
+	if (!split || kvm_tdp_mmu_try_split_huge_pages(kvm, slot, range.start, range.end,
+						       PG_LEVEL_4K, false))
+		flush |= kvm_unmap_gfn_range(kvm, &range);
+	if (flush)
 		kvm_flush_remote_tlbs(kvm);
 	kvm_gfn_invalidate_end(kvm);
 	write_unlock(&kvm->mmu_lock);
 }
-EXPORT_SYMBOL_GPL(kvm_mmu_zap_huge_gfn);
 
 /*
- * What is mapped stays so, unless there is no memory for a page table.  The split may
- * let go of mmu_lock: the gfns are being invalidated meanwhile, so no fault maps one.
+ * Zap what is mapped in the huge page around @gfn, which lies in @slot.  A fault that has
+ * looked up its page before is retried.  Takes mmu_lock.
  */
+void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	kvm_mmu_remap_huge_gfn(kvm, slot, gfn, false);
+}
+EXPORT_SYMBOL_GPL(kvm_mmu_zap_huge_gfn);
+
 void kvm_arch_split_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn)
 {
-	struct kvm_gfn_range range = kvm_mmu_huge_range(slot, gfn);
-
-	write_lock(&kvm->mmu_lock);
-	kvm_gfn_invalidate_begin(kvm, range.start, range.end);
-	if (kvm_tdp_mmu_try_split_huge_pages(kvm, slot, range.start, range.end,
-					     PG_LEVEL_4K, false))
-		kvm_unmap_gfn_range(kvm, &range);
-	kvm_flush_remote_tlbs(kvm);
-	kvm_gfn_invalidate_end(kvm);
-	write_unlock(&kvm->mmu_lock);
+	kvm_mmu_remap_huge_gfn(kvm, slot, gfn, true);
 }
 EXPORT_SYMBOL_GPL(kvm_arch_split_huge_gfn);

@@ -2,6 +2,9 @@
 #ifndef __KVM_X86_MMU_PRIVATE_H
 #define __KVM_X86_MMU_PRIVATE_H
 
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
+
 #include "mmu_internal.h"
 #include "vm_type.h"
 
@@ -28,7 +31,7 @@ static inline u8 kvm_gfn_range_level(gfn_t gfn, gfn_t first, gfn_t last, u8 max_
 int __kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 void kvm_mmu_zap_huge_gfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn);
 
-/**
+/*
  * kvm_mmu_faultin_private - look up the page if it's guest_memfd's to give
  * @vcpu:	the vCPU that faulted
  * @fault:	with its slot, and the sequence count read
@@ -51,14 +54,8 @@ static inline int kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page
 static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
 						  struct kvm_page_fault *fault)
 {
-	enum kvm_fault_kind kind;
-
-	if (likely(!kvm_arch_has_private_mem(kvm)))
-		return false;
-
-	kind = kvm_fault_is_private(kvm, fault->addr, fault->error_code);
-	return kind != KVM_FAULT_VMM_DEFINED &&
-	       kvm_mem_is_private(kvm, fault->gfn) != (kind == KVM_FAULT_PRIVATE);
+	return kvm_arch_has_private_mem(kvm) && fault->kind != KVM_FAULT_VMM_DEFINED &&
+	       kvm_mem_is_private(kvm, fault->gfn) != (fault->kind == KVM_FAULT_PRIVATE);
 }
 
 /*

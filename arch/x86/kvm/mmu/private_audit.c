@@ -2,6 +2,8 @@
 /*
  * The audit of private memory: what the TDP MMU has mapped.
  */
+#include <linux/kvm_private_mem.h>
+
 #include "mmu.h"
 #include "mmu_internal.h"
 #include "spte.h"
@@ -29,11 +31,13 @@ static void kvm_mmu_audit_root(struct kvm *kvm, struct kvm_mmu_page *root,
 	}
 }
 
-/* kvm_lock is held, which keeps the VM. */
+/* kvm_lock keeps the VM. */
 void kvm_arch_audit_mappings(struct kvm *kvm, struct kvm_gmem_audit *audit)
 {
 	struct kvm_mmu_page *root;
 	int idx;
+
+	lockdep_assert_held(&kvm_lock);
 
 	if (!is_tdp_mmu_enabled(kvm))
 		return;

@@ -12,7 +12,7 @@
 #include <linux/psp-sev.h>
 #include <linux/sched/signal.h>
 
-#include "svm.h"
+#include "sev_core.h"
 
 #define SEV_DBG_BLOCK	16
 
@@ -109,7 +109,7 @@ static int sev_dbg_page(struct sev_dbg *dbg, bool encrypt, u64 guest, u64 plain,
 	return r;
 }
 
-/**
+/*
  * sev_dbg_crypt - KVM_SEV_DBG_DECRYPT and KVM_SEV_DBG_ENCRYPT
  * @kvm:	the VM, with kvm->lock held
  * @cmd:	the command

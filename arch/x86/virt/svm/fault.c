@@ -17,64 +17,65 @@
 #include "rmp.h"
 
 /*
- * The memory of users that a command of the firmware has on loan: there is one
- * mailbox, and a command borrows one range at most. @changes is odd while the range
- * is being written.
+ * User memory that is firmware-owned for the time of a command that writes it in place:
+ * there is one mailbox, and a command has one range at most. @changes is odd while the
+ * range is being written.
  */
 static struct {
 	atomic_t changes;
 	u64 pfn;
 	unsigned long n;
-} loan;
+} in_place;
 
-/* Who has pages that could not be written to? */
-enum holder {
-	HOLDER_HOST,		/* nobody any more */
-	HOLDER_LOAN,		/* the firmware, until the end of a command */
-	HOLDER_OTHER,		/* a guest, or the firmware for good */
+/* The owner of pages that could not be written to */
+enum rmp_owner {
+	RMP_OWNER_HOST,		/* spurious: the fault is over */
+	RMP_OWNER_COMMAND,	/* the firmware, until the end of a command */
+	RMP_OWNER_OTHER,	/* a guest, or the firmware permanently */
 };
 
-static void set_loan(u64 pfn, unsigned long n)
+static void rmp_fault_set_in_place(u64 pfn, unsigned long n)
 {
-	atomic_inc(&loan.changes);
-	/* Odd before the range changes, and... Pairs with find_holder(). */
+	atomic_inc(&in_place.changes);
+	/* Odd before the range changes, and... Pairs with rmp_fault_find_owner(). */
 	smp_mb__after_atomic();
-	WRITE_ONCE(loan.pfn, pfn);
-	WRITE_ONCE(loan.n, n);
+	WRITE_ONCE(in_place.pfn, pfn);
+	WRITE_ONCE(in_place.n, n);
 	/* ...even after that. */
 	smp_mb__before_atomic();
-	atomic_inc(&loan.changes);
+	atomic_inc(&in_place.changes);
 }
 
 /**
- * snp_lend_begin - memory of users is about to be the firmware's for one command
+ * snp_in_place_begin - user memory is about to be firmware-owned for one command
  * @pfn:	of the first page
  * @n:		number of pages
  *
  * Called before their RMP entries change, with the lock of the mailbox held, as commands
- * come one after another, and with interrupts off until snp_lend_end().
+ * come one after another, and with interrupts off until snp_in_place_end().
  */
-void snp_lend_begin(u64 pfn, unsigned long n)
+void snp_in_place_begin(u64 pfn, unsigned long n)
 {
 	lockdep_assert_irqs_disabled();
-	WARN_ON_ONCE(loan.n);
-	set_loan(pfn, n);
-	/* Whoever sees a page assigned for the loan sees the loan: pairs with find_holder(). */
+	WARN_ON_ONCE(in_place.n);
+	rmp_fault_set_in_place(pfn, n);
+	/* A fault that sees a page assigned sees the range: pairs with rmp_fault_find_owner(). */
 	smp_mb__after_atomic();
 }
-EXPORT_SYMBOL_GPL(snp_lend_begin);
+EXPORT_SYMBOL_GPL(snp_in_place_begin);
 
 /* The pages are the host's again. Called after their RMP entries have changed. */
-void snp_lend_end(void)
+void snp_in_place_end(void)
 {
-	/* Pairs with find_holder(). */
+	/* Pairs with rmp_fault_find_owner(). */
 	smp_mb__before_atomic();
-	set_loan(0, 0);
+	rmp_fault_set_in_place(0, 0);
 }
-EXPORT_SYMBOL_GPL(snp_lend_end);
+EXPORT_SYMBOL_GPL(snp_in_place_end);
 
 /* The page at @address as it is mapped right now */
-static bool find_page(unsigned long address, bool user_table, u64 *pfn, unsigned int *level)
+static bool rmp_fault_find_page(unsigned long address, bool user_table, u64 *pfn,
+				unsigned int *level)
 {
 	unsigned long flags;
 	bool found = false;
@@ -101,10 +102,10 @@ static bool find_page(unsigned long address, bool user_table, u64 *pfn, unsigned
 }
 
 /*
- * Who has one of @n pages from @pfn on? A loan that begins or ends meanwhile counts as
- * one that has the pages: who asks again sees what has become of it.
+ * Find the owner of @n pages from @pfn on. A range that changes during the lookup counts
+ * as one that has the pages: the access is repeated, and faults again if need be.
  */
-static enum holder find_holder(u64 pfn, unsigned int n)
+static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
 {
 	bool firmware = false, lent = true;
 	struct snp_rmp_state state;
@@ -112,61 +113,61 @@ static enum holder find_holder(u64 pfn, unsigned int n)
 	unsigned int i;
 	int changes;
 
-	changes = atomic_read(&loan.changes);
-	/* Pairs with set_loan(), and with snp_lend_end(): entries change before the end. */
+	changes = atomic_read(&in_place.changes);
+	/* Pairs with rmp_fault_set_in_place(), and snp_in_place_end(): entries change before. */
 	smp_rmb();
-	start = READ_ONCE(loan.pfn);
-	end = start + READ_ONCE(loan.n);
+	start = READ_ONCE(in_place.pfn);
+	end = start + READ_ONCE(in_place.n);
 	for (i = 0; i < n; i++) {
 		/* What can't be read does not go away by itself either. */
 		if (snp_read_rmp(pfn + i, &state))
-			return HOLDER_OTHER;
+			return RMP_OWNER_OTHER;
 		if (!state.assigned)
 			continue;
 		if (state.asid)
-			return HOLDER_OTHER;
+			return RMP_OWNER_OTHER;
 		firmware = true;
 		lent &= pfn + i >= start && pfn + i < end;
 	}
-	/* Pairs with snp_lend_begin(): entries change after it. */
+	/* Pairs with snp_in_place_begin(): entries change after it. */
 	smp_rmb();
 	if (!firmware)
-		return HOLDER_HOST;
-	if (changes & 1 || atomic_read(&loan.changes) != changes)
-		return HOLDER_LOAN;
-	return lent ? HOLDER_LOAN : HOLDER_OTHER;
+		return RMP_OWNER_HOST;
+	if (changes & 1 || atomic_read(&in_place.changes) != changes)
+		return RMP_OWNER_COMMAND;
+	return lent ? RMP_OWNER_COMMAND : RMP_OWNER_OTHER;
 }
 
 /*
- * The end of a loan depends on no other processor: whoever has it runs with interrupts
- * off. So it can be waited for in any context that did not interrupt that code, i.e. in
- * all but NMIs. A loan ends by itself if the firmware never answers.
+ * The end of the command depends on no other processor: its caller polls with interrupts
+ * off. So it can be waited for in any context that did not interrupt the caller, i.e. in
+ * all but NMIs. The command times out if the firmware never answers.
  */
-static bool wait_for_loan(u64 pfn, unsigned int n)
+static bool rmp_fault_wait(u64 pfn, unsigned int n)
 {
-	enum holder holder;
+	enum rmp_owner owner;
 	u64 end;
 
 	if (in_nmi())
 		return false;
 
-	end = ktime_get_mono_fast_ns() + SNP_LOAN_NS + NSEC_PER_SEC;
+	end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
 	do {
 		udelay(1);
-		holder = find_holder(pfn, n);
-		if (holder != HOLDER_LOAN)
-			return holder == HOLDER_HOST;
+		owner = rmp_fault_find_owner(pfn, n);
+		if (owner != RMP_OWNER_COMMAND)
+			return owner == RMP_OWNER_HOST;
 	} while (ktime_get_mono_fast_ns() < end);
 	return false;
 }
 
 /* A walk of tables that change at that moment may have found any page. */
-static bool same_page(unsigned long address, bool user_table, u64 pfn)
+static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
 {
 	unsigned int level;
 	u64 now;
 
-	return find_page(address, user_table, &now, &level) && now == pfn;
+	return rmp_fault_find_page(address, user_table, &now, &level) && now == pfn;
 }
 
 /*
@@ -175,7 +176,7 @@ static bool same_page(unsigned long address, bool user_table, u64 pfn)
  * @address if it is mapped by a page of 2 MiB or more.
  *
  * The kernel writes to memory of users by the direct map, too, e.g. for ptrace(),
- * or with preemption or interrupts off, and waits there for the end of a loan. An
+ * or with preemption or interrupts off, and waits there for the end of the command. An
  * access by the addresses of users is repeated: signals are seen in between.
  *
  * Context: a page fault; @user_table if @address belongs to current->mm.
@@ -186,7 +187,7 @@ bool snp_host_fault(unsigned long address, bool user_table)
 	u64 pfn, first;
 	unsigned int level, n = 1;
 
-	if (!find_page(address, user_table, &pfn, &level))
+	if (!rmp_fault_find_page(address, user_table, &pfn, &level))
 		return true;
 	first = pfn;
 	if (level != PG_LEVEL_4K) {
@@ -194,13 +195,13 @@ bool snp_host_fault(unsigned long address, bool user_table)
 		first = ALIGN_DOWN(pfn, PTRS_PER_PMD);
 	}
 
-	switch (find_holder(first, n)) {
-	case HOLDER_HOST:
+	switch (rmp_fault_find_owner(first, n)) {
+	case RMP_OWNER_HOST:
 		return true;
-	case HOLDER_LOAN:
-		return user_table || wait_for_loan(first, n);
+	case RMP_OWNER_COMMAND:
+		return user_table || rmp_fault_wait(first, n);
 	default:
-		return !same_page(address, user_table, pfn);
+		return !rmp_fault_same_page(address, user_table, pfn);
 	}
 }
 
@@ -210,6 +211,6 @@ void snp_dump_address(unsigned long address)
 	unsigned int level;
 	u64 pfn;
 
-	if (find_page(address, false, &pfn, &level))
+	if (rmp_fault_find_page(address, false, &pfn, &level))
 		snp_dump_rmp(pfn, "write to a page of a guest or of firmware");
 }

@@ -41,7 +41,7 @@
 
 #define SYSCFG_SNP	(MSR_AMD64_SYSCFG_SNP_EN | MSR_AMD64_SYSCFG_SNP_VMPL_EN)
 
-static int __init parse_sev(char *str)
+static int __init snp_host_parse_param(char *str)
 {
 	const char *at = str;
 
@@ -57,7 +57,7 @@ static int __init parse_sev(char *str)
 	}
 	return 0;
 }
-early_param("sev", parse_sev);
+early_param("sev", snp_host_parse_param);
 
 static void snp_host_off(const char *why)
 {
@@ -88,7 +88,7 @@ static int __init snp_host_request(void)
 }
 fs_initcall(snp_host_request);
 
-static void set_mfdm(void *unused)
+static void snp_host_set_mfdm(void *unused)
 {
 	u64 val;
 
@@ -99,7 +99,7 @@ static void set_mfdm(void *unused)
 }
 
 /* SYSCFG ignores writes as soon as SNP_EN is set. */
-static void set_snp(void *unused)
+static void snp_host_set_snp(void *unused)
 {
 	u64 val;
 
@@ -109,7 +109,7 @@ static void set_snp(void *unused)
 	wrmsrl(MSR_AMD64_SYSCFG, val | SYSCFG_SNP);
 }
 
-static bool this_cpu_has_snp(void)
+static bool snp_host_cpu_is_enabled(void)
 {
 	const u64 want = SYSCFG_SNP | MSR_AMD64_SYSCFG_MFDM;
 	u64 val;
@@ -119,11 +119,11 @@ static bool this_cpu_has_snp(void)
 }
 
 /* A processor that comes online, now or later */
-static int snp_cpu_online(unsigned int cpu)
+static int snp_host_cpu_online(unsigned int cpu)
 {
-	set_mfdm(NULL);
-	set_snp(NULL);
-	if (this_cpu_has_snp())
+	snp_host_set_mfdm(NULL);
+	snp_host_set_snp(NULL);
+	if (snp_host_cpu_is_enabled())
 		return 0;
 	pr_err("CPU %u: SYSCFG does not take the bits for SNP\n", cpu);
 	return -EIO;
@@ -138,7 +138,7 @@ static bool snp_cpus_pinned;
  * offline can't be made to, whatever it did on its way down: the flush would fail until
  * it is back.
  */
-static int snp_cpu_offline(unsigned int cpu)
+static int snp_host_cpu_offline(unsigned int cpu)
 {
 	if (!READ_ONCE(snp_cpus_pinned))
 		return 0;
@@ -161,7 +161,7 @@ void snp_unpin_cpus(void)
 }
 EXPORT_SYMBOL_GPL(snp_unpin_cpus);
 
-static int snp_memory_notify(struct notifier_block *nb, unsigned long action, void *data)
+static int snp_host_memory_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct memory_notify *mem = data;
 
@@ -173,12 +173,12 @@ static int snp_memory_notify(struct notifier_block *nb, unsigned long action, vo
 	return notifier_from_errno(-ENOSPC);
 }
 
-static struct notifier_block snp_memory_nb = {
-	.notifier_call = snp_memory_notify,
+static struct notifier_block snp_host_memory_nb = {
+	.notifier_call = snp_host_memory_notify,
 };
 
 /* Neither the RMP nor the firmware's state would come back. */
-static int snp_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+static int snp_host_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE &&
 	    action != PM_RESTORE_PREPARE)
@@ -187,23 +187,23 @@ static int snp_pm_notify(struct notifier_block *nb, unsigned long action, void *
 	return notifier_from_errno(-EOPNOTSUPP);
 }
 
-static struct notifier_block snp_pm_nb = {
-	.notifier_call = snp_pm_notify,
+static struct notifier_block snp_host_pm_nb = {
+	.notifier_call = snp_host_pm_notify,
 };
 
-static int __init enable_cpus(void)
+static int __init snp_host_enable_cpus(void)
 {
 	int ret;
 
 	/* After a kexec they are set, and the RMP is the firmware's. */
-	if (!this_cpu_has_snp()) {
-		on_each_cpu(set_mfdm, NULL, 1);
+	if (!snp_host_cpu_is_enabled()) {
+		on_each_cpu(snp_host_set_mfdm, NULL, 1);
 		rmp_table_clear();
 		wbinvd_on_all_cpus();
 	}
-	on_each_cpu(set_snp, NULL, 1);
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/snp:online", snp_cpu_online,
-				snp_cpu_offline);
+	on_each_cpu(snp_host_set_snp, NULL, 1);
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/snp:online", snp_host_cpu_online,
+				snp_host_cpu_offline);
 	return ret < 0 ? ret : 0;
 }
 
@@ -216,11 +216,11 @@ static int __init snp_host_enable(void)
 		snp_host_off("the IOMMU does not work");
 		return 0;
 	}
-	if (register_memory_notifier(&snp_memory_nb) || register_pm_notifier(&snp_pm_nb)) {
+	if (register_memory_notifier(&snp_host_memory_nb) || register_pm_notifier(&snp_host_pm_nb)) {
 		snp_host_off("hotplug of memory or suspend can't be watched");
 		return 0;
 	}
-	if (enable_cpus()) {
+	if (snp_host_enable_cpus()) {
 		snp_host_off("a processor can't");
 		return 0;
 	}
@@ -232,7 +232,7 @@ static int __init snp_host_enable(void)
 }
 device_initcall(snp_host_enable);
 
-static void prepare_cpu(void *data)
+static void snp_host_prepare_cpu(void *data)
 {
 	atomic_t *busy = data;
 	u64 efer;
@@ -256,7 +256,7 @@ int snp_prepare_cpus(void)
 		pr_warn_ratelimited("all processors have to be online to start SNP\n");
 		return -EAGAIN;
 	}
-	on_each_cpu(prepare_cpu, &busy, 1);
+	on_each_cpu(snp_host_prepare_cpu, &busy, 1);
 	if (atomic_read(&busy)) {
 		pr_warn_ratelimited("virtual machines run already, too late to start SNP\n");
 		return -EBUSY;

@@ -15,25 +15,25 @@
 #include "rmp.h"
 
 /* First page of what was leaked -> number of pages; never shrinks */
-static DEFINE_XARRAY_FLAGS(leaked, XA_FLAGS_LOCK_IRQ);
-static atomic_long_t nr_leaked;
+static DEFINE_XARRAY_FLAGS(rmp_leaked, XA_FLAGS_LOCK_IRQ);
+static atomic_long_t rmp_nr_leaked;
 
 /*
  * Remember [@pfn, @pfn + @npages), which is one compound page or a single one.
  * If there is no memory for the record the pages may be counted twice, never
  * left out.
  */
-static bool record(u64 pfn, unsigned long npages)
+static bool rmp_leak_record(u64 pfn, unsigned long npages)
 {
 	unsigned long flags;
 	int ret;
 
-	xa_lock_irqsave(&leaked, flags);
-	ret = __xa_insert(&leaked, pfn, xa_mk_value(npages), GFP_ATOMIC);
-	xa_unlock_irqrestore(&leaked, flags);
+	xa_lock_irqsave(&rmp_leaked, flags);
+	ret = __xa_insert(&rmp_leaked, pfn, xa_mk_value(npages), GFP_ATOMIC);
+	xa_unlock_irqrestore(&rmp_leaked, flags);
 	if (ret == -EBUSY)
 		return false;
-	atomic_long_add(npages, &nr_leaked);
+	atomic_long_add(npages, &rmp_nr_leaked);
 	return true;
 }
 
@@ -51,7 +51,7 @@ void snp_leak_pages(u64 pfn, unsigned int npages)
 			nr = compound_nr(head);
 			first = page_to_pfn(head);
 		}
-		if (record(first, nr)) {
+		if (rmp_leak_record(first, nr)) {
 			/* Whatever its owner puts, this reference stays. */
 			if (pfn_valid(pfn))
 				get_page_unless_zero(head);
@@ -64,18 +64,18 @@ EXPORT_SYMBOL_GPL(snp_leak_pages);
 
 unsigned long snp_leaked_pages(void)
 {
-	return atomic_long_read(&nr_leaked);
+	return atomic_long_read(&rmp_nr_leaked);
 }
 EXPORT_SYMBOL_GPL(snp_leaked_pages);
 
-static int leaked_get(void *data, u64 *val)
+static int rmp_leaked_get(void *data, u64 *val)
 {
 	*val = snp_leaked_pages();
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(leaked_fops, leaked_get, NULL, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(rmp_leaked_fops, rmp_leaked_get, NULL, "%llu\n");
 
 void __init snp_leak_debugfs_init(void)
 {
-	debugfs_create_file_unsafe("snp_leaked_pages", 0444, arch_debugfs_dir, NULL, &leaked_fops);
+	debugfs_create_file_unsafe("snp_leaked_pages", 0444, arch_debugfs_dir, NULL, &rmp_leaked_fops);
 }

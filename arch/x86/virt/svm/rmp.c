@@ -45,7 +45,7 @@ void snp_rmp_bounds(u64 *start, u64 *end)
 }
 EXPORT_SYMBOL_GPL(snp_rmp_bounds);
 
-static const char *find_table(struct cpuinfo_x86 *c)
+static const char *rmp_find_table(struct cpuinfo_x86 *c)
 {
 	u64 base, last, cfg;
 
@@ -78,7 +78,7 @@ void snp_host_detect(struct cpuinfo_x86 *c)
 
 	if (!cpu_has(c, X86_FEATURE_SEV_SNP))
 		return;
-	why = find_table(c);
+	why = rmp_find_table(c);
 	if (why) {
 		if (*why)
 			pr_info("%s\n", why);
@@ -88,7 +88,7 @@ void snp_host_detect(struct cpuinfo_x86 *c)
 	pr_info("RMP at [%#llx-%#llx]\n", rmp.start, rmp.end - 1);
 }
 
-static void __init reserve_gap(struct rmp_range gap)
+static void __init rmp_reserve_gap(struct rmp_range gap)
 {
 	if (gap.start >= gap.end ||
 	    !e820__mapped_any(gap.start, gap.end, E820_TYPE_RAM))
@@ -104,8 +104,8 @@ void __init snp_reserve_rmp_edges(void)
 {
 	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
 		return;
-	reserve_gap(rmp_head_gap(&rmp));
-	reserve_gap(rmp_tail_gap(&rmp));
+	rmp_reserve_gap(rmp_head_gap(&rmp));
+	rmp_reserve_gap(rmp_tail_gap(&rmp));
 }
 
 /*
@@ -157,7 +157,7 @@ static int rmpread(u64 pfn, struct snp_rmp_state *state)
 	return 0;
 }
 
-static int read_entry(u64 pfn, struct snp_rmp_state *state)
+static int rmp_read_entry(u64 pfn, struct snp_rmp_state *state)
 {
 	struct rmp_raw_entry raw;
 
@@ -181,12 +181,12 @@ int snp_read_rmp(u64 pfn, struct snp_rmp_state *state)
 		return -ENXIO;
 
 	/* Of 512 entries that make one page, only the first has the state. */
-	ret = read_entry(first, state);
+	ret = rmp_read_entry(first, state);
 	if (ret)
 		return ret;
 	if (first == pfn || (state->assigned && state->level == PG_LEVEL_2M))
 		return 0;
-	return read_entry(pfn, state);
+	return rmp_read_entry(pfn, state);
 }
 EXPORT_SYMBOL_GPL(snp_read_rmp);
 

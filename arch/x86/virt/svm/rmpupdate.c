@@ -50,8 +50,24 @@ static bool rmp_may_pass(int fail)
 	return fail == RMP_FAIL_INUSE || fail == RMP_FAIL_OVERLAP;
 }
 
+/* Execute RMPUPDATE or PSMASH of a page until it succeeds, or fails for good. */
+static int rmp_retry(int (*insn)(u64 paddr, const struct rmp_insn_state *state), u64 pfn,
+		     const struct rmp_insn_state *state)
+{
+	int tries = RMP_TRIES;
+	int ret;
+
+	do {
+		ret = insn(PFN_PHYS(pfn), state);
+		if (!rmp_may_pass(ret))
+			break;
+		cpu_relax();
+	} while (--tries);
+	return rmp_errno(ret);
+}
+
 /* Map what @pfn is in by 4 KiB pages in the direct map, if it is there. */
-static int split_direct_map(u64 pfn)
+static int rmp_split_direct_map_page(u64 pfn)
 {
 	unsigned long addr;
 	unsigned int level;
@@ -72,12 +88,12 @@ int rmp_split_direct_map(u64 pfn, unsigned long npages)
 	int ret = 0;
 
 	for (i = 0; i < npages && !ret; i++)
-		ret = split_direct_map(pfn + i);
+		ret = rmp_split_direct_map_page(pfn + i);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(rmp_split_direct_map);
 
-static int rmpupdate_once(u64 paddr, const struct rmp_insn_state *state)
+static int rmp_update_once(u64 paddr, const struct rmp_insn_state *state)
 {
 	int ret;
 
@@ -89,10 +105,9 @@ static int rmpupdate_once(u64 paddr, const struct rmp_insn_state *state)
 	return ret;
 }
 
-static int rmpupdate(u64 pfn, enum pg_level level, struct rmp_insn_state *state)
+static int rmp_update(u64 pfn, enum pg_level level, struct rmp_insn_state *state)
 {
 	u64 npages = level == PG_LEVEL_2M ? PTRS_PER_PMD : 1;
-	int tries = RMP_TRIES;
 	int ret;
 
 	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
@@ -102,18 +117,12 @@ static int rmpupdate(u64 pfn, enum pg_level level, struct rmp_insn_state *state)
 		return -EINVAL;
 
 	if (level == PG_LEVEL_4K) {
-		ret = split_direct_map(pfn);
+		ret = rmp_split_direct_map_page(pfn);
 		if (ret)
 			return ret;
 	}
 	state->pagesize = level == PG_LEVEL_2M ? RMP_PG_SIZE_2M : RMP_PG_SIZE_4K;
-	do {
-		ret = rmpupdate_once(PFN_PHYS(pfn), state);
-		if (!rmp_may_pass(ret))
-			break;
-		cpu_relax();
-	} while (--tries);
-	return rmp_errno(ret);
+	return rmp_retry(rmp_update_once, pfn, state);
 }
 
 int rmp_make_private(u64 pfn, u64 gpa, enum pg_level level, u32 asid, bool immutable)
@@ -125,7 +134,7 @@ int rmp_make_private(u64 pfn, u64 gpa, enum pg_level level, u32 asid, bool immut
 		.asid = asid,
 	};
 
-	return rmpupdate(pfn, level, &state);
+	return rmp_update(pfn, level, &state);
 }
 EXPORT_SYMBOL_GPL(rmp_make_private);
 
@@ -133,11 +142,11 @@ int rmp_make_shared(u64 pfn, enum pg_level level)
 {
 	struct rmp_insn_state state = {};
 
-	return rmpupdate(pfn, level, &state);
+	return rmp_update(pfn, level, &state);
 }
 EXPORT_SYMBOL_GPL(rmp_make_shared);
 
-static int psmash_once(u64 paddr)
+static int rmp_smash_once(u64 paddr, const struct rmp_insn_state *unused)
 {
 	int ret;
 
@@ -151,19 +160,10 @@ static int psmash_once(u64 paddr)
 
 int psmash(u64 pfn)
 {
-	int tries = RMP_TRIES;
-	int ret;
-
 	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
 		return -ENODEV;
 	if (!IS_ALIGNED(pfn, PTRS_PER_PMD) || !rmp_pfn_covered(pfn, PTRS_PER_PMD))
 		return -EINVAL;
-	do {
-		ret = psmash_once(PFN_PHYS(pfn));
-		if (!rmp_may_pass(ret))
-			break;
-		cpu_relax();
-	} while (--tries);
-	return rmp_errno(ret);
+	return rmp_retry(rmp_smash_once, pfn, NULL);
 }
 EXPORT_SYMBOL_GPL(psmash);

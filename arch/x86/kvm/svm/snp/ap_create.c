@@ -2,14 +2,16 @@
 /*
  * AP creation: the guest makes VMSAs of its own, and says which vCPU runs which.
  *
- * Whoever asks only leaves word at the vCPU that is meant, which changes its VMSA
- * by itself before it enters the guest again.  The VMSA is a private page of the
- * guest at a gpa; the vCPU looks the page up again whenever it may have changed.
+ * The requesting vCPU posts the request to the target vCPU, which changes its VMSA by
+ * itself before it enters the guest again.  The VMSA is a private page of the guest at
+ * a gpa; the vCPU looks the page up again whenever it may have changed.
  */
 #include <linux/kvm_host.h>
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
 
 #include "mmu.h"
-#include "svm/svm.h"
+#include "svm/ghcb.h"
 #include "snp.h"
 
 #include "cpuid.h"
@@ -23,11 +25,11 @@
 #define SNP_AP_APIC_ID_POS	32
 
 /*
- * Can a vCPU have this VMSA?  It has to be a private page.  The start of 2 MiB is
- * refused for the sake of CPUs that take a VMSA in use there for a conflict with
- * RMPUPDATE of the 2 MiB.
+ * True if a vCPU can have this VMSA: it has to be a private page.  Reject the start of
+ * 2 MiB, where some CPUs report a false conflict between an in-use VMSA and RMPUPDATE of
+ * the 2 MiB.
  */
-static bool snp_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
+static bool snp_ap_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
 	gfn_t gfn = gpa_to_gfn(gpa);
 
@@ -36,7 +38,7 @@ static bool snp_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
 	       kvm_mem_is_private(vcpu->kvm, gfn);
 }
 
-static bool snp_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t gpa)
+static bool snp_ap_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t gpa)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
@@ -47,12 +49,12 @@ static bool snp_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t gpa)
 	return false;
 }
 
-static void snp_ap_leave_word(struct kvm_vcpu *target, enum snp_ap_action action, gpa_t vmsa)
+static void snp_ap_post_request(struct kvm_vcpu *target, enum snp_ap_action action, gpa_t vmsa)
 {
 	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
 
 	mutex_lock(&snp->ap_lock);
-	/* A VMSA for when INIT comes doesn't make up for a stop that is still due. */
+	/* A VMSA for the next INIT doesn't replace a stop that is still pending. */
 	snp->stop = action == SNP_AP_STOP ||
 		    (action == SNP_AP_START_ON_INIT && snp->stop);
 	snp->action = action == SNP_AP_STOP ? SNP_AP_NONE : action;
@@ -66,13 +68,13 @@ static void snp_ap_leave_word(struct kvm_vcpu *target, enum snp_ap_action action
 	kvm_vcpu_kick(target);
 }
 
-/**
+/*
  * snp_ap_creation - SVM_VMGEXIT_AP_CREATION
  * @svm:	the vCPU that asks, with its GHCB mapped
  *
- * What can't be is told to the guest, with nothing changed: no such vCPU, another
- * VMPL than 0, features that are not those of the launch, a bad address.  Returns
- * as exit handlers do.
+ * Invalid requests are reported to the guest and have no side effects: no such vCPU, a
+ * VMPL other than 0, features that differ from those of the launch, a bad address.
+ * Returns 1 to resume the guest.
  */
 int snp_ap_creation(struct vcpu_svm *svm)
 {
@@ -84,26 +86,26 @@ int snp_ap_creation(struct vcpu_svm *svm)
 	target = kvm_get_vcpu_by_id(svm->vcpu.kvm, info1 >> SNP_AP_APIC_ID_POS);
 	if (!target || info1 & SNP_AP_RSVD_MASK ||
 	    (info1 >> SNP_AP_VMPL_POS) & SNP_AP_VMPL_MASK)
-		return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
+		return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
 
 	switch (info1 & SNP_AP_REQUEST_MASK) {
 	case SVM_VMGEXIT_AP_CREATE_ON_INIT:
 	case SVM_VMGEXIT_AP_CREATE:
 		if (!kvm_ghcb_rax_is_valid(svm))
-			return sev_ghcb_refuse(svm, GHCB_ERR_MISSING_INPUT);
+			return sev_ghcb_set_error(svm, GHCB_ERR_MISSING_INPUT);
 		if (svm->vcpu.arch.regs[VCPU_REGS_RAX] != sev->vmsa_features ||
-		    !snp_vmsa_gpa_valid(&svm->vcpu, vmsa) ||
-		    snp_vmsa_in_use(svm->vcpu.kvm, target, vmsa))
-			return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
+		    !snp_ap_vmsa_gpa_valid(&svm->vcpu, vmsa) ||
+		    snp_ap_vmsa_in_use(svm->vcpu.kvm, target, vmsa))
+			return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
 
-		snp_ap_leave_word(target, info1 & SNP_AP_REQUEST_MASK ? SNP_AP_START :
+		snp_ap_post_request(target, info1 & SNP_AP_REQUEST_MASK ? SNP_AP_START :
 				  SNP_AP_START_ON_INIT, vmsa);
 		return 1;
 	case SVM_VMGEXIT_AP_DESTROY:
-		snp_ap_leave_word(target, SNP_AP_STOP, INVALID_PAGE);
+		snp_ap_post_request(target, SNP_AP_STOP, INVALID_PAGE);
 		return 1;
 	default:
-		return sev_ghcb_refuse(svm, GHCB_ERR_INVALID_INPUT);
+		return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
 	}
 }
 
@@ -113,7 +115,7 @@ int snp_ap_creation(struct vcpu_svm *svm)
  * sees either the new gpa, or changes the sequence count before it's looked at.
  * Returns 0, -EAGAIN to try again, or what is wrong with the page.
  */
-static int snp_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
+static int snp_ap_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
 	gfn_t gfn = gpa_to_gfn(gpa);
 	struct kvm_memory_slot *slot = gfn_to_memslot(vcpu->kvm, gfn);
@@ -152,25 +154,25 @@ static int snp_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
 	return r;
 }
 
-static void snp_unload_vmsa(struct vcpu_svm *svm)
+static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 {
 	svm->vmcb->control.vmsa_pa = INVALID_PAGE;
 	vmcb_mark_all_dirty(svm->vmcb);
 }
 
-/* Has the vCPU to stay out of the guest?  It waits for INIT, or for another VMSA. */
-static int snp_stop(struct kvm_vcpu *vcpu)
+/* The vCPU stays out of the guest until INIT, or until it gets another VMSA. */
+static int snp_ap_stop(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
 
-	snp_unload_vmsa(svm);
+	snp_ap_unload_vmsa(svm);
 	WRITE_ONCE(svm->sev_es.snp.vmsa_gpa, INVALID_PAGE);
 	svm->sev_es.snp.stopped = true;
 	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 	return 1;
 }
 
-static void snp_ap_take_word(struct vcpu_snp *snp, enum snp_ap_action *action, gpa_t *vmsa)
+static void snp_ap_consume_request(struct vcpu_snp *snp, enum snp_ap_action *action, gpa_t *vmsa)
 {
 	mutex_lock(&snp->ap_lock);
 	*vmsa = snp->next_vmsa;
@@ -181,7 +183,7 @@ static void snp_ap_take_word(struct vcpu_snp *snp, enum snp_ap_action *action, g
 	mutex_unlock(&snp->ap_lock);
 }
 
-/**
+/*
  * snp_reload_state - KVM_REQ_RELOAD_STATE: have the VMSA that is due
  * @vcpu:	the vCPU, loaded
  *
@@ -196,17 +198,17 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	gpa_t vmsa;
 	int r;
 
-	snp_ap_take_word(snp, &action, &vmsa);
+	snp_ap_consume_request(snp, &action, &vmsa);
 	if (action == SNP_AP_STOP)
-		return snp_stop(vcpu);
+		return snp_ap_stop(vcpu);
 
 	if (action != SNP_AP_START) {
 		vmsa = snp->vmsa_gpa;
 		if (vmsa == INVALID_PAGE)
-			return snp->stopped ? snp_stop(vcpu) : 1;
+			return snp->stopped ? snp_ap_stop(vcpu) : 1;
 	}
 
-	r = snp_load_vmsa(vcpu, vmsa);
+	r = snp_ap_load_vmsa(vcpu, vmsa);
 	if (!r) {
 		if (action == SNP_AP_START) {
 			snp->stopped = false;
@@ -215,8 +217,8 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 		return 1;
 	}
 
-	/* Come back to it, unless there is other word until then. */
-	snp_unload_vmsa(svm);
+	/* Retry, unless another request is posted until then. */
+	snp_ap_unload_vmsa(svm);
 	mutex_lock(&snp->ap_lock);
 	if (action == SNP_AP_START && snp->action == SNP_AP_NONE && !snp->stop) {
 		snp->action = SNP_AP_START;

@@ -7,9 +7,10 @@
  * i.e. those caused by a stale mapping.
  */
 #include <linux/kvm_host.h>
+#include <linux/kvm_mem_attributes.h>
+#include <linux/kvm_private_mem.h>
 
 #include "mmu/private.h"
-#include "svm/svm.h"
 #include "snp.h"
 
 /*
@@ -18,8 +19,8 @@
  * other access tells which of the two sizes is the larger one: the RMP has the say,
  * and what is mapped otherwise goes.
  */
-static int snp_fix_rmp_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
-				bool split)
+static int snp_rmp_fault_fix_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
+				      bool split)
 {
 	struct kvm *kvm = vcpu->kvm;
 	unsigned int order = 0;
@@ -46,7 +47,7 @@ static int snp_fix_rmp_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *s
 	return 1;
 }
 
-/**
+/*
  * snp_rmp_fault - handle #NPF that has the RMP bit set
  * @vcpu:	the vCPU, of an SNP guest
  * @gpa:	of the access, without C-bit
@@ -72,5 +73,5 @@ int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	    !kvm_mem_is_private(vcpu->kvm, gfn))
 		return 1;
 
-	return snp_fix_rmp_mismatch(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);
+	return snp_rmp_fault_fix_mismatch(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);
 }

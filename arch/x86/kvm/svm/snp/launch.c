@@ -4,40 +4,38 @@
  */
 #include <linux/highmem.h>
 #include <linux/kvm_host.h>
+#include <linux/kvm_private_mem.h>
 #include <linux/psp-sev.h>
 #include <linux/psp-snp.h>
 
 #include <asm/snp_host.h>
 
-#include "svm/svm.h"
+#include "svm/sev_core.h"
 #include "snp.h"
 
-/* Where the firmware measures VMSAs to be: the top of 48 bits of gpa. */
-#define SNP_LAUNCH_VMSA_GPA	0xfffffffff000ULL
-
-static int snp_copy_params(const struct kvm_sev_cmd *cmd, void *params, size_t size)
+static int snp_launch_copy_params(const struct kvm_sev_cmd *cmd, void *params, size_t size)
 {
 	return copy_from_user(params, u64_to_user_ptr(cmd->data), size) ? -EFAULT : 0;
 }
 
 /* For the commands between LAUNCH_START and the end of the launch. */
-static int snp_copy_launch_params(const struct kvm_snp *snp, const struct kvm_sev_cmd *cmd,
-				  void *params, size_t size)
+static int snp_launch_copy_params_started(const struct kvm_snp *snp, const struct kvm_sev_cmd *cmd,
+					  void *params, size_t size)
 {
 	if (!snp->context || snp->finished)
 		return -EINVAL;
 
-	return snp_copy_params(cmd, params, size);
+	return snp_launch_copy_params(cmd, params, size);
 }
 
-static bool snp_is_zero(const void *p, size_t size)
+static bool snp_launch_is_zero(const void *p, size_t size)
 {
 	return !memchr_inv(p, 0, size);
 }
 
 /* Create the guest context and give it its ASID. */
-static int snp_create_context(struct kvm *kvm, struct kvm_sev_cmd *cmd,
-			      struct sev_data_snp_launch_start *start)
+static int snp_launch_create_context(struct kvm *kvm, struct kvm_sev_cmd *cmd,
+				     struct sev_data_snp_launch_start *start)
 {
 	struct kvm_sev_info *sev = &to_kvm_svm(kvm)->sev_info;
 	struct sev_data_snp_activate activate = {};
@@ -77,27 +75,27 @@ free:
 	return r;
 }
 
-static int snp_launch_start(struct kvm *kvm, struct kvm_sev_cmd *cmd)
+int snp_launch_start(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
 	struct kvm_sev_info *sev = &to_kvm_svm(kvm)->sev_info;
 	struct sev_data_snp_launch_start start = {};
 	struct kvm_sev_snp_launch_start params;
 	int r;
 
-	r = snp_copy_params(cmd, &params, sizeof(params));
+	r = snp_launch_copy_params(cmd, &params, sizeof(params));
 	if (r)
 		return r;
 
 	if (sev->snp.context || params.flags ||
-	    !snp_is_zero(params.pad0, sizeof(params.pad0)) ||
-	    !snp_is_zero(params.pad1, sizeof(params.pad1)) ||
+	    !snp_launch_is_zero(params.pad0, sizeof(params.pad0)) ||
+	    !snp_launch_is_zero(params.pad1, sizeof(params.pad1)) ||
 	    params.policy & ~snp_policy_mask() || !(params.policy & SNP_POLICY_MASK_RSVD_MBO))
 		return -EINVAL;
 
 	start.policy = params.policy;
 	memcpy(start.gosvw, params.gosvw, sizeof(start.gosvw));
 
-	r = snp_create_context(kvm, cmd, &start);
+	r = snp_launch_create_context(kvm, cmd, &start);
 	if (r)
 		return r;
 
@@ -115,15 +113,15 @@ struct snp_fill {
  * what it would have liked: pass that on.  Its word is in the page, which is to be
  * the host's for that.
  */
-static void snp_return_cpuid(kvm_pfn_t pfn, struct page *page)
+static void snp_launch_return_cpuid(kvm_pfn_t pfn, struct page *page)
 {
-	if (snp_take_back(pfn, PG_LEVEL_4K))
+	if (snp_page_reclaim(pfn, PG_LEVEL_4K))
 		copy_highpage(page, pfn_to_page(pfn));
 }
 
 /* The firmware measures 2 MiB as it does 512 pages of 4 KiB. */
-static int snp_fill_page(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order,
-			 struct page *page, void *data)
+static int snp_launch_fill_page(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order,
+				struct page *page, void *data)
 {
 	struct kvm_sev_info *sev = &to_kvm_svm(kvm)->sev_info;
 	enum pg_level level = order ? PG_LEVEL_2M : PG_LEVEL_4K;
@@ -144,11 +142,11 @@ static int snp_fill_page(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int
 
 	if (r && fill->type == KVM_SEV_SNP_PAGE_TYPE_CPUID &&
 	    fill->cmd->error == SEV_RET_INVALID_PARAM)
-		snp_return_cpuid(pfn, page);
+		snp_launch_return_cpuid(pfn, page);
 	return r;
 }
 
-static bool snp_page_type_valid(u8 type)
+static bool snp_launch_page_type_valid(u8 type)
 {
 	return type == KVM_SEV_SNP_PAGE_TYPE_NORMAL || type == KVM_SEV_SNP_PAGE_TYPE_ZERO ||
 	       type == KVM_SEV_SNP_PAGE_TYPE_UNMEASURED ||
@@ -156,35 +154,35 @@ static bool snp_page_type_valid(u8 type)
 }
 
 /* What has a meaning for the firmware has 4 KiB. */
-static unsigned int snp_page_type_order(u8 type)
+static unsigned int snp_launch_page_type_order(u8 type)
 {
 	return type == KVM_SEV_SNP_PAGE_TYPE_SECRETS || type == KVM_SEV_SNP_PAGE_TYPE_CPUID ?
 	       0 : KVM_GMEM_MAX_ORDER;
 }
 
 /* What is done, is told by what is left: the parameters go back to user space. */
-static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
+int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
 	struct kvm_snp *snp = &to_kvm_svm(kvm)->sev_info.snp;
 	struct kvm_sev_snp_launch_update params;
-	struct kvm_gmem_populate_args args = { .fill = snp_fill_page };
+	struct kvm_gmem_populate_args args = { .fill = snp_launch_fill_page };
 	struct snp_fill fill = { .cmd = cmd };
 	long done;
 	int r;
 
-	r = snp_copy_launch_params(snp, cmd, &params, sizeof(params));
+	r = snp_launch_copy_params_started(snp, cmd, &params, sizeof(params));
 	if (r)
 		return r;
 
-	if (!snp_page_type_valid(params.type) || !params.len || !PAGE_ALIGNED(params.len) ||
+	if (!snp_launch_page_type_valid(params.type) || !params.len || !PAGE_ALIGNED(params.len) ||
 	    params.gfn_start + (params.len >> PAGE_SHIFT) <= params.gfn_start ||
 	    params.flags || params.pad0 || params.pad1 ||
-	    !snp_is_zero(params.pad2, sizeof(params.pad2)))
+	    !snp_launch_is_zero(params.pad2, sizeof(params.pad2)))
 		return -EINVAL;
 
 	fill.type = params.type;
 	args.data = &fill;
-	args.order = snp_page_type_order(params.type);
+	args.order = snp_launch_page_type_order(params.type);
 	args.write = params.type == KVM_SEV_SNP_PAGE_TYPE_CPUID;
 	if (params.type != KVM_SEV_SNP_PAGE_TYPE_ZERO) {
 		args.uaddr = u64_to_user_ptr(params.uaddr);
@@ -209,65 +207,9 @@ static int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	return params.len ? -EAGAIN : 0;
 }
 
-/* Measure and encrypt the registers of a vCPU; once, whatever comes after it. */
-static int snp_launch_vmsa(struct kvm_vcpu *vcpu, void *context, struct kvm_sev_cmd *cmd)
-{
-	u32 asid = to_kvm_svm(vcpu->kvm)->sev_info.asid;
-	struct sev_data_snp_launch_update update = {};
-	struct vcpu_svm *svm = to_svm(vcpu);
-	kvm_pfn_t pfn = __pa(svm->sev_es.vmsa) >> PAGE_SHIFT;
-	int r;
-
-	if (vcpu->arch.guest_state_protected)
-		return 0;
-
-	r = sev_es_sync_vmsa(svm);
-	if (r)
-		return r;
-
-	r = rmp_make_private(pfn, SNP_LAUNCH_VMSA_GPA, PG_LEVEL_4K, asid, true);
-	if (r)
-		return r;
-
-	update.gctx_paddr = __psp_pa(context);
-	update.address = __sme_pa(svm->sev_es.vmsa);
-	update.page_type = SNP_PAGE_TYPE_VMSA;
-	r = __sev_issue_cmd(cmd->sev_fd, SEV_CMD_SNP_LAUNCH_UPDATE, &update, &cmd->error);
-	if (r) {
-		/* Freeing the vCPU tries again, and leaks the page if it has to. */
-		snp_take_back(pfn, PG_LEVEL_4K);
-		return r;
-	}
-
-	sev_es_protect_state(vcpu);
-	return 0;
-}
-
-/**
- * snp_launch_vmsas - have the firmware measure and encrypt all vCPUs of a VM
- * @kvm:	the VM, with kvm->lock and the mutexes of all vCPUs held
- * @context:	the guest context, in the launch
- * @cmd:	its error is set if the firmware failed
- *
- * Returns 0 or an errno; whoever was encrypted by then stays so.
- */
-int snp_launch_vmsas(struct kvm *kvm, void *context, struct kvm_sev_cmd *cmd)
-{
-	struct kvm_vcpu *vcpu;
-	unsigned long i;
-	int r = 0;
-
-	kvm_for_each_vcpu(i, vcpu, kvm) {
-		r = snp_launch_vmsa(vcpu, context, cmd);
-		if (r)
-			break;
-	}
-	return r;
-}
-
 /* The ID block and its authentication, as kernel copies.  Freed by the caller. */
-static int snp_copy_id(const struct kvm_sev_snp_launch_finish *params,
-		       struct sev_data_snp_launch_finish *finish, void **block, void **auth)
+static int snp_launch_copy_id(const struct kvm_sev_snp_launch_finish *params,
+			      struct sev_data_snp_launch_finish *finish, void **block, void **auth)
 {
 	void *p;
 
@@ -291,7 +233,7 @@ static int snp_copy_id(const struct kvm_sev_snp_launch_finish *params,
 	return 0;
 }
 
-static int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
+int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
 	struct kvm_snp *snp = &to_kvm_svm(kvm)->sev_info.snp;
 	struct sev_data_snp_launch_finish *finish;
@@ -299,13 +241,13 @@ static int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	void *block = NULL, *auth = NULL;
 	int r;
 
-	r = snp_copy_launch_params(snp, cmd, &params, sizeof(params));
+	r = snp_launch_copy_params_started(snp, cmd, &params, sizeof(params));
 	if (r)
 		return r;
 
 	if (params.flags || params.id_block_en > 1 || params.auth_key_en > 1 ||
-	    params.vcek_disabled > 1 || !snp_is_zero(params.pad0, sizeof(params.pad0)) ||
-	    !snp_is_zero(params.pad1, sizeof(params.pad1)))
+	    params.vcek_disabled > 1 || !snp_launch_is_zero(params.pad0, sizeof(params.pad0)) ||
+	    !snp_launch_is_zero(params.pad1, sizeof(params.pad1)))
 		return -EINVAL;
 
 	/* The firmware takes physical addresses. */
@@ -313,14 +255,14 @@ static int snp_launch_finish(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	if (!finish)
 		return -ENOMEM;
 
-	r = snp_copy_id(&params, finish, &block, &auth);
+	r = snp_launch_copy_id(&params, finish, &block, &auth);
 	if (r)
 		goto out;
 
 	r = sev_lock_all_vcpus(kvm);
 	if (r)
 		goto out;
-	r = snp_launch_vmsas(kvm, snp->context, cmd);
+	r = snp_vmsa_launch_all(kvm, snp->context, cmd);
 	sev_unlock_all_vcpus(kvm);
 	if (r)
 		goto out;
@@ -343,47 +285,4 @@ out:
 	kfree(block);
 	kfree(finish);
 	return r;
-}
-
-static int snp_enable_request_certs(struct kvm *kvm, struct kvm_sev_cmd *cmd)
-{
-	struct kvm_snp *snp = &to_kvm_svm(kvm)->sev_info.snp;
-
-	if (cmd->data || snp->finished)
-		return -EINVAL;
-
-	snp->request_certs = true;
-	return 0;
-}
-
-/**
- * snp_vm_ioctl - KVM_MEMORY_ENCRYPT_OP of an SNP guest
- * @kvm:	the VM, with KVM_SEV_INIT2 done and kvm->lock held
- * @cmd:	the command
- *
- * Returns -EPERM for commands that are those of other guests, and -EINVAL for
- * those that don't exist or don't come in order.
- */
-int snp_vm_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd)
-{
-	lockdep_assert_held(&kvm->lock);
-
-	if (to_kvm_svm(kvm)->sev_info.enc_context_owner)
-		return snp_mirror_ioctl(kvm, cmd);
-
-	if (cmd->id < KVM_SEV_SNP_LAUNCH_START)
-		return -EPERM;
-
-	switch (cmd->id) {
-	case KVM_SEV_SNP_LAUNCH_START:
-		return snp_launch_start(kvm, cmd);
-	case KVM_SEV_SNP_LAUNCH_UPDATE:
-		return snp_launch_update(kvm, cmd);
-	case KVM_SEV_SNP_LAUNCH_FINISH:
-		return snp_launch_finish(kvm, cmd);
-	case KVM_SEV_SNP_ENABLE_REQ_CERTS:
-		return snp_enable_request_certs(kvm, cmd);
-	default:
-		return -EINVAL;
-	}
 }

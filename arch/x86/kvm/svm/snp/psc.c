@@ -3,15 +3,15 @@
  * Page state changes: the guest wants pages to be private or shared, one of them by
  * the GHCB's MSR, or a list of them by the GHCB.
  *
- * It's user space that converts memory.  Entries that follow each other in the list
- * and in memory are passed on as one range, and those that ask for what is are not
- * passed on at all.  The guest's list is copied once, and told how far it was done.
+ * Userspace converts the memory.  Contiguous entries are coalesced into one exit, and
+ * ranges that are already in the requested state are skipped.  The guest's list is
+ * copied once; only progress is written to it.
  */
 #include <linux/kvm_host.h>
+#include <linux/kvm_mem_attributes.h>
 #include <linux/kvm_para.h>
 
 #include "map_gpa_range.h"
-#include "svm/svm.h"
 #include "snp.h"
 
 #include "x86.h"
@@ -36,21 +36,21 @@ struct snp_psc_range {
 	bool huge;
 };
 
-static u64 snp_entry_npages(const struct psc_entry *entry)
+static u64 snp_psc_entry_npages(const struct psc_entry *entry)
 {
 	return entry->pagesize ? PTRS_PER_PMD : 1;
 }
 
-static bool snp_entry_valid(const struct psc_entry *entry)
+static bool snp_psc_entry_valid(const struct psc_entry *entry)
 {
 	return (entry->operation == SNP_PAGE_STATE_PRIVATE ||
 		entry->operation == SNP_PAGE_STATE_SHARED) &&
-	       !entry->reserved && entry->cur_page <= snp_entry_npages(entry) &&
+	       !entry->reserved && entry->cur_page <= snp_psc_entry_npages(entry) &&
 	       (!entry->pagesize || !(entry->gfn % PTRS_PER_PMD));
 }
 
-/* Is the range what the guest wants it to be? */
-static bool snp_range_is_done(struct kvm *kvm, const struct snp_psc_range *range)
+/* True if the range is already in the requested state. */
+static bool snp_psc_range_is_done(struct kvm *kvm, const struct snp_psc_range *range)
 {
 	struct kvm_mem_attr_range attr;
 
@@ -59,9 +59,9 @@ static bool snp_range_is_done(struct kvm *kvm, const struct snp_psc_range *range
 	       attr.last - range->gfn >= range->npages - 1;
 }
 
-/* Returns false if user space doesn't want to hear of it. */
-static bool snp_range_exit(struct kvm_vcpu *vcpu, const struct snp_psc_range *range,
-			   int (*complete)(struct kvm_vcpu *vcpu))
+/* Returns false if userspace didn't enable the exit. */
+static bool snp_psc_range_exit(struct kvm_vcpu *vcpu, const struct snp_psc_range *range,
+			       int (*complete)(struct kvm_vcpu *vcpu))
 {
 	u64 attrs = range->huge ? KVM_MAP_GPA_RANGE_PAGE_SZ_2M : KVM_MAP_GPA_RANGE_PAGE_SZ_4K;
 
@@ -73,8 +73,8 @@ static bool snp_range_exit(struct kvm_vcpu *vcpu, const struct snp_psc_range *ra
 	return true;
 }
 
-/* What user space may say of a hypercall; anything else fails KVM_RUN. */
-static bool snp_ret_valid(u64 ret)
+/* The results of a hypercall that userspace may return; others fail KVM_RUN. */
+static bool snp_psc_ret_valid(u64 ret)
 {
 	return !ret || ret == EINVAL || ret == EAGAIN;
 }
@@ -118,7 +118,7 @@ static void snp_psc_next_range(struct snp_psc *psc, struct snp_psc_range *range)
 	bool private;
 
 	range->gfn = entry->gfn + entry->cur_page;
-	range->npages = snp_entry_npages(entry) - entry->cur_page;
+	range->npages = snp_psc_entry_npages(entry) - entry->cur_page;
 	range->private = entry->operation == SNP_PAGE_STATE_PRIVATE;
 	range->huge = entry->pagesize;
 	psc->nr = 1;
@@ -126,12 +126,12 @@ static void snp_psc_next_range(struct snp_psc *psc, struct snp_psc_range *range)
 	while (psc->cur + psc->nr <= psc->end) {
 		entry = &psc->entries[psc->cur + psc->nr];
 		private = entry->operation == SNP_PAGE_STATE_PRIVATE;
-		if (!snp_entry_valid(entry) || entry->cur_page || private != range->private ||
+		if (!snp_psc_entry_valid(entry) || entry->cur_page || private != range->private ||
 		    entry->pagesize != range->huge ||
 		    entry->gfn != range->gfn + range->npages)
 			break;
 
-		range->npages += snp_entry_npages(entry);
+		range->npages += snp_psc_entry_npages(entry);
 		psc->nr++;
 	}
 }
@@ -145,7 +145,7 @@ static void snp_psc_advance(struct vcpu_svm *svm)
 	for (; psc->nr; psc->nr--, psc->cur++) {
 		struct psc_entry entry = psc->entries[psc->cur];
 
-		entry.cur_page = snp_entry_npages(&entry);
+		entry.cur_page = snp_psc_entry_npages(&entry);
 		desc->entries[psc->cur] = entry;
 	}
 	WRITE_ONCE(desc->hdr.cur_entry, psc->cur);
@@ -159,7 +159,7 @@ static int snp_psc_finish(struct vcpu_svm *svm, u64 result)
 	return 1;
 }
 
-/* Go on from the current entry.  Returns as exit handlers do. */
+/* Continue with the current entry.  Returns 1 to resume the guest, 0 to exit to userspace. */
 static int snp_psc_continue(struct vcpu_svm *svm)
 {
 	struct snp_psc *psc = svm->sev_es.snp.psc;
@@ -167,12 +167,12 @@ static int snp_psc_continue(struct vcpu_svm *svm)
 	struct snp_psc_range range;
 
 	while (psc->cur <= psc->end) {
-		if (!snp_entry_valid(&psc->entries[psc->cur]))
+		if (!snp_psc_entry_valid(&psc->entries[psc->cur]))
 			return snp_psc_finish(svm, SNP_PSC_BAD_ENTRY);
 
 		snp_psc_next_range(psc, &range);
-		if (range.npages && !snp_range_is_done(vcpu->kvm, &range)) {
-			if (snp_range_exit(vcpu, &range, snp_psc_complete))
+		if (range.npages && !snp_psc_range_is_done(vcpu->kvm, &range)) {
+			if (snp_psc_range_exit(vcpu, &range, snp_psc_complete))
 				return 0;
 			return snp_psc_finish(svm, SNP_PSC_FAILED);
 		}
@@ -187,7 +187,7 @@ static int snp_psc_complete(struct kvm_vcpu *vcpu)
 	u64 ret = READ_ONCE(vcpu->run->hypercall.ret);
 	struct vcpu_svm *svm = to_svm(vcpu);
 
-	if (!snp_ret_valid(ret))
+	if (!snp_psc_ret_valid(ret))
 		return -EINVAL;
 
 	/* The guest goes on from the entry that isn't done, or gives up. */
@@ -200,11 +200,11 @@ static int snp_psc_complete(struct kvm_vcpu *vcpu)
 	return snp_psc_continue(svm);
 }
 
-/**
+/*
  * snp_psc - SVM_VMGEXIT_PSC
  * @svm:	the vCPU, with its GHCB mapped and SW_SCRATCH valid
  *
- * Returns as exit handlers do, or -ENOMEM.
+ * Returns 1 to resume the guest, 0 to exit to userspace, or a negative errno.
  */
 int snp_psc(struct vcpu_svm *svm)
 {
@@ -226,18 +226,18 @@ static int snp_psc_msr_complete(struct kvm_vcpu *vcpu)
 {
 	u64 ret = READ_ONCE(vcpu->run->hypercall.ret);
 
-	if (!snp_ret_valid(ret))
+	if (!snp_psc_ret_valid(ret))
 		return -EINVAL;
 
 	to_svm(vcpu)->vmcb->control.ghcb_gpa = ret ? GHCB_MSR_PSC_FAILED : GHCB_MSR_PSC_RESP;
 	return 1;
 }
 
-/**
+/*
  * snp_psc_msr - GHCB_MSR_PSC_REQ: one page of 4 KiB
  * @svm:	the vCPU, with the request in the GHCB's MSR
  *
- * Returns as exit handlers do, with the response in the MSR when it's done.
+ * Returns 1 to resume the guest, with the response in the MSR, or 0 to exit to userspace.
  */
 int snp_psc_msr(struct vcpu_svm *svm)
 {
@@ -255,12 +255,12 @@ int snp_psc_msr(struct vcpu_svm *svm)
 		return 1;
 	}
 
-	if (snp_range_is_done(svm->vcpu.kvm, &range)) {
+	if (snp_psc_range_is_done(svm->vcpu.kvm, &range)) {
 		*msr = GHCB_MSR_PSC_RESP;
 		return 1;
 	}
 
-	if (snp_range_exit(&svm->vcpu, &range, snp_psc_msr_complete))
+	if (snp_psc_range_exit(&svm->vcpu, &range, snp_psc_msr_complete))
 		return 0;
 
 	*msr = GHCB_MSR_PSC_FAILED;

@@ -9,7 +9,7 @@
 
 #include <asm/snp_host.h>
 
-#include "svm/svm.h"
+#include "svm/sev_core.h"
 #include "snp.h"
 
 /* enable/disable SEV-SNP support */
@@ -49,7 +49,7 @@ u64 snp_policy_mask(void)
 	return mask;
 }
 
-/**
+/*
  * snp_hardware_setup - can there be SNP guests?
  * @sev:	there can be SEV guests
  * @sev_es:	and SEV-ES guests
@@ -68,37 +68,6 @@ bool snp_hardware_setup(bool sev, bool sev_es)
 
 	sev_snp_enabled = sev_snp_enabled && sev_es && sev_is_snp_initialized();
 	return sev_snp_enabled;
-}
-
-/**
- * snp_alloc_control_page - a page that CPUs mark as in use
- * @gfp:	GFP_*
- *
- * For all that VMRUN marks in the RMP until the #VMEXIT, of any guest: VMCBs, VMSAs,
- * host save areas, and the backing pages and tables of AVIC.  If such a page is at the
- * start of 2 MiB, some CPUs take all of the 2 MiB for in use: writes through a large
- * mapping, and RMPUPDATE of 2 MiB, fail.  The page is therefore never there.  Free it
- * with __free_page().
- */
-struct page *snp_alloc_control_page(gfp_t gfp)
-{
-	struct page *page;
-
-	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
-		return alloc_page(gfp | __GFP_ZERO);
-
-	page = alloc_pages(gfp | __GFP_ZERO, 1);
-	if (!page)
-		return NULL;
-
-	split_page(page, 1);
-	if (IS_ALIGNED(page_to_pfn(page), PTRS_PER_PMD)) {
-		__free_page(page);
-		return page + 1;
-	}
-
-	__free_page(page + 1);
-	return page;
 }
 
 /* The part of KVM_SEV_INIT2 that is SNP's own.  Returns 0 or -ENOMEM. */
@@ -121,7 +90,7 @@ int snp_vm_init(struct kvm *kvm)
 	return 0;
 }
 
-/**
+/*
  * snp_decommission - end the firmware's part of a guest
  * @snp:	the guest; has no context any more if it succeeds
  *
@@ -149,23 +118,7 @@ int snp_decommission(struct kvm_snp *snp)
 	return 0;
 }
 
-/* The VMSA of the launch; what the host doesn't get back is never freed. */
-static void snp_vmsa_take_back(struct vcpu_svm *svm)
-{
-	kvm_pfn_t pfn;
-
-	if (!svm->sev_es.vmsa)
-		return;
-
-	pfn = __pa(svm->sev_es.vmsa) >> PAGE_SHIFT;
-	if (snp_take_back(pfn, PG_LEVEL_4K))
-		return;
-
-	snp_leak_pages(pfn, 1);
-	svm->sev_es.vmsa = NULL;
-}
-
-/**
+/*
  * snp_vm_destroy - the guest is gone
  * @kvm:	the VM; no vCPU runs any more and no guest_memfd is left
  *
@@ -180,7 +133,7 @@ void snp_vm_destroy(struct kvm *kvm)
 
 	/* Nothing is assigned to the ASID when it's given up. */
 	kvm_for_each_vcpu(i, vcpu, kvm)
-		snp_vmsa_take_back(to_svm(vcpu));
+		snp_vmsa_reclaim(to_svm(vcpu));
 
 	if (snp->response)
 		snp_free_firmware_page(snp->response);
@@ -210,7 +163,7 @@ void snp_vcpu_free(struct vcpu_svm *svm)
 	kfree(svm->sev_es.snp.psc);
 
 	/* One that never came to be part of the VM. */
-	snp_vmsa_take_back(svm);
+	snp_vmsa_reclaim(svm);
 }
 
 /* After SEV-ES has set up the VMCB: the VMSA may be the guest's own. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Version 2 of the GHCB protocol: features of the hypervisor, the GHCB that SNP
- * guests register, and termination.  What else SNP guests ask for goes on to the
- * files that it's the subject of.
+ * The GHCB protocol, as far as version 2 adds to it: features of the hypervisor, the
+ * GHCB that SNP guests register, and termination.  The other requests of SNP guests
+ * are handled in snp/.
  */
 #include <linux/kvm_host.h>
 
-#include "svm/svm.h"
-#include "snp.h"
+#include "ghcb.h"
+#include "snp/snp.h"
 
 #include "cpuid.h"
 #include "vm_type.h"
@@ -16,32 +16,35 @@
 #define GHCB_MSR_PREF_GPA_RESP		0x011
 #define GHCB_MSR_GPA_MASK		GENMASK_ULL(51, 0)
 
-static bool sev_has_ghcb2(struct vcpu_svm *svm)
+/* What GHCB_MSR_HV_FT_RESP and SVM_VMGEXIT_HV_FEATURES report to SNP guests. */
+#define SNP_HV_FEATURES		(GHCB_HV_FT_SNP | GHCB_HV_FT_SNP_AP_CREATION)
+
+static bool sev_ghcb_has_version2(struct vcpu_svm *svm)
 {
 	return to_kvm_svm(svm->vcpu.kvm)->sev_info.ghcb_version >= 2;
 }
 
-static bool sev_is_snp(struct vcpu_svm *svm)
+static bool sev_ghcb_is_snp(struct vcpu_svm *svm)
 {
 	return kvm_vm_type_is(svm->vcpu.kvm, KVM_X86_SNP_VM);
 }
 
-static u64 sev_hv_features(struct vcpu_svm *svm)
+static u64 sev_ghcb_hv_features(struct vcpu_svm *svm)
 {
-	return sev_is_snp(svm) ? SNP_HV_FEATURES : 0;
+	return sev_ghcb_is_snp(svm) ? SNP_HV_FEATURES : 0;
 }
 
-/**
- * sev_ghcb2_event_valid - is it an event of version 2 that the guest can have?
+/*
+ * sev_ghcb_event_is_valid - is it an event of version 2 that the guest can have?
  * @svm:	the vCPU, with a copy of the valid bits of its GHCB
  * @exit_code:	SVM_VMGEXIT_*
  * @missing:	set if a field is not valid that the event needs
  */
-bool sev_ghcb2_event_valid(struct vcpu_svm *svm, u64 exit_code, bool *missing)
+bool sev_ghcb_event_is_valid(struct vcpu_svm *svm, u64 exit_code, bool *missing)
 {
 	*missing = false;
 
-	if (!sev_has_ghcb2(svm))
+	if (!sev_ghcb_has_version2(svm))
 		return false;
 
 	switch (exit_code) {
@@ -50,19 +53,19 @@ bool sev_ghcb2_event_valid(struct vcpu_svm *svm, u64 exit_code, bool *missing)
 		return true;
 	case SVM_VMGEXIT_PSC:
 		*missing = !kvm_ghcb_sw_scratch_is_valid(svm);
-		return sev_is_snp(svm);
+		return sev_ghcb_is_snp(svm);
 	case SVM_VMGEXIT_EXT_GUEST_REQUEST:
 		*missing = !kvm_ghcb_rax_is_valid(svm) || !kvm_ghcb_rbx_is_valid(svm);
-		return sev_is_snp(svm);
+		return sev_ghcb_is_snp(svm);
 	case SVM_VMGEXIT_GUEST_REQUEST:
 	case SVM_VMGEXIT_AP_CREATION:
-		return sev_is_snp(svm);
+		return sev_ghcb_is_snp(svm);
 	default:
 		return false;
 	}
 }
 
-static int sev_terminate(struct vcpu_svm *svm)
+static int sev_ghcb_terminate(struct vcpu_svm *svm)
 {
 	struct kvm_run *run = svm->vcpu.run;
 
@@ -73,21 +76,21 @@ static int sev_terminate(struct vcpu_svm *svm)
 	return 0;
 }
 
-/**
- * sev_ghcb2_event - handle an event that sev_ghcb2_event_valid() lets pass
+/*
+ * sev_ghcb_event - handle an event that sev_ghcb_event_is_valid() lets pass
  * @svm:	the vCPU, with its GHCB mapped
  * @exit_code:	SVM_VMGEXIT_*
  *
- * Returns as exit handlers do.
+ * Returns 1 to resume the guest, 0 to exit to userspace, or a negative errno.
  */
-int sev_ghcb2_event(struct vcpu_svm *svm, u64 exit_code)
+int sev_ghcb_event(struct vcpu_svm *svm, u64 exit_code)
 {
 	switch (exit_code) {
 	case SVM_VMGEXIT_HV_FEATURES:
-		ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, sev_hv_features(svm));
+		ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, sev_ghcb_hv_features(svm));
 		return 1;
 	case SVM_VMGEXIT_TERM_REQUEST:
-		return sev_terminate(svm);
+		return sev_ghcb_terminate(svm);
 	case SVM_VMGEXIT_PSC:
 		return snp_psc(svm);
 	case SVM_VMGEXIT_GUEST_REQUEST:
@@ -102,22 +105,8 @@ int sev_ghcb2_event(struct vcpu_svm *svm, u64 exit_code)
 	return -EINVAL;
 }
 
-/**
- * sev_ghcb_refuse - tell the guest that it asked for what can't be
- * @svm:	the vCPU, with its GHCB mapped
- * @reason:	GHCB_ERR_*
- *
- * Returns as exit handlers do.
- */
-int sev_ghcb_refuse(struct vcpu_svm *svm, u64 reason)
-{
-	ghcb_set_sw_exit_info_1(svm->sev_es.ghcb, 2);
-	ghcb_set_sw_exit_info_2(svm->sev_es.ghcb, reason);
-	return 1;
-}
-
 /* All ones tell that it failed: another GHCB is no GHCB. */
-static u64 snp_register_ghcb(struct vcpu_svm *svm, u64 gfn)
+static u64 sev_ghcb_register(struct vcpu_svm *svm, u64 gfn)
 {
 	u64 none = GHCB_MSR_GPA_MASK;
 
@@ -129,27 +118,29 @@ static u64 snp_register_ghcb(struct vcpu_svm *svm, u64 gfn)
 }
 
 /* An SNP guest may use the GHCB that it has registered, and no other. */
-bool snp_ghcb_registered(struct vcpu_svm *svm, gpa_t ghcb_gpa)
+bool sev_ghcb_is_registered(struct vcpu_svm *svm, gpa_t ghcb_gpa)
 {
-	return !sev_is_snp(svm) || svm->sev_es.snp.ghcb_gpa == ghcb_gpa;
+	return !sev_ghcb_is_snp(svm) || svm->sev_es.snp.ghcb_gpa == ghcb_gpa;
 }
 
-/**
- * sev_ghcb2_msr - the MSR protocol, as far as version 2 adds to it
+/*
+ * sev_ghcb_msr - the MSR protocol, as far as version 2 adds to it
  * @svm:	the vCPU
  * @msr:	in: what the guest has written, out: the response, if there is one
  *
- * A request that isn't known is left without response, as the guest expects of a
- * host that doesn't know it.  Returns as exit handlers do.
+ * An unknown request is left without response, as the guest expects of a host that
+ * doesn't support it.
+ *
+ * Returns 1 to resume the guest, 0 to exit to userspace, or a negative errno.
  */
-int sev_ghcb2_msr(struct vcpu_svm *svm, u64 *msr)
+int sev_ghcb_msr(struct vcpu_svm *svm, u64 *msr)
 {
-	if (!sev_has_ghcb2(svm))
+	if (!sev_ghcb_has_version2(svm))
 		return 1;
 
 	switch (*msr & GHCB_MSR_INFO_MASK) {
 	case GHCB_MSR_HV_FT_REQ:
-		*msr = sev_hv_features(svm) << GHCB_DATA_LOW | GHCB_MSR_HV_FT_RESP;
+		*msr = sev_ghcb_hv_features(svm) << GHCB_DATA_LOW | GHCB_MSR_HV_FT_RESP;
 		return 1;
 	case GHCB_MSR_AP_RESET_HOLD_REQ:
 		svm->sev_es.msr_reset_hold = true;
@@ -157,7 +148,7 @@ int sev_ghcb2_msr(struct vcpu_svm *svm, u64 *msr)
 		return kvm_emulate_ap_reset_hold(&svm->vcpu);
 	}
 
-	if (!sev_is_snp(svm))
+	if (!sev_ghcb_is_snp(svm))
 		return 1;
 
 	switch (*msr & GHCB_MSR_INFO_MASK) {
@@ -165,7 +156,7 @@ int sev_ghcb2_msr(struct vcpu_svm *svm, u64 *msr)
 		*msr = GHCB_MSR_GPA_MASK << GHCB_DATA_LOW | GHCB_MSR_PREF_GPA_RESP;
 		return 1;
 	case GHCB_MSR_REG_GPA_REQ:
-		*msr = snp_register_ghcb(svm, *msr >> GHCB_DATA_LOW);
+		*msr = sev_ghcb_register(svm, *msr >> GHCB_DATA_LOW);
 		return 1;
 	case GHCB_MSR_PSC_REQ:
 		return snp_psc_msr(svm);

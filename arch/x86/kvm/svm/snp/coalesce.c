@@ -13,18 +13,17 @@
 
 #include <asm/snp_host.h>
 
-#include "svm/svm.h"
 #include "snp.h"
 
 /* Coalesce pages that are pre-faulted, as long as the firmware knows how. */
-static bool snp_unsmash_enabled = true;
-module_param_named(sev_snp_unsmash, snp_unsmash_enabled, bool, 0644);
+static bool snp_coalesce_enabled = true;
+module_param_named(sev_snp_unsmash, snp_coalesce_enabled, bool, 0644);
 
 /*
  * Is each page the guest's, at its place, and validated?  Permissions of VMPLs are
  * not looked at, the firmware refuses pages that differ in them.
  */
-static bool snp_pages_alike(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
+static bool snp_coalesce_pages_alike(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 {
 	struct snp_rmp_state rmp;
 	unsigned int i;
@@ -38,29 +37,19 @@ static bool snp_pages_alike(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 	return true;
 }
 
-/* From Pre-Swap to Guest-Valid.  If it fails it's tried again by who comes next. */
-void snp_thaw(kvm_pfn_t pfn, enum pg_level level)
-{
-	struct sev_data_snp_page_reclaim reclaim = {
-		.paddr = PFN_PHYS(pfn) | (level == PG_LEVEL_2M ? SNP_PAGE_ADDR_2M : 0),
-	};
-
-	sev_do_cmd(SEV_CMD_SNP_PAGE_RECLAIM, &reclaim, NULL);
-}
-
 /* A firmware that doesn't have the command is not asked again. */
-static int snp_fw_unsmash(kvm_pfn_t pfn)
+static int snp_coalesce_in_firmware(kvm_pfn_t pfn)
 {
 	struct sev_data_snp_page_unsmash unsmash = { .paddr = PFN_PHYS(pfn) };
 	int r, error = 0;
 
 	r = sev_do_cmd(SEV_CMD_SNP_PAGE_UNSMASH, &unsmash, &error);
 	if (r && (error == SEV_RET_UNSUPPORTED || error == SEV_RET_INVALID_COMMAND))
-		WRITE_ONCE(snp_unsmash_enabled, false);
+		WRITE_ONCE(snp_coalesce_enabled, false);
 	return r;
 }
 
-static int snp_unsmash(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
+static int snp_coalesce_pages(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 {
 	unsigned int i;
 	int r = 0;
@@ -72,36 +61,36 @@ static int snp_unsmash(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 	}
 
 	if (!r)
-		r = snp_fw_unsmash(pfn);
+		r = snp_coalesce_in_firmware(pfn);
 
 	if (!r)
-		snp_thaw(pfn, PG_LEVEL_2M);
+		snp_page_clear_immutable(pfn, PG_LEVEL_2M);
 	else
 		while (i--)
-			snp_thaw(pfn + i, PG_LEVEL_4K);
+			snp_page_clear_immutable(pfn + i, PG_LEVEL_4K);
 	return r;
 }
 
 /* &kvm_private_mem_ops.may_merge: true if the entries are small and all alike. */
-bool snp_gmem_may_merge(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
+bool snp_may_coalesce(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
 {
 	u32 asid = to_kvm_svm(kvm)->sev_info.asid;
 	struct snp_rmp_state rmp;
 
-	return READ_ONCE(snp_unsmash_enabled) &&
+	return READ_ONCE(snp_coalesce_enabled) &&
 	       !snp_read_rmp(pfn, &rmp) && rmp.level == PG_LEVEL_4K &&
-	       snp_pages_alike(gfn_to_gpa(gfn), pfn, asid);
+	       snp_coalesce_pages_alike(gfn_to_gpa(gfn), pfn, asid);
 }
 
-/**
- * snp_gmem_merge - &kvm_private_mem_ops.merge
+/*
+ * snp_coalesce - &kvm_private_mem_ops.merge
  * @kvm:	the VM
  * @gfn:	of the first of the pages
  * @pfn:	the first of them, all in one folio, which is locked and not mapped
  *
  * Returns 0, or the error of RMPUPDATE or of the firmware.
  */
-int snp_gmem_merge(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
+int snp_coalesce(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
 {
-	return snp_unsmash(gfn_to_gpa(gfn), pfn, to_kvm_svm(kvm)->sev_info.asid);
+	return snp_coalesce_pages(gfn_to_gpa(gfn), pfn, to_kvm_svm(kvm)->sev_info.asid);
 }

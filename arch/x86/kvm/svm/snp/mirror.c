@@ -16,7 +16,7 @@
 #include <linux/moduleparam.h>
 #include <linux/psp-sev.h>
 
-#include "svm/svm.h"
+#include "svm/sev_core.h"
 #include "snp.h"
 
 #include "vm_type.h"
@@ -30,7 +30,7 @@ static struct kvm_sev_info *snp_sev_info(struct kvm *kvm)
 	return &to_kvm_svm(kvm)->sev_info;
 }
 
-/* Is there something to be moved?  Mirrors stay where they are. */
+/* True if @source can be moved.  Mirrors can't. */
 bool snp_may_move(struct kvm *source, u64 flags)
 {
 	struct kvm_sev_info *sev = snp_sev_info(source);
@@ -59,7 +59,7 @@ bool snp_may_copy(struct kvm *source, u64 flags)
 	       !snp->finished;
 }
 
-/**
+/*
  * snp_move_vcpu - the rest of what a vCPU has, after its vcpu_sev_es_state has moved
  * @dst:	the vCPU that has it now
  * @src:	the vCPU that had it
@@ -71,16 +71,13 @@ void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src)
 	mutex_init(&dst->sev_es.snp.ap_lock);
 	snp_vcpu_create(src);
 
-	/* The vCPU got its CPUID before it was that of an SNP guest. */
-	sev_vcpu_after_set_cpuid(dst);
-
 	/* A VMSA of the guest's is found again by the memslots of the other VM. */
 	if (dst->sev_es.snp.vmsa_gpa != INVALID_PAGE)
 		dst->vmcb->control.vmsa_pa = INVALID_PAGE;
 	kvm_make_request(KVM_REQ_RELOAD_STATE, &dst->vcpu);
 }
 
-/**
+/*
  * snp_move - make a VM the owner of a guest
  * @dst:	the VM
  * @src:	the VM that was; has neither vCPUs nor mirrors of the guest any more
@@ -90,6 +87,9 @@ void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src)
 void snp_move(struct kvm *dst, struct kvm *src)
 {
 	struct kvm_sev_info *to = snp_sev_info(dst), *from = snp_sev_info(src);
+
+	lockdep_assert_held(&dst->lock);
+	lockdep_assert_held(&src->lock);
 
 	mutex_init(&to->snp.request_lock);
 	kvm_set_apicv_inhibit(dst, APICV_INHIBIT_REASON_SEV);
@@ -125,14 +125,14 @@ static int snp_mirror_launch(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 
 	mutex_lock(&sev_mirror_lock);
 	owner = &snp_sev_info(snp_sev_info(kvm)->enc_context_owner)->snp;
-	r = owner->finished ? -EINVAL : snp_launch_vmsas(kvm, owner->context, cmd);
+	r = owner->finished ? -EINVAL : snp_vmsa_launch_all(kvm, owner->context, cmd);
 	mutex_unlock(&sev_mirror_lock);
 
 	sev_unlock_all_vcpus(kvm);
 	return r;
 }
 
-/**
+/*
  * snp_mirror_ioctl - KVM_MEMORY_ENCRYPT_OP of a mirror
  * @kvm:	the mirror, with kvm->lock held
  * @cmd:	the command
@@ -143,6 +143,8 @@ static int snp_mirror_launch(struct kvm *kvm, struct kvm_sev_cmd *cmd)
  */
 int snp_mirror_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
+	lockdep_assert_held(&kvm->lock);
+
 	return cmd->id == KVM_SEV_LAUNCH_UPDATE_VMSA ? snp_mirror_launch(kvm, cmd) : -EINVAL;
 }
 
@@ -158,7 +160,7 @@ void snp_mirrors_finish(struct kvm *kvm)
 		WRITE_ONCE(mirror->snp.finished, true);
 }
 
-/* Has @kvm to wait for the launch of another VM? */
+/* True if @kvm is a mirror whose owner isn't launched yet. */
 bool snp_mirror_waits(struct kvm *kvm)
 {
 	struct kvm_sev_info *sev = snp_sev_info(kvm);
@@ -167,7 +169,7 @@ bool snp_mirror_waits(struct kvm *kvm)
 	       !READ_ONCE(sev->snp.finished);
 }
 
-/**
+/*
  * snp_firmware_request - SNP_GUEST_REQUEST with the context of a VM's guest
  * @kvm:	the VM, with request_lock held
  * @cmd:	the command, without the context
@@ -180,6 +182,8 @@ int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd
 	struct kvm_sev_info *sev = snp_sev_info(kvm);
 	void *context;
 	int r;
+
+	lockdep_assert_held(&sev->snp.request_lock);
 
 	if (!sev->enc_context_owner) {
 		cmd->gctx_paddr = __psp_pa(sev->snp.context);
