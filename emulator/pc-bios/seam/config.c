@@ -126,7 +126,7 @@ static u64 config_check_pamt(unsigned i, const struct tdmr *t)
     return TDX_SUCCESS;
 }
 
-/* Does a PAMT area of TDMR i overlap one of j, or what is usable of j? */
+/* An error if a PAMT area of TDMR i overlaps one of j, or usable memory of j */
 static u64 config_check_overlap(unsigned i, unsigned j)
 {
     const struct tdmr *a = &module.tdmr[i], *b = &module.tdmr[j];

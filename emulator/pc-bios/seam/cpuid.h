@@ -15,8 +15,8 @@
 
 /*
  * Bits of a value that are in none of the masks are the processor's.  zero
- * and one are fixed.  config is what TD_PARAMS says; allow likewise, but can
- * only be 1 if the processor has it.
+ * and one are fixed.  config is what TD_PARAMS says; so does allow, but its
+ * bits can only be 1 if the processor has them.
  */
 struct cpuid_row {
     u32 leaf, sub;

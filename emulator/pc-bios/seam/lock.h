@@ -1,7 +1,7 @@
 /*
  * TDX module: locks
  *
- * All locks are try-locks: whoever does not get one reports BUSY.  Bit 0 is
+ * All locks are try-locks: a leaf that does not get one reports BUSY.  Bit 0 is
  * the exclusive owner, bits 15:2 count the shared ones.  Bit 1, host
  * priority, is set by a host that did not get the lock and keeps guests out
  * until a host has had it.

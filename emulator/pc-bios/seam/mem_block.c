@@ -22,7 +22,7 @@ static enum sept_state block_state(enum sept_state state)
     }
 }
 
-/* The page of a leaf, or the table below an entry that is none */
+/* The level of a leaf's page, or of the table that another entry points to */
 static unsigned block_page_level(const struct sept_walk *w)
 {
     return sept_is(w->value, SEPT_LEAF_STATES) ? w->level : 0;

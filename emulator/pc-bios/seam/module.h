@@ -147,7 +147,7 @@ u64 tdh_phymem_page_rdmd(struct call *c);
 u64 tdh_phymem_page_reclaim(struct call *c);
 u64 tdh_phymem_page_wbinvd(struct call *c);
 
-/* Is the range shared memory, outside SEAMRR, that the host may pass? */
+/* An error unless the range is shared memory outside SEAMRR */
 u64 phymem_check_shared(u64 pa, u64 size, u64 align);
 u32 phymem_pkg_mask(void);
 

@@ -5,9 +5,9 @@
  * of 4 KiB.  A page is described by the entry of its size; the entries below
  * a larger page are PT_NDA, and so are those above smaller pages.
  *
- * An entry's lock protects the entry and the page.  Whoever has it also has,
- * shared, the locks of the entries above: a larger page that contains this
- * one cannot come into being meanwhile.
+ * An entry's lock protects the entry and the page.  Its owner also has,
+ * shared, the locks of the entries above, so that no larger page that contains
+ * this one can be made at the same time.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

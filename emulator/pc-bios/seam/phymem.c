@@ -1,5 +1,5 @@
 /*
- * TDX module: physical pages, whoever they belong to
+ * TDX module: physical pages of any owner
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -121,10 +121,10 @@ void td_count_pages(struct tdr *tdr, int64_t pages);
 /* Level of the entries in the root of the Secure EPT */
 unsigned td_top_level(const struct td *td);
 u64 td_shared_bit(const struct tdcs *tdcs);
-/* Is GPA private, and does the TD's address width have it? */
+/* True if GPA is private, and within the TD's address width */
 bool td_private_gpa(const struct tdcs *tdcs, u64 gpa);
 
-/* Are all translations gone that vCPUs may have had when it was BEPOCH? */
+/* True if no vCPU can have a translation that it had in epoch BEPOCH */
 bool td_tlb_tracked(const struct tdcs *tdcs, u64 bepoch);
 /* A TD that has run has translations in TLBs. */
 static inline bool td_needs_tracking(const struct tdcs *tdcs)

@@ -35,7 +35,7 @@ static inline bool aligned(u64 v, u64 size)
     return (v & (size - 1)) == 0;
 }
 
-/* Do the ranges have a byte in common?  Neither may wrap. */
+/* True if the ranges have a byte in common; neither may wrap. */
 static inline bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
 {
     return a < b + b_size && b < a + a_size;

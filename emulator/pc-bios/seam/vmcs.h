@@ -86,11 +86,11 @@ enum vmcs_field {
 
 #define CR4_OSXSAVE         BIT(18)
 
-/* Does the processor have the field?  For those that are a feature's */
+/* True if the processor has the field; for fields that depend on a feature */
 bool vmcs_has(u32 field);
 /* TDH.SYS.INIT: controls that no TD can do without */
 u64 vmcs_check(void);
-/* Can the processor walk five levels, and have guest addresses of 52 bits? */
+/* True if the processor walks five levels; has guest addresses of 52 bits */
 bool vmcs_has_ept_5(void);
 bool vmcs_has_gpaw(void);
 /* All fields of a new vCPU; its VMCS is current */

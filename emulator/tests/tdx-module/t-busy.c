@@ -49,7 +49,7 @@ static void test_tdr(void)
         CHECK(call(tdr_leaves[i].leaf, rcx, rdx, 0, 0), BUSY(op));
         pamt_of(td.tdr, 2)->lock = 0;
     }
-    /* A page that was flushed meanwhile */
+    /* One of the calls has flushed a page. */
     audit("TDR busy");
 }
 

@@ -212,7 +212,7 @@ static void test_cache_wb(void)
     CHECK(call(TDH_PHYMEM_CACHE_WB, 0, 0, 0, 0), TDX_INTERRUPTED_RESUMABLE);
     CHECK(sim.wb_blocks, 2);
 
-    /* A key id that was flushed meanwhile needs a round of its own. */
+    /* A key id that is flushed between the calls needs a round of its own. */
     td_create(&td2);
     MUST(call(TDH_MNG_VPFLUSHDONE, td2.tdr, 0, 0, 0));
     OK(call(TDH_PHYMEM_CACHE_WB, 1, 0, 0, 0));

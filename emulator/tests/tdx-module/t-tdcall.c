@@ -122,7 +122,7 @@ static void test_accept(void)
     CHECK(tdcall(&td, TDG_MEM_PAGE_ACCEPT, 3, 0, 0, 0), INVALID(OPND_RCX));
     CHECK(tdcall(&td, TDG_MEM_PAGE_ACCEPT, 0x1000 | 1, 0, 0, 0),
           INVALID(OPND_RCX));
-    /* Not there: the host is told which level the TD wants. */
+    /* Not there: the exit reports which level the TD wants. */
     CHECK(tdcall(&td, TDG_MEM_PAGE_ACCEPT, SIZE_2M | 1, 0, 0, 0), 48);
     CHECK(out.r[R_8], SIZE_2M);
     CHECK(out.r[R_DX], 1 | (1ULL | 3 << 3) << 32);
