@@ -93,7 +93,7 @@ void sept_unlock(struct sept_walk *w);
 void sept_table_init(u64 *table);
 void sept_table_fill(u64 *table, enum sept_state state, u64 pa, u64 step);
 bool sept_table_is_free(const u64 *table);
-/* True if all entries map one larger page; then its state and address are set */
+/* True if all entries map one larger page; sets its state and address. */
 bool sept_table_is_page(const u64 *table, unsigned level,
                         enum sept_state *state, u64 *pa);
 /* The state of a leaf when it is not blocked */
