@@ -117,7 +117,7 @@ static int kvm_gmem_preallocate(struct inode *inode, loff_t offset, loff_t len)
 	unsigned int order;
 	struct folio *folio;
 
-	/* The size is for ever, there is no growing. */
+	/* The size is forever, there is no growing. */
 	if (offset + len > i_size_read(inode))
 		return -EINVAL;
 
@@ -495,7 +495,7 @@ u64 kvm_gmem_supported_flags(struct kvm *kvm)
 /*
  * kvm_gmem_create - KVM_CREATE_GUEST_MEMFD
  * @kvm:	the VM
- * @args:	a copy of user space's arguments
+ * @args:	a copy of userspace's arguments
  *
  * Returns a file descriptor, -EINVAL for unknown flags or a size that is not a
  * positive multiple of a page, or what prevented the file from being opened.  With

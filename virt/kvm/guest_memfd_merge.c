@@ -39,7 +39,7 @@ static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct f
  * @kvm:	the VM
  * @gfn:	its first gfn
  *
- * For user space that asks for pages to be mapped as well as they can be: it's too
+ * For userspace that asks for pages to be mapped as well as they can be: it's too
  * much work for what a guest can have done as often as it likes.  Faults of vCPUs
  * on the page wait meanwhile.
  *

@@ -493,7 +493,7 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 /*
  * kvm_vm_ioctl_set_mem_attributes - KVM_SET_MEMORY_ATTRIBUTES
  * @kvm:	the VM
- * @args:	a copy of user space's arguments
+ * @args:	a copy of userspace's arguments
  *
  * Returns 0, -EINVAL for an unknown flag or attribute or a range that is empty,
  * not aligned or wraps around, or -ENOMEM with nothing changed.
