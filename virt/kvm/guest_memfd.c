@@ -187,7 +187,7 @@ static void kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	mutex_unlock(&view->kvm->slots_lock);
 
 	/*
-	 * Faults may still use the view; index 0 tells that nothing was bound.
+	 * Faults may still use the view; index 0 means that nothing was bound.
 	 * They may wait for a folio that a memory failure has locked, which
 	 * takes views_lock: not under that one.
 	 */
@@ -449,8 +449,8 @@ static int kvm_gmem_may_view(struct kvm *kvm, struct inode *inode, struct kvm *o
 }
 
 /*
- * One more file of an inode, for another VM of the guest.  @fd has @size bytes: user
- * space knows what it links.
+ * One more file of an inode, for another VM of the guest.  @fd has @size bytes, so that
+ * userspace knows what it links.
  */
 static struct file *kvm_gmem_link_file(struct kvm *kvm, loff_t size, u64 fd)
 {

@@ -160,7 +160,7 @@ EXPORT_SYMBOL_GPL(kvm_mem_attributes_lookup);
  * @range:	part of a slot
  * @handler:	called for each run of shared gfns in it
  *
- * mmu_lock is held for write, thus the attributes can't change, and what is
+ * mmu_lock is held for write: the attributes can't change, and what is
  * mapped is what they say.  Returns true if one of the calls did.
  */
 bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
