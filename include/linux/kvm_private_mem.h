@@ -154,11 +154,11 @@ bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slo
 
 /**
  * struct kvm_gmem_populate_args - what guest memory is filled with before it runs
- * @uaddr:	in user space, aligned to a page; NULL for zeroes
- * @write:	@fill writes to the page of user space; then @order is 0
+ * @uaddr:	in userspace, aligned to a page; NULL for zeroes
+ * @write:	@fill writes to the page of userspace; then @order is 0
  * @order:	the most that @fill takes at once, 0 or %KVM_GMEM_MAX_ORDER
  * @fill:	give pages to the guest, as prepare() does, with the content they
- *		have.  @page is that of user space, or NULL; for an order above 0
+ *		have.  @page is that of userspace, or NULL; for an order above 0
  *		it's the first of them.  Whatever has happened to the pages if it
  *		fails, reclaim() can cope with.
  * @data:	for @fill

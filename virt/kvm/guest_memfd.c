@@ -117,7 +117,7 @@ static int kvm_gmem_preallocate(struct inode *inode, loff_t offset, loff_t len)
 	unsigned int order;
 	struct folio *folio;
 
-	/* The size is for ever, there is no growing. */
+	/* The size is forever, there is no growing. */
 	if (offset + len > i_size_read(inode))
 		return -EINVAL;
 
@@ -187,7 +187,7 @@ static void kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view 
 	mutex_unlock(&view->kvm->slots_lock);
 
 	/*
-	 * Faults may still use the view; index 0 tells that nothing was bound.
+	 * Faults may still use the view; index 0 means that nothing was bound.
 	 * They may wait for a folio that a memory failure has locked, which
 	 * takes views_lock: not under that one.
 	 */
@@ -449,8 +449,8 @@ static int kvm_gmem_may_view(struct kvm *kvm, struct inode *inode, struct kvm *o
 }
 
 /*
- * One more file of an inode, for another VM of the guest.  @fd has @size bytes: user
- * space knows what it links.
+ * One more file of an inode, for another VM of the guest.  @fd has @size bytes, so that
+ * userspace knows what it links.
  */
 static struct file *kvm_gmem_link_file(struct kvm *kvm, loff_t size, u64 fd)
 {
@@ -495,7 +495,7 @@ u64 kvm_gmem_supported_flags(struct kvm *kvm)
 /*
  * kvm_gmem_create - KVM_CREATE_GUEST_MEMFD
  * @kvm:	the VM
- * @args:	a copy of user space's arguments
+ * @args:	a copy of userspace's arguments
  *
  * Returns a file descriptor, -EINVAL for unknown flags or a size that is not a
  * positive multiple of a page, or what prevented the file from being opened.  With

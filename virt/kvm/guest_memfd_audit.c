@@ -155,7 +155,7 @@ void kvm_gmem_audit_mapping(struct kvm_gmem_audit *audit, struct kvm *kvm,
 		return;
 	}
 
-	/* Whoever closes the file hides it first, and unmaps it then, under slots_lock. */
+	/* The task that closes the file hides it first, then unmaps it, under slots_lock. */
 	smp_rmb();
 	if (!view && !mutex_is_locked(&kvm->slots_lock))
 		kvm_gmem_audit_gfn(audit, kvm, gfn, pfn, order, "the file is closed");

@@ -8,7 +8,7 @@
  *
  * 1. Take the invalidate lock for write.  No folio enters the file any more, so
  *    what is there now is all that has to be looked at.
- * 2. Publish the range.  Whoever locks a folio from now on finds its pages in
+ * 2. Publish the range.  A task that locks a folio from now on finds its pages in
  *    the range going, and neither prepares nor uses them, see kvm_gmem_may_use().
  * 3. Widen the range by the rest of a large folio at either end if nothing of
  *    that is in use.  The folio is locked, so nobody can be about to use it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Huge pages of guest_memfd that were given to the guest in small pages, or split
- * since, and are whole again.
+ * Coalescing of huge pages of guest_memfd that were assigned to the guest in small
+ * pages, or split since.
  */
 #include <linux/kvm_private_mem.h>
 
@@ -39,13 +39,13 @@ static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct f
  * @kvm:	the VM
  * @gfn:	its first gfn
  *
- * For user space that asks for pages to be mapped as well as they can be: it's too
+ * For userspace that asks for pages to be mapped as well as they can be: it's too
  * much work for what a guest can have done as often as it likes.  Faults of vCPUs
- * on the page wait meanwhile.
+ * on the page wait for it.
  *
  * kvm->srcu is held for read.  Whatever comes of it, the page is the guest's as it
- * was before, but it may not be mapped any more; kvm_gmem_get_pfn() tells what
- * size it has.
+ * was before, but it may not be mapped any more; kvm_gmem_get_pfn() returns
+ * its size.
  */
 void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 {

@@ -181,7 +181,7 @@ struct folio *kvm_gmem_get_folio(struct inode *inode, pgoff_t index, unsigned in
  * @index:	of the page
  * @order:	in: how much is to be used around the page, out: how much can be
  *
- * Whoever is about to prepare a page, or to map it, comes here first, and keeps the
+ * A task that is about to prepare a page, or to map it, calls this first, and keeps the
  * folio locked: until then no page of it goes.  Returns 0, -EAGAIN if the page is
  * being punched out, or -EHWPOISON after a memory failure, or if it is leaked.
  */

@@ -64,7 +64,7 @@ static int kvm_gmem_fill(struct inode *inode, struct kvm *kvm, gfn_t gfn, struct
 
 /*
  * Fill the page at @gfn, or all of the huge page that it begins if @nr pages of
- * user space are that many and nothing is in the way.  Returns how many.
+ * userspace are that many and nothing is in the way.  Returns how many.
  */
 static long kvm_gmem_populate_pages(struct kvm *kvm, gfn_t gfn, struct page **pages,
 				    unsigned int nr, const struct kvm_gmem_populate_args *args)
@@ -104,7 +104,7 @@ static long kvm_gmem_populate_pages(struct kvm *kvm, gfn_t gfn, struct page **pa
 }
 
 /*
- * Fill what comes next: up to @nr pages at @gfn, from @uaddr on.  Of user space's
+ * Fill what comes next: up to @nr pages at @gfn, from @uaddr on.  Of userspace's
  * pages the first has to be there; @pages has room for @nr.  Returns how many.
  */
 static long kvm_gmem_populate_next(struct kvm *kvm, gfn_t gfn, unsigned long uaddr,
@@ -138,11 +138,11 @@ static long kvm_gmem_populate_next(struct kvm *kvm, gfn_t gfn, unsigned long uad
  * @args:	with what, and how
  *
  * kvm->slots_lock is held, which keeps the slots and the attributes.  The pages of
- * user space are taken before any lock that their fault might need.
+ * userspace are taken before any lock that their fault might need.
  *
  * Returns how many pages have been filled, or if there is none an errno: -EINVAL
  * for gfns that are not private ones of a guest_memfd, -EEXIST for pages that are
- * the guest's already, -EFAULT for user space's address, -EINTR, -ENOMEM, -EAGAIN
+ * the guest's already, -EFAULT for userspace's address, -EINTR, -ENOMEM, -EAGAIN
  * if the page is being punched out, or that of @args->fill.
  */
 long kvm_gmem_populate(struct kvm *kvm, gfn_t gfn, unsigned long npages,

@@ -160,7 +160,7 @@ EXPORT_SYMBOL_GPL(kvm_mem_attributes_lookup);
  * @range:	part of a slot
  * @handler:	called for each run of shared gfns in it
  *
- * mmu_lock is held for write, thus the attributes can't change, and what is
+ * mmu_lock is held for write: the attributes can't change, and what is
  * mapped is what they say.  Returns true if one of the calls did.
  */
 bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
@@ -493,7 +493,7 @@ static int kvm_mem_attributes_set(struct kvm *kvm, gfn_t start, gfn_t end, u64 a
 /*
  * kvm_vm_ioctl_set_mem_attributes - KVM_SET_MEMORY_ATTRIBUTES
  * @kvm:	the VM
- * @args:	a copy of user space's arguments
+ * @args:	a copy of userspace's arguments
  *
  * Returns 0, -EINVAL for an unknown flag or attribute or a range that is empty,
  * not aligned or wraps around, or -ENOMEM with nothing changed.

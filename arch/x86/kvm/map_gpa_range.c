@@ -2,7 +2,7 @@
 /*
  * KVM_HC_MAP_GPA_RANGE: the guest asks for memory to be private or shared.
  *
- * Whatever the guest's own interface is, its request goes to user space as this
+ * Whatever the guest's own interface is, its request goes to userspace as this
  * hypercall, for a whole range at once.
  */
 #include <linux/kvm_host.h>
@@ -16,7 +16,7 @@
  * @npages:	its length in pages of 4 KiB
  * @attrs:	KVM_MAP_GPA_RANGE_*: a preferred page size, and private or shared
  *
- * The page size is a hint for user space: it implies no alignment, and all
+ * The page size is a hint for userspace: it implies no alignment, and all
  * values that fit are passed on.  Reserved bits have to be zero.
  */
 bool kvm_map_gpa_range_valid(gpa_t gpa, u64 npages, u64 attrs)
@@ -31,13 +31,13 @@ bool kvm_map_gpa_range_valid(gpa_t gpa, u64 npages, u64 attrs)
 }
 
 /*
- * kvm_map_gpa_range_exit - pass a request to user space
+ * kvm_map_gpa_range_exit - pass a request to userspace
  * @vcpu:	the vCPU that asked
  * @gpa:	start of the range
  * @npages:	its length in pages of 4 KiB
  * @attrs:	KVM_MAP_GPA_RANGE_*
  * @flags:	KVM_EXIT_HYPERCALL_*
- * @complete:	called when user space has done it, or has not
+ * @complete:	called when userspace has done it, or has not
  *
  * The arguments are valid.  Returns 0, the value that makes KVM_RUN return.
  */

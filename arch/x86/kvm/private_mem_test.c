@@ -285,7 +285,7 @@ static void attributes_chunk_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, range.first, m);
 	KUNIT_EXPECT_EQ(test, range.last, 9 * m - 1);
 
-	/* A gfn becomes shared and private again: the huge page is whole again. */
+	/* A gfn becomes shared and private again: the huge page is one range. */
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 5 * m + 7, 1, 0), 0);
 	expect_range(test, 0, 5 * m + 7, 5 * m + 7);
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 5 * m + 7, 1, PRIVATE), 0);
@@ -371,7 +371,7 @@ static void attributes_random_test(struct kunit *test)
 	}
 }
 
-/* A fault that tells what it means is compared with the attributes. */
+/* A fault that is private or shared by itself is compared with the attributes. */
 static void attributes_fault_test(struct kunit *test)
 {
 	struct kvm_page_fault private = { .gfn = 10, .addr = 10 << PAGE_SHIFT,

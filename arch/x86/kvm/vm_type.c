@@ -118,7 +118,7 @@ u32 kvm_supported_vm_types(void)
 /*
  * kvm_vm_type_init_vm - make @kvm a VM of a type
  * @kvm:	being created, its MMU is initialised
- * @type:	KVM_X86_*_VM, from user space
+ * @type:	KVM_X86_*_VM, from userspace
  *
  * Returns 0, or -EINVAL if the type doesn't exist or is not supported.
  */

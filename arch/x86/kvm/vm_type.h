@@ -60,7 +60,7 @@ __kvm_fault_is_private(u64 private_fault_mask, gfn_t gfn_shared_mask,
 	return KVM_FAULT_VMM_DEFINED;
 }
 
-/**
+/*
  * kvm_fault_is_private - tell private from shared faults
  * @kvm:	the VM
  * @gpa:	the address that faulted, with the shared bit if the VM has one

@@ -208,7 +208,7 @@ static int snp_fw_init_locked(struct sev_device *sev, int *error)
  *
  * Once the processors have SNP enabled, which can't be undone before a reset, the
  * firmware takes INIT only if it has set up the RMP, i.e. after SNP_INIT_EX: there is
- * no SEV without SNP. Whoever wants SEV tries again, and not to have it is logged for
+ * no SEV without SNP. Each user of SEV tries again, and not to have it is logged for
  * each of them: ratelimited.
  */
 int snp_fw_prepare_locked(struct sev_device *sev, int *error)

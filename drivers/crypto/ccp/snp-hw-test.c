@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of pages that belong to the firmware, and of taking back pages of
+ * KUnit tests of pages that are firmware-owned, and of reclaiming pages of
  * guests, on a machine where SNP is initialized. They leave every page the host's.
  */
 #include <kunit/test.h>
@@ -84,7 +84,7 @@ static void reclaim(struct kunit *test)
 		__free_pages(page, ORDER_2M);
 }
 
-/* A context is taken back when its guest is gone, and not before. */
+/* A context is reclaimed when its guest is gone, and not before. */
 static void context(struct kunit *test)
 {
 	struct sev_data_snp_addr buf;
@@ -156,8 +156,7 @@ static void answers(struct kunit *test)
 }
 
 /*
- * Memory that is not the host's is not lent: not even to change a SEV guest. Nor is the
- * kernel's own, as memory of users.
+ * Only user memory that is the host's is written in place, even for a SEV guest.
  */
 static void lend_what_is_not_ours(struct kunit *test)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping of guest memory on behalf of user space, for KVM_PRE_FAULT_MEMORY.
+ * Mapping of guest memory on behalf of userspace, for KVM_PRE_FAULT_MEMORY.
  */
 #include <linux/kvm_mem_attributes.h>
 #include <linux/kvm_private_mem.h>
@@ -67,7 +67,7 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u8 *level)
 		if (kvm_test_request(KVM_REQ_VM_DEAD, vcpu))
 			return -EIO;
 
-		/* A fault with an obsolete root would be retried for ever. */
+		/* A fault with an obsolete root would be retried forever. */
 		if (kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu))
 			kvm_mmu_free_obsolete_roots(vcpu);
 		r = kvm_mmu_reload(vcpu);

@@ -4,7 +4,7 @@
  *
  * A fault is private or shared from its beginning, see kvm_page_fault.kind, and is
  * compared with the attributes of the gfn.  If they differ the guest asks for a
- * conversion, which is for user space to decide.  The attributes also limit the
+ * conversion, which is for userspace to decide.  The attributes also limit the
  * level: a huge page is all private or all shared.
  */
 #include <linux/kvm_mem_attributes.h>
@@ -17,7 +17,7 @@
 
 #include <trace/events/kvm_private_mem.h>
 
-/* Exit to user space, unless there is nobody who runs the vCPU. */
+/* Exit to userspace, unless there is nobody who runs the vCPU. */
 static void kvm_mmu_memory_fault_exit(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	if (fault->prefetch)
@@ -29,7 +29,7 @@ static void kvm_mmu_memory_fault_exit(struct kvm_vcpu *vcpu, struct kvm_page_fau
 }
 
 /*
- * Decide what the fault is on, once and for all.  Returns false if user space
+ * Decide what the fault is on, once and for all.  Returns false if userspace
  * made the gfn the other thing.
  */
 static bool kvm_mmu_fault_classify(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)

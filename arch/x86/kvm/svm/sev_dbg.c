@@ -3,7 +3,7 @@
  * KVM_SEV_DBG_DECRYPT and KVM_SEV_DBG_ENCRYPT: access to the memory of SEV guests
  * whose policy allows to debug them.
  *
- * The firmware works on blocks of 16 bytes, user space on bytes. All goes through a
+ * The firmware works on blocks of 16 bytes, userspace on bytes. All goes through a
  * page of KVM's own, which has the blocks that the bytes are in.
  */
 #include <linux/cacheflush.h>
@@ -19,7 +19,7 @@
 /**
  * struct sev_dbg - a command on bytes of one page of the guest
  * @kvm:	the VM
- * @cmd:	what user space has asked for; takes the firmware's error
+ * @cmd:	what userspace has asked for; takes the firmware's error
  * @bounce:	page of KVM
  * @guest:	page of the guest, pinned
  * @start:	of the first block, in bytes from the start of the page

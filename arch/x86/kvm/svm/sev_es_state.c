@@ -10,7 +10,7 @@
 #include "vm_type.h"
 
 /*
- * sev_es_sync_fpu - give a VMSA the FPU state that user space has set
+ * sev_es_sync_fpu - give a VMSA the FPU state that userspace has set
  * @svm:	the vCPU, with its mutex held, and not loaded
  * @save:	the VMSA, not yet encrypted
  *

@@ -10,7 +10,7 @@
 #include "snp/snp.h"
 #include "vm_type.h"
 
-/* SEV_FEATURES that user space can ask for: bits of the VMSA. */
+/* SEV_FEATURES that userspace can ask for: bits of the VMSA. */
 static u64 sev_vmsa_features;
 
 /*

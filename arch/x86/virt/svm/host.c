@@ -9,7 +9,7 @@
  *  3. Before the IOMMU sets up domains: does the RMP cover all memory, can all
  *     IOMMUs enforce it? From then on no device has untranslated DMA.
  *  4. The IOMMU works, all processors are up: clear the RMP, then set the bits
- *     in SYSCFG on all of them. These can't be taken back before a reset.
+ *     in SYSCFG on all of them. These can't be cleared before a reset.
  *
  * Pages are protected from SNP_INIT_EX on, which is the firmware driver's. When
  * a step fails the ones after it do not happen, and X86_FEATURE_SEV_SNP is
@@ -154,7 +154,7 @@ void snp_pin_cpus(void)
 }
 EXPORT_SYMBOL_GPL(snp_pin_cpus);
 
-/* Without a lock: whoever is refused a moment too long may try again. */
+/* Without a lock: a CPU that is rejected a moment too long can be retried. */
 void snp_unpin_cpus(void)
 {
 	WRITE_ONCE(snp_cpus_pinned, false);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit test of the count of leaked pages. In a module by itself, since its pages
- * are lost, and counted.
+ * are never freed.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>

@@ -141,7 +141,7 @@ void __init rmp_table_clear(void)
 }
 
 /* The state that RMPREAD stores for exactly the page @pfn */
-static int rmpread(u64 pfn, struct snp_rmp_state *state)
+static int rmp_read_insn(u64 pfn, struct snp_rmp_state *state)
 {
 	struct rmp_insn_state insn;
 	int ret;
@@ -162,7 +162,7 @@ static int rmp_read_entry(u64 pfn, struct snp_rmp_state *state)
 	struct rmp_raw_entry raw;
 
 	if (boot_cpu_has(X86_FEATURE_RMPREAD))
-		return rmpread(pfn, state);
+		return rmp_read_insn(pfn, state);
 	/* One access: an entry changes under the reader. */
 	raw.lo = READ_ONCE(rmp_raw[pfn].lo);
 	raw.hi = 0;

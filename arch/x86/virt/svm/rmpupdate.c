@@ -50,7 +50,7 @@ static bool rmp_may_pass(int fail)
 	return fail == RMP_FAIL_INUSE || fail == RMP_FAIL_OVERLAP;
 }
 
-/* Execute RMPUPDATE or PSMASH of a page until it succeeds, or fails for good. */
+/* Execute RMPUPDATE or PSMASH of a page until it succeeds or fails permanently. */
 static int rmp_retry(int (*insn)(u64 paddr, const struct rmp_insn_state *state), u64 pfn,
 		     const struct rmp_insn_state *state)
 {

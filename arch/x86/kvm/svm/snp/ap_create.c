@@ -110,8 +110,8 @@ int snp_ap_creation(struct vcpu_svm *svm)
 }
 
 /*
- * Point the VMCB to the page behind a gpa.  If the page is unmapped meanwhile, the
- * request to look again is there before the guest is entered: snp_gmem_unmapped()
+ * Point the VMCB to the page behind a gpa.  If the page is unmapped until then, the
+ * request to look it up again is there before the guest is entered: snp_gmem_unmapped()
  * sees either the new gpa, or changes the sequence count before it's looked at.
  * Returns 0, -EAGAIN to try again, or what is wrong with the page.
  */
@@ -187,8 +187,8 @@ static void snp_ap_consume_request(struct vcpu_snp *snp, enum snp_ap_action *act
  * snp_reload_state - KVM_REQ_RELOAD_STATE: have the VMSA that is due
  * @vcpu:	the vCPU, loaded
  *
- * Returns 1; or -EFAULT and the exit to user space for a VMSA that can't be used:
- * the next KVM_RUN looks again.
+ * Returns 1; or -EFAULT and the exit to userspace for a VMSA that can't be used:
+ * the next KVM_RUN retries.
  */
 int snp_reload_state(struct kvm_vcpu *vcpu)
 {
@@ -228,7 +228,7 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
 	/*
 	 * A signal is seen before the guest is entered.  A vCPU that does not run yet is
-	 * not, and comes back at once: whoever changes the slot waits for readers.
+	 * not, and comes back at once: the task that changes the slot waits for readers.
 	 */
 	if (r == -EAGAIN || r == -EINTR) {
 		kvm_vcpu_srcu_read_unlock(vcpu);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Un-smash: 512 private pages of an SNP guest become one of 2 MiB in the RMP.
+ * Coalesce 512 private pages of an SNP guest to one of 2 MiB in the RMP.
  *
- * The firmware does it, and only for pages that can't change meanwhile: a page
+ * The firmware does it, and only for pages that can't change: a page
  * that is valid and immutable is in the state Pre-Swap, from which
  * SNP_PAGE_RECLAIM leads back to what it was.
  */

@@ -16,7 +16,7 @@
 /*
  * Make the sizes of the page in the RMP and in the nested page table the same.  With
  * @split the guest has validated 4 KiB of a 2 MiB entry, which is split then.  No
- * other access tells which of the two sizes is the larger one: the RMP has the say,
+ * other access shows which of the two sizes is the larger one: the RMP has the say,
  * and what is mapped otherwise goes.
  */
 static int snp_rmp_fault_fix_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,

@@ -13,7 +13,7 @@
 #include "svm/ghcb.h"
 #include "snp.h"
 
-/* Upper half of SW_EXITINFO2, GHCB specification 4.1.8; the lower is the firmware's. */
+/* Upper half of SW_EXITINFO2 of a guest request; the lower is the firmware's. */
 #define SNP_REQ_INVALID_LEN	1ULL
 #define SNP_REQ_BUSY		2ULL
 #define SNP_REQ_GENERIC		BIT_ULL(31)

@@ -109,7 +109,7 @@ struct snp_fill {
 };
 
 /*
- * The firmware didn't like what user space has put into the CPUID page, and wrote
+ * The firmware didn't like what userspace has put into the CPUID page, and wrote
  * what it would have liked: pass that on.  Its word is in the page, which is to be
  * the host's for that.
  */
@@ -160,7 +160,7 @@ static unsigned int snp_launch_page_type_order(u8 type)
 	       0 : KVM_GMEM_MAX_ORDER;
 }
 
-/* What is done, is told by what is left: the parameters go back to user space. */
+/* What is done, is told by what is left: the parameters go back to userspace. */
 int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 {
 	struct kvm_snp *snp = &to_kvm_svm(kvm)->sev_info.snp;
@@ -203,7 +203,7 @@ int snp_launch_update(struct kvm *kvm, struct kvm_sev_cmd *cmd)
 	if (copy_to_user(u64_to_user_ptr(cmd->data), &params, sizeof(params)))
 		return -EFAULT;
 
-	/* What stopped it shows when user space goes on. */
+	/* What stopped it shows when userspace goes on. */
 	return params.len ? -EAGAIN : 0;
 }
 

@@ -5,11 +5,11 @@
  * A guest is an ASID and a context of the firmware, which belong to one VM, the owner.
  * Pages belong to the inodes of guest_memfd, and are assigned to the ASID: whichever VM
  * of the guest maps them, they are prepared, and validated.  The ASID has to last as
- * long as any of these inodes.  A file pins the VM it is of, thus whoever may have a
+ * long as any of these inodes.  A file pins the VM it is of, so a VM that may have a
  * file keeps the owner: a mirror does, and so does the VM that a guest has been moved
  * from, which is a mirror without vCPUs from then on, and dead.
  *
- * User space has to say that it knows of the memory: to whom nothing but the context
+ * Userspace has to say that it knows of the memory: to whom nothing but the context
  * is given, mainline says no.
  */
 #include <linux/kvm_host.h>

@@ -16,7 +16,7 @@
 
 #include "x86.h"
 
-/* SW_EXITINFO2 of the NAE event, GHCB specification 4.1.6. */
+/* SW_EXITINFO2 of the NAE event for page state changes. */
 #define SNP_PSC_OK		0
 #define SNP_PSC_BAD_HEADER	((1ULL << 32) | 1)
 #define SNP_PSC_BAD_ENTRY	((1ULL << 32) | 2)

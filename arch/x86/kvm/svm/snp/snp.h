@@ -13,10 +13,10 @@
 struct kvm_sev_cmd;
 struct sev_data_snp_guest_request;
 
-/* SEV_FEATURES of a VMSA, APM volume 2, table B-4. */
+/* SEV_FEATURES of a VMSA. */
 #define SEV_FEAT_SNP_ACTIVE	BIT_ULL(0)
 
-/* Guest policy, SNP firmware ABI, table 9. */
+/* Guest policy, as of the SNP firmware ABI. */
 #define SNP_POLICY_MASK_API_MINOR	GENMASK_ULL(7, 0)
 #define SNP_POLICY_MASK_API_MAJOR	GENMASK_ULL(15, 8)
 #define SNP_POLICY_MASK_SMT		BIT_ULL(16)

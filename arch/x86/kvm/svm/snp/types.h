@@ -13,7 +13,7 @@
  * struct kvm_snp - a guest's part of kvm_sev_info
  * @context:	the guest context, a page of the firmware; NULL before LAUNCH_START
  * @finished:	LAUNCH_FINISH was done, vCPUs may run; of a mirror: that of its owner
- * @request_certs: ask user space for certificates in extended guest requests
+ * @request_certs: ask userspace for certificates in extended guest requests
  * @request_lock: for @request and @response
  * @request:	copy of what the guest asks the firmware
  * @response:	what the firmware answers, a page in firmware state
@@ -43,7 +43,7 @@ enum snp_ap_action {
  * struct snp_psc - a page state change that is under way
  * @cur:	index of the entry that comes next
  * @end:	index of the last entry
- * @nr:		entries that the pending exit to user space is for
+ * @nr:		entries that the pending exit to userspace is for
  * @entries:	copy of the guest's
  */
 struct snp_psc {

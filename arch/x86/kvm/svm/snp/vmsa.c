@@ -55,7 +55,7 @@ static int snp_vmsa_launch(struct kvm_vcpu *vcpu, void *context, struct kvm_sev_
  * @context:	the guest context, in the launch
  * @cmd:	its error is set if the firmware failed
  *
- * Returns 0 or an errno; whoever was encrypted by then stays so.
+ * Returns 0 or an errno; vCPUs that are encrypted by then stay so.
  */
 int snp_vmsa_launch_all(struct kvm *kvm, void *context, struct kvm_sev_cmd *cmd)
 {
