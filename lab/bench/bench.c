@@ -301,7 +301,7 @@ static void memory_alternating(const char *name, uint64_t total, uint64_t grain)
 	snprintf(label, sizeof(label), "alternating-%s-instructions", name);
 	result(label, now() - start);
 	snprintf(label, sizeof(label), "alternating-%s-slab-kib", name);
-	/* Freed by somebody else meanwhile, it can be less than before. */
+	/* Somebody else may free some of it, so it can be less than before. */
 	slab = slab_kib() - slab;
 	result(label, (int64_t)slab < 0 ? 0 : slab);
 	snprintf(label, sizeof(label), "alternating-%s-charged-kib", name);
@@ -354,7 +354,7 @@ static void bench_vcpus(int count)
 	vm_destroy(&vm);
 }
 
-/* Closing waits for grace periods; this clock, unlike now(), stands still meanwhile. */
+/* Closing waits for grace periods; this clock, unlike now(), stands still then. */
 static uint64_t cpu_time(void)
 {
 	struct timespec t;

@@ -34,7 +34,7 @@ struct snp_vm {
 	struct snp_order *order;
 	int low_gmem, sev;
 	void *shared;
-	uint64_t exits;		/* to user space, of the last order */
+	uint64_t exits;		/* to userspace, of the last order */
 };
 
 void snp_create(struct snp_vm *snp, uint64_t size);

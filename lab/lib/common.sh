@@ -20,7 +20,7 @@ step() { STEP_NAME=$*; STEP_START=$SECONDS; say "$*"; }
 step_done() { say "$STEP_NAME: ${1:+$1, }done in $((SECONDS - STEP_START)) s"; }
 
 # run_logged LOG what command...: output goes to work/logs/LOG.log. The last line of it is shown
-# as it goes; on failure its end is printed. Whoever interrupts the script ends all of the command,
+# as it goes; on failure its end is printed. Interrupting the script ends all of the command,
 # which is a process group of its own for that.
 run_logged() {
 	local log=$LOGS/$1.log what=$2 pid lines last=$SECONDS

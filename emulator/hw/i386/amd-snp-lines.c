@@ -23,7 +23,7 @@
 #define LINE_SHIFT  6
 #define MAX_CPUS    64
 
-/* A page that a guest has written to is taken for written as a whole. */
+/* If a guest has written to a page, all of its lines count as written. */
 struct SnpLines {
     uint64_t dirty;             /* one bit a line; */
     uint64_t cpus;              /* in the caches of these, unless they have */
@@ -58,7 +58,7 @@ static void settle(AmdSnpState *s, SnpLines *l)
     }
 }
 
-/* The page's lines, or NULL if there is nothing to know of them */
+/* The page's lines, or NULL if they are not tracked */
 static SnpLines *lines_of(AmdSnpState *s, hwaddr spa)
 {
     int64_t index = s->lines ? snp_page_index(s, spa) : -1;

@@ -116,7 +116,7 @@ static void guest_write(void)
     check_done(&vm, "the guest writes");
 }
 
-/* Does a device's write, as a whole, get to memory? That cleans the lines. */
+/* True if all of a device's write gets to memory. That cleans the lines. */
 static void check_dma(u64 addr, bool arrives, const char *what)
 {
     u64 i;
@@ -218,14 +218,14 @@ static void test_reclaimed(void)
 {
     vm_init(&vm, SNP);
     guest_write();
-    check_eq(rmp_share(SPA(DATA), false), SUCCESS, "the page is taken back");
-    check_dma(SPA(DATA), false, "stale-lines: a page taken back");
+    check_eq(rmp_share(SPA(DATA), false), SUCCESS, "the page is reclaimed");
+    check_dma(SPA(DATA), false, "stale-lines: a reclaimed page");
 
     vm_init(&vm, SNP);
     guest_write();
     rmp_share(SPA(DATA), false);
     each_line(SPA(DATA), clflush);
-    check_dma(SPA(DATA), true, "taken back and flushed");
+    check_dma(SPA(DATA), true, "reclaimed and flushed");
 }
 
 void test_main(void)

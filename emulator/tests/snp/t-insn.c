@@ -286,15 +286,15 @@ static void test_rmpadjust_vmsa(void)
     u64 spa = DATA_SPA;
 
     rmpadjust(DATA, false, 1, 0, VMSA);
-    check_result(SUCCESS, "VMPL 0 makes a VMSA");
-    check(rmp_entry(spa)[0] & RMP_VMSA, "it is one");
+    check_result(SUCCESS, "VMPL 0 creates a VMSA");
+    check(rmp_entry(spa)[0] & RMP_VMSA, "it is a VMSA");
     rmpadjust(DATA, false, 1, ALL, 0);
-    check_result(SUCCESS, "VMPL 0 unmakes it");
-    check(!(rmp_entry(spa)[0] & RMP_VMSA), "it is none");
+    check_result(SUCCESS, "VMPL 0 clears the bit again");
+    check(!(rmp_entry(spa)[0] & RMP_VMSA), "it is not a VMSA");
     set_vmpl(1);
     rmpadjust(DATA, false, 2, 0, VMSA);
     check_result(FAIL_PERMISSION, "rmpadjust-vmsa: not at VMPL 1");
-    check(!(rmp_entry(spa)[0] & RMP_VMSA), "it is none");
+    check(!(rmp_entry(spa)[0] & RMP_VMSA), "it is not a VMSA");
     pvalidate(DATA, false, false);
     check(vm.exit.vec == GP || (vm_done(&vm) && RAX == FAIL_PERMISSION),
           "pvalidate-vmpl: not at VMPL 1");

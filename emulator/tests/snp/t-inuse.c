@@ -75,7 +75,7 @@ static void test_guest(enum kind kind, bool avic)
     VMCB64(&vm, VMCB_AVIC) = BACKING;
     VMCB32(&vm, VMCB_INT_CTL) |= avic ? AVIC_ENABLE : 0;
     vm_prepare(&vm, g_spin, DATA, 0, 0, 0);
-    /* They can be written to, and translations for that are cached. */
+    /* They can be written, and the translations are cached. */
     check_pages(kind, avic, false);
     ap_work = ap_guest;
     while (!(u32)rd(SPA(DATA))) {

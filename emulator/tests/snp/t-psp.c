@@ -34,13 +34,13 @@ static void ap_read(void)
     }
 }
 
-/* NOPs up to the end of the page, then: vmgexit; jmp to the first of them */
+/* NOPs, then: vmgexit, which crosses the page; jmp to the first NOP */
 static void write_code(void)
 {
-    static const u8 next[] = { 0xf3, 0x0f, 0x01, 0xd9, 0xeb, 0xf2 };
+    static const u8 crossing[] = { 0xf3, 0x0f, 0x01, 0xd9, 0xeb, 0xf4 };
 
     memset((void *)SPA(CODE), 0x90, CODE_END - CODE);
-    memcpy((void *)SPA(CODE_END), next, sizeof(next));
+    memcpy((void *)SPA(CODE_END - 2), crossing, sizeof(crossing));
 }
 
 /* The guest with its memory and VMSA, prepared to exit repeatedly */

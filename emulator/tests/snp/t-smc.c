@@ -119,7 +119,7 @@ static void test_patch(u64 addr, bool neighbour, patch_fn patch,
         printf("# %u of %u rounds with old code, first in round %u\n", wrong,
                ROUNDS, first);
     }
-    check(calls != start, "the other processor has run it meanwhile");
+    check(calls != start, "the other processor has run it");
 }
 
 void test_main(void)

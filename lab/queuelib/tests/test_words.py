@@ -37,6 +37,10 @@ class Tables(unittest.TestCase):
         self.assertEqual(self.hits("c", "NULL if there is none"), [])
         self.assertEqual(self.hits("c", "a range that is none"), [(1, "is none")])
 
+    def test_questions(self):
+        self.assertEqual(self.hits("c", "Has the VMM memory there?"), [(1, "Has the VMM memory there?")])
+        self.assertEqual(self.hits("c", "Returns true if it has. What then?"), [])
+
     def test_section_numbers(self):
         self.assertEqual(self.hits("c", "APM volume 2, section 15.36.9, table B-4"),
                          [(1, "section 15.36.9"), (1, "table B-4")])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A malicious host: attacks on SNP guests that run, behind the back of KVM and of user space.
+ * A malicious host: attacks on SNP guests that run, without the knowledge of KVM and of userspace.
  *
  * Which pages are a guest's is read from its nested page tables and from the RMP. KVM's part is to survive what is
  * done here; whether the guest is hurt is for lab/snp/attack-host to see.

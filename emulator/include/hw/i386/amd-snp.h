@@ -35,8 +35,8 @@ bool amd_snp_machine_init(MachineState *ms, MemoryRegion *ram, hwaddr low_size,
                           hwaddr high_size, Error **errp);
 
 /*
- * What the BIOS is to do, before the machine's RAM exists: set up an RMP for
- * @memory bytes from address 0 (0: for all memory), and let it begin and end in
+ * Configure the BIOS, before the machine's RAM exists: it sets up an RMP for
+ * @memory bytes from address 0 (0: for all memory), which begins and ends in
  * the middle of 2 MiB if @edges.
  */
 void amd_snp_place_rmp(AmdSnpState *s, uint64_t memory, bool edges);
@@ -146,7 +146,7 @@ bool amd_mem_lines_touch(AmdSnpState *s, hwaddr spa, unsigned int size,
 void amd_mem_lines_flush_page(AmdSnpState *s, hwaddr spa, uint32_t asid);
 void amd_mem_lines_write_back(AmdSnpState *s, int cpu_index);
 
-/* Is what a device writes there lost to a line that is written back later? */
+/* True if a dirty line will overwrite what a device writes there. */
 bool amd_mem_lines_stale(AmdSnpState *s, hwaddr spa, unsigned int size);
 
 /* RMP */

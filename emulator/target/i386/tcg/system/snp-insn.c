@@ -466,7 +466,7 @@ void helper_wbinvd(CPUX86State *env)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
 
-    /* What this processor writes from now on is to be noted anew. */
+    /* Later writes of this processor have to be recorded again. */
     if (amd_mem_lines_on(s)) {
         tlb_flush(env_cpu(env));
     }

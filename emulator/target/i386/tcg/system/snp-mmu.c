@@ -14,7 +14,7 @@ uint64_t snp_host_cbit(CPUX86State *env)
     return env->snp.syscfg & SYSCFG_SMEE ? 1ULL << SNP_CBIT_POS : 0;
 }
 
-/* The page is known to be written to by an encrypted guest, or cannot be. */
+/* Record a write of an encrypted guest; map other accesses read-only. */
 static void note_store(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
@@ -29,7 +29,7 @@ static void note_store(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
     }
 }
 
-/* Is what is to be written to in use by VMRUN on another processor? */
+/* True if the written page is in use by VMRUN on another processor. */
 static bool in_use(CPUX86State *env, hwaddr spa, bool large, bool private)
 {
     X86CPU *cpu = env_archcpu(env);

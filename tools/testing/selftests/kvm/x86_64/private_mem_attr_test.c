@@ -91,7 +91,7 @@ static void test_yields(int vm_fd)
 		printf("# %ld ms for %lu chunks are too short to be preempted\n", ms, nr_chunks);
 	/* One preemption happens when the ioctl returns. */
 	else
-		check(preempted > 1, "others run meanwhile (preempted %ld times in %ld ms)",
+		check(preempted > 1, "other tasks run, too (preempted %ld times in %ld ms)",
 		      preempted, ms);
 }
 

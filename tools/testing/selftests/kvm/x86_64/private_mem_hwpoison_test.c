@@ -83,7 +83,7 @@ static void poison(uint64_t offset, const char *what)
 	long corrupted = read_keyed("/proc/meminfo", "HardwareCorrupted");
 	uint64_t pfn = find_private_pfn(vcpu, &slot, offset), block = offset & -SZ_2M, end = block + SZ_2M;
 
-	check(pfn, "%s: the trace tells the pfn", what);
+	check(pfn, "%s: the trace has the pfn", what);
 	if (!pfn)
 		return;
 

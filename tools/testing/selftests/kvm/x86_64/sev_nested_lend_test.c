@@ -29,11 +29,10 @@ static int loans;
 
 static void l2_write(void)
 {
-	volatile uint64_t *word = (void *)LENT_GPA;
 	uint64_t n = 0;
 
 	while (!READ_ONCE(*(uint64_t *)STOP_GPA))
-		*word = ++n;
+		WRITE_ONCE(*(uint64_t *)LENT_GPA, ++n);
 	vmmcall();
 }
 
@@ -129,7 +128,7 @@ int main(int argc, char *argv[])
 	vcpu_run(vcpu);
 	pthread_join(thread, NULL);
 
-	check(loans == NR_LOANS, "lent %d times, errno %d", loans, errno);
+	check(loans == NR_LOANS, "firmware-owned %d times, errno %d", loans, errno);
 	check(get_ucall(vcpu, &uc) == UCALL_SYNC && uc.args[1] == SVM_EXIT_VMMCALL,
 	      "L1 sees the end of L2 and no other exit (0x%lx)", uc.args[1]);
 	check(*lent, "L2 wrote %lu times", *lent);

@@ -181,7 +181,7 @@ static void test_psc_lists(void)
 	r = convert();
 	check(is_map_request(r, gpa + 2 * SZ_4K, 1, false), "second of two ranges");
 	check(!answer(EINVAL) && psc_result() == PSC_FAILED && header[0] == 1,
-	      "the second fails, and the header tells which");
+	      "the second fails, and the header says which");
 	r = psc(2, entries);
 	check(r == KVM_EXIT_HYPERCALL && !answer(EAGAIN) && psc_result() == 0 && header[0] == 1,
 	      "userspace makes the guest repeat the request");

@@ -10,8 +10,8 @@
  * @name:	for the report
  * @run:	run the operation; returns -1 and sets errno if it fails
  * @done:	true if the state is as after the operation, false if it is as before.
- * 		NULL if a failure may leave a partial result that the next attempt
- * 		continues with
+ *		NULL if a failure may leave a partial result that the next attempt
+ *		continues with
  * @undo:	restore the state before the operation
  * @infallible:	succeeds without the memory, or can't report a failure
  * @answers:	writes to userspace at its end, so it may be done despite EFAULT
