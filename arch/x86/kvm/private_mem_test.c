@@ -371,27 +371,34 @@ static void attributes_random_test(struct kunit *test)
 	}
 }
 
+static bool wants_conversion(struct kvm *kvm, u64 error_code)
+{
+	struct kvm_page_fault fault = {
+		.gfn = 10,
+		.kind = kvm_fault_is_private(kvm, 10 << PAGE_SHIFT, error_code),
+	};
+
+	return kvm_mmu_fault_wants_conversion(kvm, &fault);
+}
+
 /* A fault that is private or shared by itself is compared with the attributes. */
 static void attributes_fault_test(struct kunit *test)
 {
-	struct kvm_page_fault private = { .gfn = 10, .addr = 10 << PAGE_SHIFT,
-					  .error_code = PFERR_GUEST_ENC_MASK };
-	struct kvm_page_fault shared = { .gfn = 10, .addr = 10 << PAGE_SHIFT };
 	struct kvm *kvm = test->priv;
 
-	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &private));
-	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+	KUNIT_EXPECT_FALSE(test, wants_conversion(kvm, PFERR_GUEST_ENC_MASK));
+	KUNIT_EXPECT_FALSE(test, wants_conversion(kvm, 0));
 
 	kvm->arch.private_fault_mask = PFERR_GUEST_ENC_MASK;
-	KUNIT_EXPECT_TRUE(test, kvm_mmu_fault_wants_conversion(kvm, &private));
-	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+	KUNIT_EXPECT_TRUE(test, wants_conversion(kvm, PFERR_GUEST_ENC_MASK));
+	KUNIT_EXPECT_FALSE(test, wants_conversion(kvm, 0));
 
 	KUNIT_EXPECT_EQ(test, set_attributes(test, 10, 1, PRIVATE), 0);
-	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &private));
-	KUNIT_EXPECT_TRUE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+	KUNIT_EXPECT_FALSE(test, wants_conversion(kvm, PFERR_GUEST_ENC_MASK));
+	KUNIT_EXPECT_TRUE(test, wants_conversion(kvm, 0));
 
 	kvm->arch.has_private_mem = false;
-	KUNIT_EXPECT_FALSE(test, kvm_mmu_fault_wants_conversion(kvm, &shared));
+	KUNIT_EXPECT_FALSE(test, wants_conversion(kvm, 0));
 }
 
 static void attributes_args_test(struct kunit *test)

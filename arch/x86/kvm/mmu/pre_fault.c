@@ -10,9 +10,9 @@
 #include "spte.h"
 
 /*
- * Has the VMM anonymous memory for the gfn, and nothing in it yet?  A read would map
- * zeroes, of 2 MiB at once with transparent huge pages, and the first write in there
- * would take all of that away again, and be a fault for each page.
+ * Returns true if the VMM has anonymous memory for the gfn that is not allocated yet.  A
+ * read would map zeroes, 2 MiB of them with transparent huge pages.  The first write in
+ * there would unmap all of that again, and each page would be a fault.
  */
 static bool kvm_pre_fault_allocates(struct kvm *kvm, gfn_t gfn)
 {

@@ -48,8 +48,8 @@ static inline int kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page
 }
 
 /*
- * Does the guest mean memory of the other kind than what may be mapped?  Such a
- * fault is never spurious, whatever the SPTE allows.
+ * Returns true if the guest accesses memory of the other kind than the attributes
+ * allow.  Such a fault is never spurious, whatever the SPTE allows.
  */
 static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
 						  struct kvm_page_fault *fault)
@@ -59,8 +59,8 @@ static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
 }
 
 /*
- * Is the page that the fault is about to map being invalidated?  Looks at all
- * of the huge page it may become.
+ * Returns true if the page that the fault is about to map is being invalidated, or
+ * any part of the huge page that it may become.
  */
 static inline bool kvm_mmu_fault_invalidated(struct kvm *kvm, struct kvm_page_fault *fault)
 {

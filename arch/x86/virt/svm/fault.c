@@ -171,9 +171,9 @@ static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
 }
 
 /*
- * Was the reason of the fault gone when it was looked at, or will it go? Then
- * the access is to be repeated. The processor checks all of the 2 MiB around
- * @address if it is mapped by a page of 2 MiB or more.
+ * Returns true if the cause of the fault is gone, or will be: then the access
+ * is repeated. The processor checks all of the 2 MiB around @address if it is
+ * mapped by a page of 2 MiB or more.
  *
  * The kernel writes to memory of users by the direct map, too, e.g. for ptrace(),
  * or with preemption or interrupts off, and waits there for the end of the command. An
