@@ -429,7 +429,7 @@ static struct file *kvm_gmem_create_file(struct kvm *kvm, loff_t size, u64 flags
 	return file;
 }
 
-/* Could @kvm have a file of @inode?  The inode is locked, against others that ask. */
+/* Returns 0 if @kvm can have a file of @inode.  The inode is locked, against others that ask. */
 static int kvm_gmem_may_view(struct kvm *kvm, struct inode *inode, struct kvm *owner)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);

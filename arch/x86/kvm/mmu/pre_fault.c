@@ -10,7 +10,7 @@
 #include "spte.h"
 
 /*
- * Has the VMM anonymous memory for the gfn, and nothing in it yet?  A read would map
+ * True if the VMM has anonymous memory for the gfn, and nothing in it yet.  A read would map
  * zeroes, of 2 MiB at once with transparent huge pages, and the first write in there
  * would take all of that away again, and be a fault for each page.
  */

@@ -48,7 +48,7 @@ static inline int kvm_mmu_faultin_private(struct kvm_vcpu *vcpu, struct kvm_page
 }
 
 /*
- * Does the guest mean memory of the other kind than what may be mapped?  Such a
+ * True if the guest means memory of the other kind than what may be mapped.  Such a
  * fault is never spurious, whatever the SPTE allows.
  */
 static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
@@ -59,7 +59,7 @@ static inline bool kvm_mmu_fault_wants_conversion(struct kvm *kvm,
 }
 
 /*
- * Is the page that the fault is about to map being invalidated?  Looks at all
+ * True if the page that the fault is about to map is being invalidated.  Looks at all
  * of the huge page it may become.
  */
 static inline bool kvm_mmu_fault_invalidated(struct kvm *kvm, struct kvm_page_fault *fault)

@@ -171,7 +171,7 @@ static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
 }
 
 /*
- * Was the reason of the fault gone when it was looked at, or will it go? Then
+ * True if the reason of the fault was gone when it was looked at, or will go. Then
  * the access is to be repeated. The processor checks all of the 2 MiB around
  * @address if it is mapped by a page of 2 MiB or more.
  *

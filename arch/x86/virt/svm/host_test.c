@@ -63,7 +63,7 @@ static unsigned int map_level(const void *addr)
 	return level;
 }
 
-/* Does a write of the host fail? */
+/* True if a write of the host fails. */
 static bool write_faults(void *addr)
 {
 	u64 val = 0x5a;

@@ -20,7 +20,7 @@ static bool snp_coalesce_enabled = true;
 module_param_named(sev_snp_unsmash, snp_coalesce_enabled, bool, 0644);
 
 /*
- * Is each page the guest's, at its place, and validated?  Permissions of VMPLs are
+ * True if each page is the guest's, at its place, and validated.  Permissions of VMPLs are
  * not looked at, the firmware refuses pages that differ in them.
  */
 static bool snp_coalesce_pages_alike(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
