@@ -173,7 +173,7 @@ static int snp_host_memory_notify(struct notifier_block *nb, unsigned long actio
 	return notifier_from_errno(-ENOSPC);
 }
 
-static struct notifier_block snp_host_memory_nb = {
+static struct notifier_block snp_host_mem_nb = {
 	.notifier_call = snp_host_memory_notify,
 };
 
@@ -216,7 +216,7 @@ static int __init snp_host_enable(void)
 		snp_host_off("the IOMMU does not work");
 		return 0;
 	}
-	if (register_memory_notifier(&snp_host_memory_nb) || register_pm_notifier(&snp_host_pm_nb)) {
+	if (register_memory_notifier(&snp_host_mem_nb) || register_pm_notifier(&snp_host_pm_nb)) {
 		snp_host_off("hotplug of memory or suspend can't be watched");
 		return 0;
 	}

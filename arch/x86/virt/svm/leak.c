@@ -73,9 +73,9 @@ static int rmp_leaked_get(void *data, u64 *val)
 	*val = snp_leaked_pages();
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(rmp_leaked_fops, rmp_leaked_get, NULL, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(rmp_fops, rmp_leaked_get, NULL, "%llu\n");
 
 void __init snp_leak_debugfs_init(void)
 {
-	debugfs_create_file_unsafe("snp_leaked_pages", 0444, arch_debugfs_dir, NULL, &rmp_leaked_fops);
+	debugfs_create_file_unsafe("snp_leaked_pages", 0444, arch_debugfs_dir, NULL, &rmp_fops);
 }

@@ -19,8 +19,8 @@
  * other access shows which of the two sizes is the larger one: the RMP has the say,
  * and what is mapped otherwise goes.
  */
-static int snp_rmp_fault_fix_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot, gfn_t gfn,
-				      bool split)
+static int snp_rmp_fault_fix_mismatch(struct kvm_vcpu *vcpu, struct kvm_memory_slot *slot,
+				      gfn_t gfn, bool split)
 {
 	struct kvm *kvm = vcpu->kvm;
 	unsigned int order = 0;
