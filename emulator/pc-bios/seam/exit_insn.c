@@ -65,23 +65,10 @@ static u64 run_own_msr(const struct run *r, u32 msr)
     }
 }
 
-enum run_next run_rdmsr(struct run *r)
+/* An access that neither the processor nor the module executes */
+static enum run_next run_msr_fault(struct run *r, enum msr_action action)
 {
-    u64 *gpr = r->vp->guest.gpr.r;
-    u32 msr = gpr[R_CX];
-    u64 v;
-
-    switch (msr_action(r->td, msr, false)) {
-    case MSR_OWN:
-        /* Without topology of the TD's own, the host says who this is. */
-        if (msr == 0x802 && !(r->td->tdcs->td_ctls & TD_CTLS_ENUM_TOPOLOGY)) {
-            return inject_ve(r, 0, 0);
-        }
-        v = run_own_msr(r, msr);
-        gpr[R_AX] = (u32)v;
-        gpr[R_DX] = v >> 32;
-        run_skip();
-        return RUN_GUEST;
+    switch (action) {
     case MSR_VE:
         return inject_ve(r, 0, 0);
     case MSR_GP:
@@ -89,6 +76,28 @@ enum run_next run_rdmsr(struct run *r)
     default:
         return run_fatal(r);    /* it does not exit */
     }
+}
+
+enum run_next run_rdmsr(struct run *r)
+{
+    u64 *gpr = r->vp->guest.gpr.r;
+    u32 msr = gpr[R_CX];
+    enum msr_action action = msr_action(r->td, msr, false);
+    u64 v;
+
+    /* Without topology of the TD's own, the host says who this is. */
+    if (action == MSR_OWN && msr == 0x802 &&
+        !(r->td->tdcs->td_ctls & TD_CTLS_ENUM_TOPOLOGY)) {
+        action = MSR_VE;
+    }
+    if (action != MSR_OWN) {
+        return run_msr_fault(r, action);
+    }
+    v = run_own_msr(r, msr);
+    gpr[R_AX] = (u32)v;
+    gpr[R_DX] = v >> 32;
+    run_skip();
+    return RUN_GUEST;
 }
 
 static bool run_write_efer(u64 v)
@@ -133,21 +142,16 @@ enum run_next run_wrmsr(struct run *r)
 {
     u64 *gpr = r->vp->guest.gpr.r;
     u32 msr = gpr[R_CX];
+    enum msr_action action = msr_action(r->td, msr, true);
 
-    switch (msr_action(r->td, msr, true)) {
-    case MSR_OWN:
-        if (!run_write_msr(r, msr, (u32)gpr[R_AX] | gpr[R_DX] << 32)) {
-            return run_gp0();
-        }
-        run_skip();
-        return RUN_GUEST;
-    case MSR_VE:
-        return inject_ve(r, 0, 0);
-    case MSR_GP:
-        return run_gp0();
-    default:
-        return run_fatal(r);
+    if (action != MSR_OWN) {
+        return run_msr_fault(r, action);
     }
+    if (!run_write_msr(r, msr, (u32)gpr[R_AX] | gpr[R_DX] << 32)) {
+        return run_gp0();
+    }
+    run_skip();
+    return RUN_GUEST;
 }
 
 /* The combinations of components that the processor takes */

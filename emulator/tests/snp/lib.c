@@ -317,6 +317,19 @@ int try_write(u64 addr, u64 val)
     return trap()->vec;
 }
 
+mem_fn ap_work;
+
+void ap_serve(void)
+{
+    for (;;) {
+        while (!ap_work) {
+            asm volatile("pause");
+        }
+        ap_work();
+        ap_work = NULL;
+    }
+}
+
 mem64 *host_pte(u64 va)
 {
     u64 *pde = &boot_pd[va >> 21];

@@ -111,6 +111,9 @@ void test_exit(void) __attribute__((noreturn));
 void test_main(void);           /* each program has its own */
 void ap_main(void);             /* ends another processor's start-up */
 void start_ap(void (*fn)(void));        /* on all others */
+/* For one other processor: it calls ap_work, which is NULL again after that. */
+extern mem_fn ap_work;
+void ap_serve(void) __attribute__((noreturn));
 u64 random64(void);
 
 /* The exception of the last instruction marked with EX() on this processor */

@@ -32,7 +32,6 @@
 
 static struct vm vm;
 static u64 edu, from_device;
-static mem_fn ap_work;
 
 static void edu_copy(u64 from, u64 to, u64 cmd)
 {
@@ -64,17 +63,6 @@ static bool devices(void)
     wr(IOMMU_DEVTAB, DEVTAB);
     wr(IOMMU_CONTROL, 1);
     return true;
-}
-
-static void ap_loop(void)
-{
-    for (;;) {
-        while (!ap_work) {
-            asm volatile("pause");
-        }
-        ap_work();
-        ap_work = NULL;
-    }
 }
 
 static void on_ap(void (*fn)(void))
@@ -236,7 +224,7 @@ void test_main(void)
     if (!check(devices(), "there are devices")) {
         return;
     }
-    start_ap(ap_loop);
+    start_ap(ap_serve);
     vm_init(&vm, SEV_ES);
     test_lines();
     test_flushes();

@@ -16,7 +16,6 @@
 #define AVIC_ENABLE BIT(31)
 
 static struct vm vm;
-static mem_fn ap_work;
 static mem64 ap_hsave;
 static bool allowed;
 
@@ -25,13 +24,7 @@ static void ap_loop(void)
     snp_enable();
     svm_enable();
     ap_hsave = rdmsr(MSR_VM_HSAVE_PA);
-    for (;;) {
-        while (!ap_work) {
-            asm volatile("pause");
-        }
-        ap_work();
-        ap_work = NULL;
-    }
+    ap_serve();
 }
 
 static void ap_guest(void)

@@ -13,7 +13,6 @@
 #define VECTOR      0x30
 
 static struct vm vm, other;
-static mem_fn ap_work;
 static mem64 ap_addr;
 static mem32 ap_vec;
 static mem64 ap_err;
@@ -24,13 +23,7 @@ static void ap_loop(void)
     snp_enable();
     svm_enable();
     ap_hsave = rdmsr(MSR_VM_HSAVE_PA);
-    for (;;) {
-        while (!ap_work) {
-            asm volatile("pause");
-        }
-        ap_work();
-        ap_work = NULL;
-    }
+    ap_serve();
 }
 
 static void wait(unsigned steps)
