@@ -191,14 +191,11 @@ static void convert_stopped(AmdSnpState *s, CPUState *cpu, int64_t index,
 static void convert(AmdSnpState *s, int64_t index, uint32_t key)
 {
     CPUState *cpu = current_cpu;
-    bool translating;
+    bool translating = cpu && tcg_enabled() && tb_gen_abandon();
 
     if (cpu && cpu_in_exclusive_context(cpu)) {
         convert_exclusive(s, index, key);
-        return;
-    }
-    translating = cpu && tcg_enabled() && tb_gen_abandon();
-    if (!try_convert(s, index, key)) {
+    } else if (!try_convert(s, index, key)) {
         if (cpu) {
             convert_stopped(s, cpu, index, key);
         } else {
@@ -207,7 +204,7 @@ static void convert(AmdSnpState *s, int64_t index, uint32_t key)
         }
     }
     if (translating) {
-        cpu_loop_exit_noexc(cpu);
+        tb_gen_restart(cpu);
     }
 }
 
