@@ -25,6 +25,7 @@ int sev_cmd_locked(int cmd, void *data, int *psp_ret)
 	struct sev_device *sev;
 	struct snp_fw_cmd snp;
 	int buf_len, ret;
+	bool in_place;
 
 	if (psp_ret)
 		*psp_ret = SEV_RET_NO_FW_CALL;
@@ -59,10 +60,9 @@ int sev_cmd_locked(int cmd, void *data, int *psp_ret)
 	if (ret)
 		return ret;
 
+	in_place = snp.in_place;
 	ret = sev_mailbox_locked(sev, cmd, data ? snp.pa : 0, &status);
 	if (ret) {
-		bool in_place = snp.in_place;
-
 		if (psp_ret)
 			*psp_ret = 0;
 
@@ -76,6 +76,8 @@ int sev_cmd_locked(int cmd, void *data, int *psp_ret)
 		*psp_ret = status;
 
 	if (snp_fw_bufs_end_locked(sev, &snp, !status)) {
+		if (in_place && psp_dead)
+			dev_err(sev->dev, "SNP_PAGE_RECLAIM timed out, disabling PSP\n");
 		ret = -EIO;
 	} else if (status) {
 		dev_dbg(sev->dev, "sev command %#x failed (%#010x)\n",

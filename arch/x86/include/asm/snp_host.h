@@ -25,8 +25,12 @@
 #define RMP_FAIL_INUSE		3
 #define RMP_FAIL_OVERLAP	4
 
-/* How long user memory may be firmware-owned at a time; see snp_in_place_begin(). */
+/*
+ * How long user memory may be firmware-owned at a time, and what of it is for the end,
+ * when the pages are reclaimed; see snp_in_place_begin().
+ */
 #define SNP_IN_PLACE_NS		(8 * NSEC_PER_SEC)
+#define SNP_IN_PLACE_END_NS	(2 * NSEC_PER_SEC)
 
 /*
  * The RMP entry that governs a page of 4 KiB. @level is the size of the page
@@ -185,6 +189,9 @@ void snp_rmp_bounds(u64 *start, u64 *end);
 void snp_in_place_begin(u64 pfn, unsigned long n);
 void snp_in_place_end(void);
 
+/* A page of user memory will not be the host's again. May sleep. */
+int snp_lose_user_page(u64 pfn);
+
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
 void snp_reserve_rmp_edges(void);
@@ -215,6 +222,7 @@ static inline void snp_rmp_bounds(u64 *start, u64 *end)
 
 static inline void snp_in_place_begin(u64 pfn, unsigned long n) { }
 static inline void snp_in_place_end(void) { }
+static inline int snp_lose_user_page(u64 pfn) { return -ENODEV; }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {
 	setup_clear_cpu_cap(X86_FEATURE_SEV_SNP);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What SEV, SEV-ES and SNP guests share: commands of the firmware, the locks that are
- * held around them, the mutexes of all vCPUs, and pages that CPUs mark as in use.
+ * held around them, and the mutexes of all vCPUs.
  */
 #include <linux/file.h>
-#include <linux/gfp.h>
 #include <linux/kvm_host.h>
-#include <linux/mm.h>
 #include <linux/psp-sev.h>
 
 #include "sev_core.h"
@@ -106,35 +104,4 @@ int sev_lock_all_vcpus(struct kvm *kvm)
 void sev_unlock_all_vcpus(struct kvm *kvm)
 {
 	sev_unlock_vcpus_for_migration(kvm);
-}
-
-/*
- * sev_alloc_control_page - a page that CPUs mark as in use
- * @gfp:	GFP_*
- *
- * For all that VMRUN marks in the RMP until the #VMEXIT, of any guest: VMCBs, VMSAs,
- * host save areas, and the backing pages and tables of AVIC.  If such a page is at the
- * start of 2 MiB, some CPUs take all of the 2 MiB for in use: writes through a large
- * mapping, and RMPUPDATE of 2 MiB, fail.  The page is therefore never there.  Free it
- * with __free_page().
- */
-struct page *sev_alloc_control_page(gfp_t gfp)
-{
-	struct page *page;
-
-	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
-		return alloc_page(gfp | __GFP_ZERO);
-
-	page = alloc_pages(gfp | __GFP_ZERO, 1);
-	if (!page)
-		return NULL;
-
-	split_page(page, 1);
-	if (IS_ALIGNED(page_to_pfn(page), PTRS_PER_PMD)) {
-		__free_page(page);
-		return page + 1;
-	}
-
-	__free_page(page + 1);
-	return page;
 }

@@ -20,8 +20,8 @@ enum sev_migration_role {
 	SEV_NR_MIGRATION_ROLES,
 };
 
-/* sev_core.c: for pages of guests of all kinds */
-#ifdef CONFIG_KVM_AMD_SEV
+/* control_page.c: for guests of all kinds, whether KVM supports SEV or not */
+#ifdef CONFIG_AMD_SEV_SNP_HOST
 struct page *sev_alloc_control_page(gfp_t gfp);
 #else
 static inline struct page *sev_alloc_control_page(gfp_t gfp)

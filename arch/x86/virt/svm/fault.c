@@ -13,6 +13,9 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
+#include <linux/xarray.h>
+
+#include <asm/tlbflush.h>
 
 #include "rmp.h"
 
@@ -26,6 +29,9 @@ static struct {
 	u64 pfn;
 	unsigned long n;
 } in_place;
+
+/* User memory that is lost, by pfn: the page that the kernel has in its place */
+static DEFINE_XARRAY(lost_pages);
 
 /* The owner of pages that could not be written to */
 enum rmp_owner {
@@ -170,6 +176,49 @@ static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
 	return rmp_fault_find_page(address, user_table, &now, &level) && now == pfn;
 }
 
+/**
+ * snp_lose_user_page - user memory will not be the host's again
+ * @pfn:	of the page
+ *
+ * The kernel may have it pinned, and write to it by the direct map, now or at any time. The
+ * first of these writes replaces the page there; what is written is lost like the rest.
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM: a write by the direct map is an oops.
+ */
+int snp_lose_user_page(u64 pfn)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	int ret;
+
+	if (!page)
+		return -ENOMEM;
+	ret = xa_insert(&lost_pages, pfn, page, GFP_KERNEL);
+	if (ret)
+		__free_page(page);
+	return ret == -EBUSY ? 0 : ret;
+}
+EXPORT_SYMBOL_GPL(snp_lose_user_page);
+
+/*
+ * No other processor is told: those that still have the old entry fault as well. Nothing
+ * else changes the entry of a page that is never freed.
+ */
+static bool rmp_fault_replace_lost(unsigned long address, u64 pfn)
+{
+	struct page *page = xa_load(&lost_pages, pfn);
+	unsigned int level;
+	pte_t *pte;
+
+	if (!page)
+		return false;
+	pte = lookup_address(address, &level);
+	if (pte && level == PG_LEVEL_4K && pte_present(*pte) && pte_pfn(*pte) == pfn)
+		set_pte(pte, pfn_pte(page_to_pfn(page), pte_pgprot(*pte)));
+	flush_tlb_one_kernel(address);
+	return true;
+}
+
 /*
  * Returns true if the cause of the fault is gone, or will be: then the access
  * is repeated. The processor checks all of the 2 MiB around @address if it is
@@ -201,6 +250,8 @@ bool snp_host_fault(unsigned long address, bool user_table)
 	case RMP_OWNER_COMMAND:
 		return user_table || rmp_fault_wait(first, n);
 	default:
+		if (!user_table && rmp_fault_replace_lost(address, pfn))
+			return true;
 		return !rmp_fault_same_page(address, user_table, pfn);
 	}
 }

@@ -106,6 +106,8 @@ void snp_move(struct kvm *dst, struct kvm *src)
 
 	kvm_get_kvm(dst);
 	from->active = true;
+	/* As a mirror has it. What is mapped there is still the guest's. */
+	from->asid = to->asid;
 	from->enc_context_owner = dst;
 	list_add_tail(&from->mirror_entry, &to->mirror_vms);
 	mutex_unlock(&sev_mirror_lock);
