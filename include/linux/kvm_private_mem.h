@@ -140,6 +140,7 @@ static inline bool kvm_handle_hva_gfns(struct kvm *kvm, struct kvm_gfn_range *ra
 
 void kvm_gmem_init(struct module *module);
 u64 kvm_gmem_supported_flags(struct kvm *kvm);
+bool kvm_gmem_can_link(struct kvm *kvm);
 int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args);
 
 struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,

@@ -419,13 +419,13 @@ static int fuzz_other_vm(void)
 	};
 	struct kvm_enable_cap cap = {
 		.cap = caps[below(ARRAY_SIZE(caps))],
-		.args = { CHANCE(16) ? any_number() : b.vm_fd,
-			  CHANCE(8) ? any_number() : KVM_ENC_CONTEXT_SNP },
+		.enc_context = { CHANCE(16) ? any_number() : b.vm_fd,
+				 CHANCE(8) ? any_number() : KVM_ENC_CONTEXT_SNP },
 	};
 	struct kvm_create_guest_memfd link = {
 		.size = CHANCE(8) ? any_size() : BARE_DATA_SIZE,
 		.flags = CHANCE(16) ? any_number() : GUEST_MEMFD_FLAG_LINK,
-		.reserved = { CHANCE(8) ? b.ram_fd : b.data_fd },
+		.link_fd = CHANCE(8) ? b.ram_fd : b.data_fd,
 	};
 	int vm, r, i, fds[NR_BARE_VCPUS + 1] = { -1, -1, -1 };
 
