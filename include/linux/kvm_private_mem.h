@@ -94,6 +94,8 @@ struct kvm_private_mem_ops {
 
 /* The operations of the VM's type on private pages, NULL if it has none. */
 const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm);
+/* Never free pages, which can't be reclaimed, and count them once. */
+void kvm_arch_leak_pages(kvm_pfn_t pfn, unsigned long npages);
 
 /*
  * Have the huge page at @gfn, which lies in @slot, mapped in small pages, or not at

@@ -19,7 +19,6 @@
 #define DEBUGFS		"/sys/kernel/debug/"
 #define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
 #define PARAMETERS	"/sys/module/kvm/parameters/"
-#define LEAKED		PARAMETERS "gmem_leaked_pages"
 #define VALUE		0x1020000000000000ul
 #define SLOT_SIZE	(2 * SZ_2M)
 
@@ -114,7 +113,7 @@ static void poison(uint64_t offset, const char *what)
 
 static bool test_memory_failure(void)
 {
-	long leaked = read_number(LEAKED);
+	long leaked = read_number(LEAKED_PAGES);
 
 	if (access(CORRUPT_PFN, W_OK) && system("modprobe hwpoison-inject 2>/dev/null"))
 		printf("# modprobe hwpoison-inject failed\n");
@@ -138,7 +137,7 @@ static bool test_memory_failure(void)
 	poison(9 * SZ_4K, "memory failure in a small page");
 
 	check(!READ_ONCE(nr_signals), "nobody is signalled");
-	check(read_number(LEAKED) == leaked, "a page that failed isn't one that is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "a page that failed isn't one that is leaked");
 	teardown();
 	check(1, "the VM ends");
 	return true;
@@ -291,13 +290,13 @@ static void test_prepare_fails(void)
  */
 static void leak(uint64_t offset, uint64_t size, long nr, const char *what)
 {
-	long leaked = read_number(LEAKED);
+	long leaked = read_number(LEAKED_PAGES);
 
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
 	fail_reclaim(nr);
 	gmem_punch(slot.gmem_fd, offset, size);
 	fail_reclaim(0);
-	leaked = read_number(LEAKED) - leaked;
+	leaked = read_number(LEAKED_PAGES) - leaked;
 	check(leaked == SZ_2M / SZ_4K, "%s: %ld pages are leaked", what, leaked);
 }
 
@@ -341,19 +340,19 @@ static void test_reclaim_fails(void)
 	leak_pages(SZ_2M + 5 * SZ_4K, SZ_4K, "reclaim of a page of a block fails");
 	leak_pages(SZ_2M + 9 * SZ_4K, 4 * SZ_4K, "reclaim of four pages fails");
 
-	leaked = read_number(LEAKED);
+	leaked = read_number(LEAKED_PAGES);
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
 	fail_reclaim(-1);
 	teardown();
 	fail_reclaim(0);
-	leaked = read_number(LEAKED) - leaked;
+	leaked = read_number(LEAKED_PAGES) - leaked;
 	check(leaked == SLOT_SIZE / SZ_4K, "reclaim fails: the VM ends, %ld pages are leaked", leaked);
 
-	leaked = read_number(LEAKED);
+	leaked = read_number(LEAKED_PAGES);
 	setup();
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
 	teardown();
-	check(leaked == read_number(LEAKED), "reclaim works again: nothing more is leaked");
+	check(leaked == read_number(LEAKED_PAGES), "reclaim works again: nothing more is leaked");
 }
 
 static bool test_injection(void)
@@ -373,7 +372,7 @@ int main(int argc, char *argv[])
 	bool tested;
 
 	require_private_mem();
-	__TEST_REQUIRE(read_number(LEAKED) >= 0, "no tracepoints and functions to rely on");
+	__TEST_REQUIRE(read_number(LEAKED_PAGES) >= 0, "no tracepoints and functions to rely on");
 	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	mount("tracefs", PRIVATE_TRACING, "tracefs", 0, NULL);
 

@@ -12,7 +12,6 @@
 #include "processor.h"
 #include "snp_bare.h"
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define VALUE		0x5eed0000ul
 #define NR_ROUNDS	30
 /* 2 MiB that the guest has as one page, and 2 MiB of small pages. */
@@ -559,13 +558,13 @@ int main(int argc, char *argv[])
 		return check_finish();
 	}
 
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	test_move();
 	test_pending();
 	test_waiting();
 	test_mirror();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }
