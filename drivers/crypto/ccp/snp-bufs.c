@@ -129,9 +129,9 @@ static void snp_fw_leak_user_page(u64 pfn)
 /* Print no message before the end: a console's owner may wait for the memory. */
 static int snp_fw_end_in_place_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
-	unsigned long i, lost;
+	unsigned long i, lost = 0;
 
-	lost = snp_fw_try_reclaim_pages_locked(sev, pfn, npages);
+	snp_fw_reclaim_pages_locked(sev, pfn, npages, &lost);
 	snp_in_place_end();
 	local_irq_enable();
 
@@ -231,7 +231,7 @@ static int snp_fw_reclaim_buf_locked(struct sev_device *sev, struct snp_fw_cmd *
 
 	if (l->kind == SNP_BUF_KERNEL)
 		return snp_fw_reclaim_pages_locked(sev, PFN_DOWN(l->paddr),
-						   snp_fw_buf_pages(l->paddr, l->len));
+						   snp_fw_buf_pages(l->paddr, l->len), NULL);
 	if (l->kind == SNP_BUF_IN_PLACE) {
 		c->in_place = false;
 		return snp_fw_end_in_place_locked(sev, PFN_DOWN(l->paddr),
