@@ -18,7 +18,8 @@
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
-#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define FAIL_PREPARE	DEBUGFS "fail_kvm_prepare/"
+#define FAIL_RECLAIM	DEBUGFS "fail_kvm_reclaim/"
 #define VALUE		0x1020000000000000ul
 #define SLOT_SIZE	(2 * SZ_2M)
 
@@ -242,16 +243,31 @@ static bool test_vmm_failure(void)
 	return !r;
 }
 
+static void inject(const char *directory, const char *attribute, int value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", directory, attribute);
+	TEST_ASSERT(write_string(path, "%d", value), "%s can't be set", path);
+}
+
 /* Make the next calls fail, or all of them if @times is -1. */
+static void fail_calls(const char *directory, int times)
+{
+	inject(directory, "verbose", 0);
+	inject(directory, "times", times);
+	inject(directory, "probability", times ? 100 : 0);
+}
+
 static void fail_prepare(int times, int err)
 {
-	TEST_ASSERT(write_string(PARAMETERS "sw_fail_errno", "%d", err) &&
-		    write_string(PARAMETERS "sw_fail_prepare", "%d", times), "inject");
+	inject(FAIL_PREPARE, "errno", err);
+	fail_calls(FAIL_PREPARE, times);
 }
 
 static void fail_reclaim(int times)
 {
-	TEST_ASSERT(write_string(PARAMETERS "sw_fail_reclaim", "%d", times), "inject");
+	fail_calls(FAIL_RECLAIM, times);
 }
 
 static void test_prepare_fails(void)
@@ -357,7 +373,7 @@ static void test_reclaim_fails(void)
 
 static bool test_injection(void)
 {
-	if (access(PARAMETERS "sw_fail_prepare", W_OK)) {
+	if (access(FAIL_PREPARE "times", W_OK)) {
 		printf("# prepare and reclaim: skipped, they can't be made to fail\n");
 		return false;
 	}
@@ -372,14 +388,14 @@ int main(int argc, char *argv[])
 	bool tested;
 
 	require_private_mem();
-	__TEST_REQUIRE(read_number(LEAKED_PAGES) >= 0, "no tracepoints and functions to rely on");
 	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
+	__TEST_REQUIRE(read_number(LEAKED_PAGES) >= 0, "no tracepoints and functions to rely on");
 	mount("tracefs", PRIVATE_TRACING, "tracefs", 0, NULL);
 
 	tested = test_memory_failure();
 	tested |= test_mapped_failure();
 	tested |= test_vmm_failure();
 	tested |= test_injection();
-	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor parameters of kvm");
+	__TEST_REQUIRE(tested, "no CONFIG_HWPOISON_INJECT, and no fault injection of KVM");
 	return check_finish();
 }
