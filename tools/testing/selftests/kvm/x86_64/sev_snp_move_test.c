@@ -459,7 +459,7 @@ static bool mirror_writes(struct snp_bare *owner)
 }
 
 /* Returns what fails, or NULL. */
-static const char *split_and_merge(struct snp_bare *owner)
+static const char *split_and_coalesce(struct snp_bare *owner)
 {
 	struct kvm_pre_fault_memory range = { .gpa = HUGE_GPA, .size = SZ_2M };
 	uint64_t page = HUGE_GPA + 100 * SZ_4K;
@@ -489,7 +489,7 @@ static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 	pthread_create(&thread, NULL, run_mirror, mirror);
 	check(mirror_writes(owner), "a vCPU of the mirror writes to a page");
 	for (i = 0; i < NR_ROUNDS && !failure; i++)
-		failure = split_and_merge(owner);
+		failure = split_and_coalesce(owner);
 	mirror->run[1]->immediate_exit = 1;
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
