@@ -10,7 +10,6 @@
 #define VALUE		0x5eed0000
 #define FW_INVALID_PARAM	0x16
 
-
 static struct snp_vm snp;
 
 static void test_launch_arguments(void)

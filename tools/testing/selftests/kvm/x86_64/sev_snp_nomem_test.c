@@ -9,7 +9,6 @@
 #include "nomem.h"
 #include "snp_bare.h"
 
-
 static struct snp_bare b;
 
 /* The progress of a guest before the step that is tested. */
