@@ -53,14 +53,14 @@ struct kvm_private_mem_ops {
 	 * Check that all of %KVM_GMEM_MAX_ORDER at @gfn, which is prepared, is in
 	 * small pages and can be made one.  The folio is locked.
 	 */
-	bool (*may_merge)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
+	bool (*may_coalesce)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
 
 	/*
 	 * Do it.  The folio is locked, and nothing of it is mapped by any VM.
 	 * Returns 0 if it's one page now, or an errno with the pages being the
 	 * guest's as they were.
 	 */
-	int (*merge)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
+	int (*coalesce)(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn);
 
 	/*
 	 * [@start, @end) is not mapped any more, and what the guest has there is
@@ -94,6 +94,8 @@ struct kvm_private_mem_ops {
 
 /* The operations of the VM's type on private pages, NULL if it has none. */
 const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm);
+/* Never free pages, which can't be reclaimed, and count them once. */
+void kvm_arch_leak_pages(kvm_pfn_t pfn, unsigned long npages);
 
 /*
  * Have the huge page at @gfn, which lies in @slot, mapped in small pages, or not at
@@ -140,6 +142,7 @@ static inline bool kvm_handle_hva_gfns(struct kvm *kvm, struct kvm_gfn_range *ra
 
 void kvm_gmem_init(struct module *module);
 u64 kvm_gmem_supported_flags(struct kvm *kvm);
+bool kvm_gmem_can_link(struct kvm *kvm);
 int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args);
 
 struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
@@ -149,7 +152,7 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot);
 
 int kvm_gmem_get_pfn(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
 		     bool private, unsigned int *order, kvm_pfn_t *pfn);
-void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn);
+void kvm_gmem_coalesce(struct kvm *kvm, gfn_t gfn);
 bool kvm_gmem_is_huge_private(struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
@@ -185,7 +188,7 @@ static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_regio
 #define kvm_handle_hva_gfns(kvm, range, handler)	handler(kvm, range)
 
 static inline void kvm_gmem_init(struct module *module) { }
-static inline void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn) { }
+static inline void kvm_gmem_coalesce(struct kvm *kvm, gfn_t gfn) { }
 
 static inline struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,
 					      int fd, u64 offset)

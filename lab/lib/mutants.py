@@ -6,8 +6,21 @@ import contextlib
 import fnmatch
 import os
 import re
+import sys
 
 Mutant = collections.namedtuple("Mutant", "name file test old new")
+
+
+Arguments = collections.namedtuple("Arguments", "given names")
+
+
+def arguments(usage, words, *options):
+    """The options that are given and the names; prints the usage for --help and for an option that there is not."""
+    unknown = [word for word in words if word.startswith("-") and word not in (*options, "-h", "--help")]
+    if unknown or "-h" in words or "--help" in words:
+        print(usage.strip(), file=sys.stderr if unknown else sys.stdout)
+        sys.exit(f"unknown option '{unknown[0]}'" if unknown else 0)
+    return Arguments([word for word in words if word in options], [word for word in words if word not in options])
 
 
 class Stale(Exception):

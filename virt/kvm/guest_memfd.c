@@ -452,9 +452,9 @@ static int kvm_gmem_may_view(struct kvm *kvm, struct inode *inode, struct kvm *o
  * One more file of an inode, for another VM of the guest.  @fd has @size bytes, so that
  * userspace knows what it links.
  */
-static struct file *kvm_gmem_link_file(struct kvm *kvm, loff_t size, u64 fd)
+static struct file *kvm_gmem_link_file(struct kvm *kvm, loff_t size, unsigned int fd)
 {
-	struct file *file = fd <= INT_MAX ? fget(fd) : NULL, *link;
+	struct file *file = fget(fd), *link;
 	struct kvm_gmem_view *view;
 	struct inode *inode;
 	int r;
@@ -482,6 +482,21 @@ out:
 	return link;
 }
 
+/* KVM_CAP_GUEST_MEMFD_LINK: true if the guest of @kvm can use more than one VM. */
+bool kvm_gmem_can_link(struct kvm *kvm)
+{
+	const struct kvm_private_mem_ops *ops = kvm_arch_private_mem_ops(kvm);
+
+	return ops && ops->may_share_inode;
+}
+
+/* With GUEST_MEMFD_FLAG_LINK, fields without a meaning are zero.  Other files ignore them. */
+static bool kvm_gmem_link_args_valid(const struct kvm_create_guest_memfd *args)
+{
+	return args->flags == GUEST_MEMFD_FLAG_LINK && !args->pad &&
+	       !memchr_inv(args->reserved, 0, sizeof(args->reserved));
+}
+
 /* The GUEST_MEMFD_FLAG_* that @kvm supports; those of any VM if it is NULL. */
 u64 kvm_gmem_supported_flags(struct kvm *kvm)
 {
@@ -500,17 +515,21 @@ u64 kvm_gmem_supported_flags(struct kvm *kvm)
  * Returns a file descriptor, -EINVAL for unknown flags or a size that is not a
  * positive multiple of a page, or what prevented the file from being opened.  With
  * %GUEST_MEMFD_FLAG_LINK: -EBADF if the file to link is not open, -EINVAL if it is no
- * guest_memfd, has another size, or is one of another guest, -EEXIST if the VM has a
- * file of it.
+ * guest_memfd, has another size, or is one of another guest, or if a field that has no
+ * meaning is not zero, -EEXIST if the VM has a file of it.
  */
 int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
 {
-	bool link = args->flags == GUEST_MEMFD_FLAG_LINK;
+	bool link = args->flags & GUEST_MEMFD_FLAG_LINK;
 	loff_t size = args->size;
 	struct file *file;
 	int fd, r;
 
-	if (!link && args->flags & ~kvm_gmem_supported_flags(kvm))
+	BUILD_BUG_ON(sizeof(*args) != 64);
+	BUILD_BUG_ON(offsetof(struct kvm_create_guest_memfd, link_fd) != 16);
+
+	if (link ? !kvm_gmem_link_args_valid(args) :
+		   args->flags & ~kvm_gmem_supported_flags(kvm))
 		return -EINVAL;
 	if (size <= 0 || !PAGE_ALIGNED(size))
 		return -EINVAL;
@@ -523,7 +542,7 @@ int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
 	if (r)
 		goto no_mount;
 
-	file = link ? kvm_gmem_link_file(kvm, size, args->reserved[0]) :
+	file = link ? kvm_gmem_link_file(kvm, size, args->link_fd) :
 		      kvm_gmem_create_file(kvm, size, args->flags);
 	if (IS_ERR(file)) {
 		r = PTR_ERR(file);

@@ -119,9 +119,9 @@ void kvm_gmem_release_huge(struct kvm_gmem_inode *gi, pgoff_t index);
 void kvm_gmem_set_state(struct kvm_gmem_inode *gi, struct folio *folio, pgoff_t start,
 			pgoff_t end, enum kvm_gmem_state to);
 void kvm_gmem_set_prepared_huge(struct kvm_gmem_inode *gi, struct folio *folio);
-void kvm_gmem_refuse_merge(struct kvm_gmem_inode *gi, pgoff_t index);
-bool kvm_gmem_is_merge_refused(struct kvm_gmem_inode *gi, pgoff_t index);
-void kvm_gmem_allow_merge(struct kvm_gmem_inode *gi, pgoff_t index);
+void kvm_gmem_refuse_coalescing(struct kvm_gmem_inode *gi, pgoff_t index);
+bool kvm_gmem_is_coalescing_refused(struct kvm_gmem_inode *gi, pgoff_t index);
+void kvm_gmem_allow_coalescing(struct kvm_gmem_inode *gi, pgoff_t index);
 bool kvm_gmem_is_prepared_huge(struct kvm_gmem_inode *gi, pgoff_t index);
 void kvm_gmem_forget_states(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 

@@ -20,11 +20,6 @@
 static bool gmem_huge_pages = true;
 module_param(gmem_huge_pages, bool, 0644);
 
-/* Pages that are never freed, as a page of their folio could not be reclaimed. */
-static unsigned long gmem_leaked_pages;
-static DEFINE_SPINLOCK(gmem_leaked_lock);
-module_param(gmem_leaked_pages, ulong, 0444);
-
 /* True if the guest, or the host, can read what was in a page before. */
 bool kvm_gmem_is_readable(const struct kvm_gmem_inode *gi)
 {
@@ -285,21 +280,10 @@ int kvm_gmem_prepare(struct inode *inode, struct kvm *kvm, gfn_t gfn,
 	return r;
 }
 
-/*
- * What nobody may use again is never freed; all of the locked folio stays, and is counted
- * once.  PG_checked is the file's to use.
- */
+/* What nobody may use again is never freed, all of the folio. */
 void kvm_gmem_leak(struct folio *folio)
 {
-	WARN_ON_ONCE(!folio_test_locked(folio));
-	if (folio_test_checked(folio))
-		return;
-
-	folio_set_checked(folio);
-	folio_get(folio);
-	spin_lock(&gmem_leaked_lock);
-	gmem_leaked_pages += folio_nr_pages(folio);
-	spin_unlock(&gmem_leaked_lock);
+	kvm_arch_leak_pages(folio_pfn(folio), folio_nr_pages(folio));
 }
 
 /* Returns false if the pages are leaked. */

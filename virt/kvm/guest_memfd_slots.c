@@ -181,7 +181,7 @@ static int kvm_gmem_adjust_level(struct kvm_gmem_view *view, gfn_t gfn, struct f
 	if (r <= 0)
 		return r;
 
-	kvm_gmem_allow_merge(gi, index);
+	kvm_gmem_allow_coalescing(gi, index);
 	kvm_gmem_split_mappings(gi, index);
 	return 0;
 }

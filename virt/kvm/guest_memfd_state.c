@@ -25,9 +25,9 @@
 /* Every page of the chunk is prepared, and as one. */
 #define KVM_GMEM_CHUNK_PREPARED	xa_mk_value(1)
 
-/* Marks of the chunk's entry: see kvm_gmem_refuse_merge(). */
-#define KVM_GMEM_MERGE_FAILED	XA_MARK_0
-#define KVM_GMEM_MERGE_REFUSED	XA_MARK_1
+/* Marks of the chunk's entry: see kvm_gmem_refuse_coalescing(). */
+#define KVM_GMEM_COALESCE_FAILED	XA_MARK_0
+#define KVM_GMEM_COALESCE_REFUSED	XA_MARK_1
 
 /*
  * The states of pages that don't all have the same.  A page has at most one of
@@ -166,16 +166,16 @@ int kvm_gmem_reserve_states(struct kvm_gmem_inode *gi, pgoff_t index)
 	return kvm_gmem_get_chunk(gi, index, GFP_KERNEL_ACCOUNT) ? 0 : -ENOMEM;
 }
 
-/* Something has changed since kvm_gmem_refuse_merge(). */
-void kvm_gmem_allow_merge(struct kvm_gmem_inode *gi, pgoff_t index)
+/* Something has changed since kvm_gmem_refuse_coalescing(). */
+void kvm_gmem_allow_coalescing(struct kvm_gmem_inode *gi, pgoff_t index)
 {
 	unsigned long nr = index >> KVM_GMEM_MAX_ORDER;
 
-	if (!xa_get_mark(&gi->chunks, nr, KVM_GMEM_MERGE_FAILED))
+	if (!xa_get_mark(&gi->chunks, nr, KVM_GMEM_COALESCE_FAILED))
 		return;
 
-	xa_clear_mark(&gi->chunks, nr, KVM_GMEM_MERGE_FAILED);
-	xa_clear_mark(&gi->chunks, nr, KVM_GMEM_MERGE_REFUSED);
+	xa_clear_mark(&gi->chunks, nr, KVM_GMEM_COALESCE_FAILED);
+	xa_clear_mark(&gi->chunks, nr, KVM_GMEM_COALESCE_REFUSED);
 }
 
 /* The same for kvm_gmem_set_prepared_huge(). */
@@ -214,7 +214,7 @@ void kvm_gmem_set_state(struct kvm_gmem_inode *gi, struct folio *folio, pgoff_t 
 		return;
 	}
 
-	kvm_gmem_allow_merge(gi, start);
+	kvm_gmem_allow_coalescing(gi, start);
 	chunk = kvm_gmem_get_chunk(gi, start, GFP_KERNEL | __GFP_NOFAIL);
 	for (index = start; index < end; index++) {
 		bit = index % KVM_GMEM_CHUNK_PAGES;
@@ -250,17 +250,17 @@ void kvm_gmem_set_prepared_huge(struct kvm_gmem_inode *gi, struct folio *folio)
  * something about them since, which nobody sees: it's tried once more.  After that it's not
  * until one of them gets another state, or is split.
  */
-void kvm_gmem_refuse_merge(struct kvm_gmem_inode *gi, pgoff_t index)
+void kvm_gmem_refuse_coalescing(struct kvm_gmem_inode *gi, pgoff_t index)
 {
 	unsigned long nr = index >> KVM_GMEM_MAX_ORDER;
 
-	xa_set_mark(&gi->chunks, nr, xa_get_mark(&gi->chunks, nr, KVM_GMEM_MERGE_FAILED) ?
-		    KVM_GMEM_MERGE_REFUSED : KVM_GMEM_MERGE_FAILED);
+	xa_set_mark(&gi->chunks, nr, xa_get_mark(&gi->chunks, nr, KVM_GMEM_COALESCE_FAILED) ?
+		    KVM_GMEM_COALESCE_REFUSED : KVM_GMEM_COALESCE_FAILED);
 }
 
-bool kvm_gmem_is_merge_refused(struct kvm_gmem_inode *gi, pgoff_t index)
+bool kvm_gmem_is_coalescing_refused(struct kvm_gmem_inode *gi, pgoff_t index)
 {
-	return xa_get_mark(&gi->chunks, index >> KVM_GMEM_MAX_ORDER, KVM_GMEM_MERGE_REFUSED);
+	return xa_get_mark(&gi->chunks, index >> KVM_GMEM_MAX_ORDER, KVM_GMEM_COALESCE_REFUSED);
 }
 
 /* True if the pages of the chunk that has @index were prepared as one, and not split since. */

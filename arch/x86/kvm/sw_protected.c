@@ -5,42 +5,77 @@
  * possible.  As this type of VM is there to test with, it can fail on request
  * like hardware may.
  */
+#include <linux/debugfs.h>
+#include <linux/fault-inject.h>
 #include <linux/kvm_host.h>
 #include <linux/kvm_private_mem.h>
-#include <linux/module.h>
 
 #include "vm_type.h"
 
-/* How many of the next calls fail; -1 for all of them. */
-static int sw_fail_prepare;
-module_param(sw_fail_prepare, int, 0600);
-static int sw_fail_reclaim;
-module_param(sw_fail_reclaim, int, 0600);
+#ifdef CONFIG_KVM_PRIVATE_MEM_FAULT_INJECTION
 
-/* With which errno, positive. */
-static uint sw_fail_errno = EIO;
-module_param(sw_fail_errno, uint, 0600);
+static DECLARE_FAULT_ATTR(kvm_sw_fail_prepare);
+static DECLARE_FAULT_ATTR(kvm_sw_fail_reclaim);
 
-static bool kvm_sw_fails(int *times)
+/* With which errno prepare fails, positive. */
+static u32 kvm_sw_fail_errno = EIO;
+
+/* What is off does not count for /proc/PID/fail-nth, which tests of allocations use. */
+static bool kvm_sw_fails(struct fault_attr *attr)
 {
-	int left = READ_ONCE(*times);
-
-	if (likely(!left))
-		return false;
-	if (left > 0)
-		WRITE_ONCE(*times, left - 1);
-	return true;
+	return READ_ONCE(attr->probability) && should_fail(attr, 1);
 }
 
 static int kvm_sw_prepare(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order)
 {
-	return kvm_sw_fails(&sw_fail_prepare) ? -(int)min_t(uint, sw_fail_errno, MAX_ERRNO) : 0;
+	if (!kvm_sw_fails(&kvm_sw_fail_prepare))
+		return 0;
+	return -(int)min_t(u32, READ_ONCE(kvm_sw_fail_errno), MAX_ERRNO);
 }
 
 static bool kvm_sw_reclaim(kvm_pfn_t pfn, unsigned int order)
 {
-	return !kvm_sw_fails(&sw_fail_reclaim);
+	return !kvm_sw_fails(&kvm_sw_fail_reclaim);
 }
+
+static struct dentry *kvm_sw_fail_dirs[2];
+
+void kvm_sw_fault_init(void)
+{
+	struct dentry *prepare;
+
+	prepare = fault_create_debugfs_attr("fail_kvm_prepare", NULL, &kvm_sw_fail_prepare);
+	if (!IS_ERR(prepare))
+		debugfs_create_u32("errno", 0600, prepare, &kvm_sw_fail_errno);
+
+	kvm_sw_fail_dirs[0] = prepare;
+	kvm_sw_fail_dirs[1] = fault_create_debugfs_attr("fail_kvm_reclaim", NULL,
+							&kvm_sw_fail_reclaim);
+}
+
+void kvm_sw_fault_exit(void)
+{
+	debugfs_remove(kvm_sw_fail_dirs[0]);
+	debugfs_remove(kvm_sw_fail_dirs[1]);
+
+	/* The attributes have a reference to the directory for its name. */
+	dput(kvm_sw_fail_prepare.dname);
+	dput(kvm_sw_fail_reclaim.dname);
+}
+
+#else
+
+static int kvm_sw_prepare(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn, unsigned int order)
+{
+	return 0;
+}
+
+static bool kvm_sw_reclaim(kvm_pfn_t pfn, unsigned int order)
+{
+	return true;
+}
+
+#endif /* CONFIG_KVM_PRIVATE_MEM_FAULT_INJECTION */
 
 const struct kvm_private_mem_ops kvm_sw_protected_ops = {
 	.prepare = kvm_sw_prepare,

@@ -5,6 +5,8 @@
  */
 #include <linux/kvm_private_mem.h>
 
+#include <asm/leak.h>
+
 #include "mmu.h"
 #include "mmu/mmu_internal.h"
 #include "mmu/tdp_mmu.h"
@@ -185,4 +187,9 @@ bool kvm_state_is_protected(struct kvm_vcpu *vcpu, unsigned int ioctl)
 const struct kvm_private_mem_ops *kvm_arch_private_mem_ops(struct kvm *kvm)
 {
 	return kvm->arch.private_mem_ops;
+}
+
+void kvm_arch_leak_pages(kvm_pfn_t pfn, unsigned long npages)
+{
+	x86_leak_pages(pfn, npages);
 }

@@ -77,6 +77,14 @@ static inline enum kvm_fault_kind kvm_fault_is_private(struct kvm *kvm, gpa_t gp
 
 extern const struct kvm_private_mem_ops kvm_sw_protected_ops;
 
+#ifdef CONFIG_KVM_PRIVATE_MEM_FAULT_INJECTION
+void kvm_sw_fault_init(void);
+void kvm_sw_fault_exit(void);
+#else
+static inline void kvm_sw_fault_init(void) { }
+static inline void kvm_sw_fault_exit(void) { }
+#endif
+
 int kvm_vm_type_init_vm(struct kvm *kvm, unsigned long type);
 u32 kvm_supported_vm_types(void);
 const struct kvm_vm_type *kvm_vm_type_get(unsigned int type);

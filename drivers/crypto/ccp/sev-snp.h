@@ -50,8 +50,8 @@ int snp_fw_bufs_end_locked(struct sev_device *sev, struct snp_fw_cmd *c, bool su
 /* snp-pages.c */
 int snp_fw_try_mark_pages_locked(u64 pfn, unsigned long npages, unsigned long *marked);
 int snp_fw_mark_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
-unsigned long snp_fw_try_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long n);
-int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages);
+int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages,
+				unsigned long *lost);
 struct page *snp_fw_alloc_buffer(gfp_t gfp, size_t size);
 void snp_fw_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size);
 bool snp_fw_owns(const void *addr);

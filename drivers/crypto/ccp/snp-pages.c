@@ -59,7 +59,7 @@ int snp_fw_mark_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npag
 
 	ret = snp_fw_try_mark_pages_locked(pfn, npages, &marked);
 	if (ret)
-		snp_fw_reclaim_pages_locked(sev, pfn, marked);
+		snp_fw_reclaim_pages_locked(sev, pfn, marked, NULL);
 	return ret;
 }
 
@@ -82,26 +82,12 @@ static int snp_fw_reclaim_page_locked(struct sev_device *sev, u64 pfn, enum pg_l
 }
 
 /*
- * Make at most BITS_PER_LONG pages from @pfn on hypervisor-owned again. Those that can't
- * be reclaimed have a bit in the result, and the caller leaks them.
- */
-unsigned long snp_fw_try_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
-{
-	unsigned long i, lost = 0;
-
-	lockdep_assert_held(&sev_cmd_mutex);
-	for (i = 0; i < npages; i++) {
-		if (snp_fw_reclaim_page_locked(sev, pfn + i, PG_LEVEL_4K))
-			lost |= BIT(i);
-	}
-	return lost;
-}
-
-/*
  * Make @npages pages from @pfn on hypervisor-owned again. Those that can't be reclaimed
- * are leaked, and the last error is returned.
+ * are leaked; where that has to wait, each sets a bit in @lost, and the caller leaks them.
+ * Returns the last error.
  */
-int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
+int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long npages,
+				unsigned long *lost)
 {
 	unsigned long i;
 	int ret = 0;
@@ -110,10 +96,13 @@ int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long n
 	for (i = 0; i < npages; i++) {
 		int err = snp_fw_reclaim_page_locked(sev, pfn + i, PG_LEVEL_4K);
 
-		if (err) {
+		if (!err)
+			continue;
+		if (lost)
+			__set_bit(i, lost);
+		else
 			snp_leak_pages(pfn + i, 1);
-			ret = err;
-		}
+		ret = err;
 	}
 	return ret;
 }
@@ -137,7 +126,7 @@ void snp_fw_free_buffer_locked(struct sev_device *sev, struct page *page, size_t
 
 	for (i = 0; i < npages; i++) {
 		if (!snp_fw_owns(page_address(page + i)) ||
-		    !snp_fw_reclaim_pages_locked(sev, page_to_pfn(page + i), 1))
+		    !snp_fw_reclaim_pages_locked(sev, page_to_pfn(page + i), 1, NULL))
 			__free_page(page + i);
 	}
 }

@@ -118,7 +118,7 @@ DEFINE_EVENT(kvm_gmem_page, kvm_gmem_prepare,
 	TP_ARGS(ino, index, gfn, pfn, order, ret)
 );
 
-DEFINE_EVENT(kvm_gmem_page, kvm_gmem_merge,
+DEFINE_EVENT(kvm_gmem_page, kvm_gmem_coalesce,
 	TP_PROTO(unsigned long ino, pgoff_t index, gfn_t gfn, u64 pfn, unsigned int order, int ret),
 	TP_ARGS(ino, index, gfn, pfn, order, ret)
 );

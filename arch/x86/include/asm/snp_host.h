@@ -132,24 +132,13 @@ int rmp_split_direct_map(u64 pfn, unsigned long npages);
 int rmp_make_shared(u64 pfn, enum pg_level level);
 
 /**
- * snp_leak_pages - keep pages that can't be made the host's from ever being used
+ * snp_leak_pages - x86_leak_pages() that logs the RMP entry of the first page
  * @pfn: first page of 4 KiB
  * @npages: number of pages of 4 KiB
- *
- * To be called instead of freeing them. A compound page is kept as a whole, and
- * a page that was leaked already is not counted again. Pages without struct
- * page are counted only.
  *
  * Context: any.
  */
 void snp_leak_pages(u64 pfn, unsigned int npages);
-
-/**
- * snp_leaked_pages - number of 4 KiB pages leaked since boot
- *
- * Users find it in /sys/kernel/debug/x86/snp_leaked_pages.
- */
-unsigned long snp_leaked_pages(void);
 
 /* Log the RMP entry of a page, ratelimited. @why is a few words. */
 void snp_dump_rmp(u64 pfn, const char *why);
@@ -209,7 +198,6 @@ static inline int rmp_make_private(u64 pfn, u64 gpa, enum pg_level level, u32 as
 static inline int rmp_split_direct_map(u64 pfn, unsigned long npages) { return -ENODEV; }
 static inline int rmp_make_shared(u64 pfn, enum pg_level level) { return -ENODEV; }
 static inline void snp_leak_pages(u64 pfn, unsigned int npages) { }
-static inline unsigned long snp_leaked_pages(void) { return 0; }
 static inline void snp_dump_rmp(u64 pfn, const char *why) { }
 static inline int snp_prepare_cpus(void) { return -ENODEV; }
 static inline void snp_pin_cpus(void) { }

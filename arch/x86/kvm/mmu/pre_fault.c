@@ -110,7 +110,7 @@ long kvm_arch_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu,
 
 	/* Once, and not for each fault, since it may take long and still fail. */
 	if (IS_ALIGNED(range->gpa, PMD_SIZE) && range->size >= PMD_SIZE)
-		kvm_gmem_merge(vcpu->kvm, gpa_to_gfn(range->gpa));
+		kvm_gmem_coalesce(vcpu->kvm, gpa_to_gfn(range->gpa));
 
 	r = kvm_mmu_pre_fault(vcpu, range->gpa, &level);
 	if (r)

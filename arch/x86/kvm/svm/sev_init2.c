@@ -25,6 +25,9 @@ void sev_init2_setup(u64 supported_types, u64 supported_vmsa_features)
 	unsigned int type;
 
 	sev_vmsa_features = supported_vmsa_features;
+	kvm_caps.snp_enc_context_flags = 0;
+	if (supported_types & BIT(KVM_X86_SNP_VM))
+		kvm_caps.snp_enc_context_flags = snp_enc_context_flags();
 
 	for (type = KVM_X86_SEV_VM; type <= KVM_X86_SNP_VM; type++)
 		if (supported_types & BIT(type))

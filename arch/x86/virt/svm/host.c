@@ -226,7 +226,6 @@ static int __init snp_host_enable(void)
 	}
 	/* The firmware driver shuts SNP down in a notifier before kdump. */
 	crash_kexec_post_notifiers = true;
-	snp_leak_debugfs_init();
 	pr_info("enabled\n");
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/mm.h>
 
+#include <asm/leak.h>
 #include <asm/snp_host.h>
 
 /*
@@ -14,7 +15,7 @@
  */
 static void leaks(struct kunit *test)
 {
-	unsigned long before = snp_leaked_pages();
+	unsigned long before = x86_leaked_pages();
 	struct page *single, *compound;
 
 	single = alloc_page(GFP_KERNEL);
@@ -22,16 +23,16 @@ static void leaks(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, single && compound);
 
 	snp_leak_pages(page_to_pfn(single), 1);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 1);
+	KUNIT_EXPECT_EQ(test, x86_leaked_pages(), before + 1);
 	snp_leak_pages(page_to_pfn(single), 1);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 1);
+	KUNIT_EXPECT_EQ(test, x86_leaked_pages(), before + 1);
 	put_page(single);
 	KUNIT_EXPECT_EQ(test, page_count(single), 1);
 
 	snp_leak_pages(page_to_pfn(compound) + 3, 1);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 5);
+	KUNIT_EXPECT_EQ(test, x86_leaked_pages(), before + 5);
 	snp_leak_pages(page_to_pfn(compound), 4);
-	KUNIT_EXPECT_EQ(test, snp_leaked_pages(), before + 5);
+	KUNIT_EXPECT_EQ(test, x86_leaked_pages(), before + 5);
 	put_page(compound);
 	KUNIT_EXPECT_EQ(test, page_count(compound), 1);
 }

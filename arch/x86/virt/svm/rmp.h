@@ -133,7 +133,4 @@ struct rmp_range rmp_table_range(void);
 int rmp_table_map(void);
 void rmp_table_clear(void);
 
-/* leak.c */
-void snp_leak_debugfs_init(void);
-
 #endif /* __X86_VIRT_SVM_RMP_H */

@@ -16,6 +16,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 
+#include <asm/leak.h>
 #include <asm/set_memory.h>
 
 #include "rmp.h"
@@ -167,3 +168,10 @@ int psmash(u64 pfn)
 	return rmp_retry(rmp_smash_once, pfn, NULL);
 }
 EXPORT_SYMBOL_GPL(psmash);
+
+void snp_leak_pages(u64 pfn, unsigned int npages)
+{
+	if (x86_leak_pages(pfn, npages))
+		snp_dump_rmp(pfn, "page leaked");
+}
+EXPORT_SYMBOL_GPL(snp_leak_pages);

@@ -71,7 +71,7 @@ static int snp_coalesce_pages(gpa_t gpa, kvm_pfn_t pfn, u32 asid)
 	return r;
 }
 
-/* &kvm_private_mem_ops.may_merge: true if the entries are small and all alike. */
+/* &kvm_private_mem_ops.may_coalesce: true if the entries are small and all alike. */
 bool snp_may_coalesce(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
 {
 	u32 asid = to_kvm_svm(kvm)->sev_info.asid;
@@ -83,7 +83,7 @@ bool snp_may_coalesce(struct kvm *kvm, gfn_t gfn, kvm_pfn_t pfn)
 }
 
 /*
- * snp_coalesce - &kvm_private_mem_ops.merge
+ * snp_coalesce - &kvm_private_mem_ops.coalesce
  * @kvm:	the VM
  * @gfn:	of the first of the pages
  * @pfn:	the first of them, all in one folio, which is locked and not mapped

@@ -25,6 +25,12 @@
 static bool snp_move_enabled = true;
 module_param_named(sev_snp_move, snp_move_enabled, bool, 0444);
 
+/* The KVM_ENC_CONTEXT_* of SNP VMs. */
+u64 snp_enc_context_flags(void)
+{
+	return snp_move_enabled ? KVM_ENC_CONTEXT_SNP : 0;
+}
+
 static struct kvm_sev_info *snp_sev_info(struct kvm *kvm)
 {
 	return &to_kvm_svm(kvm)->sev_info;
@@ -35,8 +41,7 @@ bool snp_may_move(struct kvm *source, u64 flags)
 {
 	struct kvm_sev_info *sev = snp_sev_info(source);
 
-	return snp_move_enabled && flags == KVM_ENC_CONTEXT_SNP && sev->snp.finished &&
-	       !sev->enc_context_owner;
+	return flags == KVM_ENC_CONTEXT_SNP && sev->snp.finished && !sev->enc_context_owner;
 }
 
 /*
@@ -55,8 +60,7 @@ bool snp_may_copy(struct kvm *source, u64 flags)
 {
 	struct kvm_snp *snp = &snp_sev_info(source)->snp;
 
-	return snp_move_enabled && flags == KVM_ENC_CONTEXT_SNP && snp->context &&
-	       !snp->finished;
+	return flags == KVM_ENC_CONTEXT_SNP && snp->context && !snp->finished;
 }
 
 /*

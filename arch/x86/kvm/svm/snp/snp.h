@@ -65,6 +65,7 @@ int snp_vmsa_launch_all(struct kvm *kvm, void *context, struct kvm_sev_cmd *cmd)
 void snp_vmsa_reclaim(struct vcpu_svm *svm);
 
 /* mirror.c */
+u64 snp_enc_context_flags(void);
 bool snp_may_move(struct kvm *source, u64 flags);
 bool snp_may_copy(struct kvm *source, u64 flags);
 bool snp_may_move_vcpu(struct kvm_vcpu *source);

@@ -297,7 +297,7 @@ static void test_hypercall(void)
 int main(int argc, char *argv[])
 {
 	require_private_mem();
-	exact = read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0;
+	exact = read_number(LEAKED_PAGES) >= 0;
 
 	vm = private_vm_create(1, &vcpu);
 	vm_init_descriptor_tables(vm);

@@ -384,7 +384,7 @@ int main(int argc, char *argv[])
 	struct vcpu_watch watch;
 
 	require_private_mem();
-	__TEST_REQUIRE(read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0,
+	__TEST_REQUIRE(read_number(LEAKED_PAGES) >= 0,
 		       "this KVM maps private memory in 4 KiB");
 
 	vm = private_vm_create(1, &vcpu);

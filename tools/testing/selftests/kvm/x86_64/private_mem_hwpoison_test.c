@@ -18,8 +18,8 @@
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
-#define PARAMETERS	"/sys/module/kvm/parameters/"
-#define LEAKED		PARAMETERS "gmem_leaked_pages"
+#define FAIL_PREPARE	DEBUGFS "fail_kvm_prepare/"
+#define FAIL_RECLAIM	DEBUGFS "fail_kvm_reclaim/"
 #define VALUE		0x1020000000000000ul
 #define SLOT_SIZE	(2 * SZ_2M)
 
@@ -114,7 +114,7 @@ static void poison(uint64_t offset, const char *what)
 
 static bool test_memory_failure(void)
 {
-	long leaked = read_number(LEAKED);
+	long leaked = read_number(LEAKED_PAGES);
 
 	if (access(CORRUPT_PFN, W_OK) && system("modprobe hwpoison-inject 2>/dev/null"))
 		printf("# modprobe hwpoison-inject failed\n");
@@ -138,7 +138,7 @@ static bool test_memory_failure(void)
 	poison(9 * SZ_4K, "memory failure in a small page");
 
 	check(!READ_ONCE(nr_signals), "nobody is signalled");
-	check(read_number(LEAKED) == leaked, "a page that failed isn't one that is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "a page that failed isn't one that is leaked");
 	teardown();
 	check(1, "the VM ends");
 	return true;
@@ -243,16 +243,31 @@ static bool test_vmm_failure(void)
 	return !r;
 }
 
+static void inject(const char *directory, const char *attribute, int value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", directory, attribute);
+	TEST_ASSERT(write_string(path, "%d", value), "%s can't be set", path);
+}
+
 /* Make the next calls fail, or all of them if @times is -1. */
+static void fail_calls(const char *directory, int times)
+{
+	inject(directory, "verbose", 0);
+	inject(directory, "times", times);
+	inject(directory, "probability", times ? 100 : 0);
+}
+
 static void fail_prepare(int times, int err)
 {
-	TEST_ASSERT(write_string(PARAMETERS "sw_fail_errno", "%d", err) &&
-		    write_string(PARAMETERS "sw_fail_prepare", "%d", times), "inject");
+	inject(FAIL_PREPARE, "errno", err);
+	fail_calls(FAIL_PREPARE, times);
 }
 
 static void fail_reclaim(int times)
 {
-	TEST_ASSERT(write_string(PARAMETERS "sw_fail_reclaim", "%d", times), "inject");
+	fail_calls(FAIL_RECLAIM, times);
 }
 
 static void test_prepare_fails(void)
@@ -291,13 +306,13 @@ static void test_prepare_fails(void)
  */
 static void leak(uint64_t offset, uint64_t size, long nr, const char *what)
 {
-	long leaked = read_number(LEAKED);
+	long leaked = read_number(LEAKED_PAGES);
 
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
 	fail_reclaim(nr);
 	gmem_punch(slot.gmem_fd, offset, size);
 	fail_reclaim(0);
-	leaked = read_number(LEAKED) - leaked;
+	leaked = read_number(LEAKED_PAGES) - leaked;
 	check(leaked == SZ_2M / SZ_4K, "%s: %ld pages are leaked", what, leaked);
 }
 
@@ -341,24 +356,24 @@ static void test_reclaim_fails(void)
 	leak_pages(SZ_2M + 5 * SZ_4K, SZ_4K, "reclaim of a page of a block fails");
 	leak_pages(SZ_2M + 9 * SZ_4K, 4 * SZ_4K, "reclaim of four pages fails");
 
-	leaked = read_number(LEAKED);
+	leaked = read_number(LEAKED_PAGES);
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
 	fail_reclaim(-1);
 	teardown();
 	fail_reclaim(0);
-	leaked = read_number(LEAKED) - leaked;
+	leaked = read_number(LEAKED_PAGES) - leaked;
 	check(leaked == SLOT_SIZE / SZ_4K, "reclaim fails: the VM ends, %ld pages are leaked", leaked);
 
-	leaked = read_number(LEAKED);
+	leaked = read_number(LEAKED_PAGES);
 	setup();
 	guest_call(vcpu, guest_fill, slot.gpa, SLOT_SIZE, VALUE);
 	teardown();
-	check(leaked == read_number(LEAKED), "reclaim works again: nothing more is leaked");
+	check(leaked == read_number(LEAKED_PAGES), "reclaim works again: nothing more is leaked");
 }
 
 static bool test_injection(void)
 {
-	if (access(PARAMETERS "sw_fail_prepare", W_OK)) {
+	if (access(FAIL_PREPARE "times", W_OK)) {
 		printf("# prepare and reclaim: skipped, they can't be made to fail\n");
 		return false;
 	}
@@ -373,14 +388,14 @@ int main(int argc, char *argv[])
 	bool tested;
 
 	require_private_mem();
-	__TEST_REQUIRE(read_number(LEAKED) >= 0, "no tracepoints and functions to rely on");
 	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
+	__TEST_REQUIRE(read_number(LEAKED_PAGES) >= 0, "no tracepoints and functions to rely on");
 	mount("tracefs", PRIVATE_TRACING, "tracefs", 0, NULL);
 
 	tested = test_memory_failure();
 	tested |= test_mapped_failure();
 	tested |= test_vmm_failure();
 	tested |= test_injection();
-	__TEST_REQUIRE(tested, "neither CONFIG_HWPOISON_INJECT nor parameters of kvm");
+	__TEST_REQUIRE(tested, "no CONFIG_HWPOISON_INJECT, and no fault injection of KVM");
 	return check_finish();
 }

@@ -51,7 +51,7 @@ static void look(struct left *left)
 	left->vendor_refs = read_number(vendor);
 	left->unevictable = read_keyed("/proc/vmstat", "nr_unevictable");
 	left->page_tables = read_keyed("/proc/vmstat", "nr_sec_page_table_pages");
-	left->leaked = read_number("/sys/module/kvm/parameters/gmem_leaked_pages");
+	left->leaked = read_number(LEAKED_PAGES);
 	left->vms = count_directories(DEBUGFS "kvm");
 }
 

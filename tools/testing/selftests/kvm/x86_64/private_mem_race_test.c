@@ -446,7 +446,7 @@ int main(int argc, char *argv[])
 				   argv[0]);
 
 	require_private_mem();
-	exact = read_number("/sys/module/kvm/parameters/gmem_leaked_pages") >= 0;
+	exact = read_number(LEAKED_PAGES) >= 0;
 	vm = private_vm_create(NR_VCPUS + 1, vcpus);
 	private_slot_add(&slot, vm, 1, PRIVATE_GPA, SLOT_SIZE);
 

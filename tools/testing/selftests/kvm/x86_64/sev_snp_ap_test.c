@@ -13,7 +13,6 @@
 #include "processor.h"
 #include "snp_bare.h"
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define ERR_NOT_REGISTERED	1
 #define ERR_INPUT		5
 #define PSC_PRIVATE		1ul
@@ -506,7 +505,7 @@ int main(int argc, char *argv[])
 	require_snp();
 	setbuf(stdout, NULL);
 	signal(SIGUSR1, nothing);
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	new_guest();
 	test_launch_is_over();
@@ -527,6 +526,6 @@ int main(int argc, char *argv[])
 	test_teardown();
 	end_guest();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }

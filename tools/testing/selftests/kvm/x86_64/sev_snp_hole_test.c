@@ -13,7 +13,6 @@
 #include "processor.h"
 #include "snp_bare.h"
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define PAGES_PER_CHUNK	512
 /* Between the first and the last 2 MiB: small pages, so that the hole takes a while. */
 #define NR_BETWEEN	6
@@ -253,7 +252,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	setup();
 	if (only != 2)
@@ -264,6 +263,6 @@ int main(int argc, char *argv[])
 	bare_free(&guest);
 	test_owned_and_shared();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }

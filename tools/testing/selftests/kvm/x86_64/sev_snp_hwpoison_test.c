@@ -18,7 +18,6 @@
 #define DEBUGFS		"/sys/kernel/debug/"
 #define CORRUPT_PFN	DEBUGFS "hwpoison/corrupt-pfn"
 #define UNPOISON_PFN	DEBUGFS "hwpoison/unpoison-pfn"
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define VALUE		0xbad00000ul
 /* The vCPUs poll it in the guest. */
 #define FLAG_GPA	BARE_BUFFER(0)
@@ -171,7 +170,7 @@ int main(int argc, char *argv[])
 	setbuf(stdout, NULL);
 	signal(SIGBUS, SIG_IGN);
 	require_injection();
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	bare_init(&guest);
 	TEST_ASSERT(!bare_launch(&guest) && !bare_start_ap(&guest, BARE_VMSA_GPA) &&
@@ -187,6 +186,6 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		guard_end(&guards[i], 4);
 	bare_free(&guest);
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -51,8 +51,7 @@ struct plan {
 struct left {
 	long refs;
 	long unevictable;
-	long gmem_leaked;
-	long snp_leaked;
+	long leaked;
 	long vms;
 };
 
@@ -82,8 +81,7 @@ static void look(struct left *left)
 	read_number("/proc/sys/vm/stat_refresh");
 	left->refs = read_number("/sys/module/kvm_amd/refcnt");
 	left->unevictable = read_keyed("/proc/vmstat", "nr_unevictable");
-	left->gmem_leaked = read_number("/sys/module/kvm/parameters/gmem_leaked_pages");
-	left->snp_leaked = read_number(DEBUGFS "x86/snp_leaked_pages");
+	left->leaked = read_number(LEAKED_PAGES);
 	left->vms = count_directories(DEBUGFS "kvm");
 }
 
@@ -107,8 +105,7 @@ static void compare(const struct left *before)
 	      before->unevictable, now.unevictable);
 	check(before->vms >= 0 && now.vms == before->vms, "no VM is left (%ld, %ld)",
 	      before->vms, now.vms);
-	check(!now.gmem_leaked, "no page of a guest is leaked (%ld)", now.gmem_leaked);
-	check(!now.snp_leaked, "no firmware page is leaked (%ld)", now.snp_leaked);
+	check(!now.leaked, "no page is leaked (%ld)", now.leaked);
 }
 
 /* --- One guest, in a process of its own; returns 0 if everything was as expected ------ */

@@ -10,8 +10,6 @@
 #define VALUE		0x5eed0000
 #define FW_INVALID_PARAM	0x16
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
-
 static struct snp_vm snp;
 
 static void test_launch_arguments(void)
@@ -164,7 +162,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	test_abandoned();
 
@@ -178,6 +176,6 @@ int main(int argc, char *argv[])
 	test_unvalidated();
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -12,7 +12,6 @@
 #include "processor.h"
 #include "snp_bare.h"
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define VALUE		0x5eed0000ul
 #define NR_ROUNDS	30
 /* 2 MiB that the guest has as one page, and 2 MiB of small pages. */
@@ -460,7 +459,7 @@ static bool mirror_writes(struct snp_bare *owner)
 }
 
 /* Returns what fails, or NULL. */
-static const char *split_and_merge(struct snp_bare *owner)
+static const char *split_and_coalesce(struct snp_bare *owner)
 {
 	struct kvm_pre_fault_memory range = { .gpa = HUGE_GPA, .size = SZ_2M };
 	uint64_t page = HUGE_GPA + 100 * SZ_4K;
@@ -490,7 +489,7 @@ static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 	pthread_create(&thread, NULL, run_mirror, mirror);
 	check(mirror_writes(owner), "a vCPU of the mirror writes to a page");
 	for (i = 0; i < NR_ROUNDS && !failure; i++)
-		failure = split_and_merge(owner);
+		failure = split_and_coalesce(owner);
 	mirror->run[1]->immediate_exit = 1;
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
@@ -559,13 +558,13 @@ int main(int argc, char *argv[])
 		return check_finish();
 	}
 
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	test_move();
 	test_pending();
 	test_waiting();
 	test_mirror();
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -9,8 +9,6 @@
 #include "nomem.h"
 #include "snp_bare.h"
 
-#define DEBUGFS		"/sys/kernel/debug/"
-
 static struct snp_bare b;
 
 /* The progress of a guest before the step that is tested. */
@@ -185,8 +183,7 @@ int main(int argc, char *argv[])
 	test_nomem(&the_end);
 	bare_free(&b);
 
-	check(!read_number("/sys/module/kvm/parameters/gmem_leaked_pages") &&
-	      !read_number(DEBUGFS "x86/snp_leaked_pages"), "no page is leaked");
+	check(!read_number(LEAKED_PAGES), "no page is leaked");
 	check(bare_count_asids(max + 1) == max, "no ASID is leaked");
 	return check_finish();
 }

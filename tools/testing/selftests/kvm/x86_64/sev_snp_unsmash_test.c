@@ -14,7 +14,6 @@
 #define VMPL1_NONE	1ul
 #define VMSA		0x10001ul
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define UNSMASH		"/sys/module/kvm_amd/parameters/sev_snp_unsmash"
 #define NR_ROUNDS	40
 #define NR_CONVERSIONS	2000
@@ -262,7 +261,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(PARAMETERS "gmem_leaked_pages");
+	leaked = read_number(LEAKED_PAGES);
 
 	snp_vm_create(&snp);
 	set_private(snp.vm->fd, chunk(0), 4 * SZ_2M, true);
@@ -279,6 +278,6 @@ int main(int argc, char *argv[])
 	watch_end(&watch, snp.order->count + nr_copied, "the vCPU");
 	snp_vm_free(&snp);
 
-	check(read_number(PARAMETERS "gmem_leaked_pages") == leaked, "no page is leaked");
+	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	return check_finish();
 }

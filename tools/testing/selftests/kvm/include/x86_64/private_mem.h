@@ -13,6 +13,9 @@
 #define SZ_2M		0x200000ul
 #define SZ_1G		0x40000000ul
 
+/* The number of pages that could not be reclaimed, of whatever kind they are. */
+#define LEAKED_PAGES	"/sys/kernel/debug/x86/leaked_pages"
+
 /* Print one line of TAP each; a test ends with the value of check_finish(). */
 void check(bool ok, const char *fmt, ...) __printf(2, 3);
 bool check_errno(int ret, int err, const char *fmt, ...)

@@ -11,7 +11,10 @@
 
 int bare_context_from(struct snp_bare *to, uint32_t cap, int source_fd, uint64_t flags)
 {
-	struct kvm_enable_cap args = { .cap = cap, .args = { source_fd, flags } };
+	struct kvm_enable_cap args = {
+		.cap = cap,
+		.enc_context = { .source_fd = source_fd, .flags = flags },
+	};
 
 	return ioctl(to->vm_fd, KVM_ENABLE_CAP, &args);
 }
@@ -33,7 +36,7 @@ int bare_link_file(int vm_fd, int fd, uint64_t size, uint64_t flags)
 	struct kvm_create_guest_memfd args = {
 		.size = size,
 		.flags = flags | GUEST_MEMFD_FLAG_LINK,
-		.reserved = { fd },
+		.link_fd = fd,
 	};
 
 	return ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, &args);

@@ -5,40 +5,40 @@
  * Firmware or a guest may still own them, so a write of the host would be a
  * fault. They are never freed, and counted, so that losing them shows.
  */
-#define pr_fmt(fmt) "SEV-SNP: " fmt
-
 #include <linux/debugfs.h>
 #include <linux/export.h>
+#include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/xarray.h>
 
-#include "rmp.h"
+#include <asm/leak.h>
 
 /* First page of what was leaked -> number of pages; never shrinks */
-static DEFINE_XARRAY_FLAGS(rmp_leaked, XA_FLAGS_LOCK_IRQ);
-static atomic_long_t rmp_nr_leaked;
+static DEFINE_XARRAY_FLAGS(leak_pages, XA_FLAGS_LOCK_IRQ);
+static atomic_long_t leak_nr_pages;
 
 /*
  * Remember [@pfn, @pfn + @npages), which is one compound page or a single one.
  * If there is no memory for the record the pages may be counted twice, never
  * left out.
  */
-static bool rmp_leak_record(u64 pfn, unsigned long npages)
+static bool leak_record(u64 pfn, unsigned long npages)
 {
 	unsigned long flags;
 	int ret;
 
-	xa_lock_irqsave(&rmp_leaked, flags);
-	ret = __xa_insert(&rmp_leaked, pfn, xa_mk_value(npages), GFP_ATOMIC);
-	xa_unlock_irqrestore(&rmp_leaked, flags);
+	xa_lock_irqsave(&leak_pages, flags);
+	ret = __xa_insert(&leak_pages, pfn, xa_mk_value(npages), GFP_ATOMIC);
+	xa_unlock_irqrestore(&leak_pages, flags);
 	if (ret == -EBUSY)
 		return false;
-	atomic_long_add(npages, &rmp_nr_leaked);
+	atomic_long_add(npages, &leak_nr_pages);
 	return true;
 }
 
-void snp_leak_pages(u64 pfn, unsigned int npages)
+unsigned long x86_leak_pages(u64 pfn, unsigned long npages)
 {
+	unsigned long counted = 0;
 	u64 end = pfn + npages;
 
 	while (pfn < end) {
@@ -51,31 +51,34 @@ void snp_leak_pages(u64 pfn, unsigned int npages)
 			nr = compound_nr(head);
 			first = page_to_pfn(head);
 		}
-		if (rmp_leak_record(first, nr)) {
+		if (leak_record(first, nr)) {
 			/* Whatever its owner puts, this reference stays. */
 			if (pfn_valid(pfn))
 				get_page_unless_zero(head);
-			snp_dump_rmp(pfn, "page leaked");
+			counted += nr;
 		}
 		pfn = first + nr;
 	}
+	return counted;
 }
-EXPORT_SYMBOL_GPL(snp_leak_pages);
+EXPORT_SYMBOL_GPL(x86_leak_pages);
 
-unsigned long snp_leaked_pages(void)
+unsigned long x86_leaked_pages(void)
 {
-	return atomic_long_read(&rmp_nr_leaked);
+	return atomic_long_read(&leak_nr_pages);
 }
-EXPORT_SYMBOL_GPL(snp_leaked_pages);
+EXPORT_SYMBOL_GPL(x86_leaked_pages);
 
-static int rmp_leaked_get(void *data, u64 *val)
+static int leak_get(void *data, u64 *val)
 {
-	*val = snp_leaked_pages();
+	*val = x86_leaked_pages();
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(rmp_fops, rmp_leaked_get, NULL, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(leak_fops, leak_get, NULL, "%llu\n");
 
-void __init snp_leak_debugfs_init(void)
+static int __init leak_debugfs_init(void)
 {
-	debugfs_create_file_unsafe("snp_leaked_pages", 0444, arch_debugfs_dir, NULL, &rmp_fops);
+	debugfs_create_file_unsafe("leaked_pages", 0444, arch_debugfs_dir, NULL, &leak_fops);
+	return 0;
 }
+late_initcall(leak_debugfs_init);

@@ -19,23 +19,23 @@ static bool kvm_gmem_is_prepared(struct inode *inode, struct folio *folio)
 }
 
 /* A small mapping is not one of a huge page: none may be left, in any VM. */
-static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct folio *folio)
+static void kvm_gmem_coalesce_folio(struct kvm_gmem_view *view, gfn_t gfn, struct folio *folio)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
 	kvm_pfn_t pfn = folio_pfn(folio);
 	int r;
 
 	kvm_gmem_unmap(gi, folio->index, folio_next_index(folio));
-	r = gi->ops->merge(view->kvm, gfn, pfn);
+	r = gi->ops->coalesce(view->kvm, gfn, pfn);
 	if (!r)
 		kvm_gmem_set_prepared_huge(gi, folio);
 	else
-		kvm_gmem_refuse_merge(gi, folio->index);
-	trace_kvm_gmem_merge(view->inode->i_ino, folio->index, gfn, pfn, KVM_GMEM_MAX_ORDER, r);
+		kvm_gmem_refuse_coalescing(gi, folio->index);
+	trace_kvm_gmem_coalesce(view->inode->i_ino, folio->index, gfn, pfn, KVM_GMEM_MAX_ORDER, r);
 }
 
 /*
- * kvm_gmem_merge - make a huge page one again, if it can be
+ * kvm_gmem_coalesce - make a huge page one again, if it can be
  * @kvm:	the VM
  * @gfn:	its first gfn
  *
@@ -47,7 +47,7 @@ static void kvm_gmem_merge_folio(struct kvm_gmem_view *view, gfn_t gfn, struct f
  * was before, but it may not be mapped any more; kvm_gmem_get_pfn() returns
  * its size.
  */
-void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
+void kvm_gmem_coalesce(struct kvm *kvm, gfn_t gfn)
 {
 	struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gfn);
 	const struct kvm_private_mem_ops *ops;
@@ -59,7 +59,7 @@ void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 		return;
 
 	ops = to_gmem_inode(view->inode)->ops;
-	if (!ops || !ops->may_merge || !kvm_gmem_is_huge_private(kvm, slot, gfn))
+	if (!ops || !ops->may_coalesce || !kvm_gmem_is_huge_private(kvm, slot, gfn))
 		return;
 
 	folio = filemap_lock_folio(view->inode->i_mapping,
@@ -68,9 +68,9 @@ void kvm_gmem_merge(struct kvm *kvm, gfn_t gfn)
 		return;
 
 	if (kvm_gmem_is_prepared(view->inode, folio) &&
-	    !kvm_gmem_is_merge_refused(to_gmem_inode(view->inode), folio->index) &&
-	    ops->may_merge(kvm, gfn, folio_pfn(folio)))
-		kvm_gmem_merge_folio(view, gfn, folio);
+	    !kvm_gmem_is_coalescing_refused(to_gmem_inode(view->inode), folio->index) &&
+	    ops->may_coalesce(kvm, gfn, folio_pfn(folio)))
+		kvm_gmem_coalesce_folio(view, gfn, folio);
 
 	folio_unlock(folio);
 	folio_put(folio);
