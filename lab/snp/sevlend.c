@@ -10,7 +10,8 @@
  * With "ring": what is not lent, the kernel's own pages that a user maps. With "lost":
  * the firmware keeps a page, because of a failure that qmp has injected; with "lost-uring"
  * and "lost-mem" it is part of a pinned huge page, to which io_uring or /proc/self/mem
- * write. With "hold": an ordinary VM, until killed.
+ * write. With "slow": the firmware takes too long, because of a delay that qmp has
+ * injected. With "hold": an ordinary VM, until killed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -343,6 +344,19 @@ static void test_lost_pinned(int by_uring)
 	printf("1..%d\n", number);
 }
 
+/* The firmware is too slow for memory that is lent, which others may wait for. */
+static void test_slow(void)
+{
+	struct kvm_sev_launch_start start = { .policy = 0 };
+	struct kvm_sev_guest_status status = {};
+
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+	check(update(0, PAGE), "LAUNCH_UPDATE_DATA fails");
+	check(command(KVM_SEV_GUEST_STATUS, &status) && errno == EBUSY,
+	      "the firmware gets no command any more");
+	printf("1..%d\n", number);
+}
+
 static void pin_to_one_processor(void)
 {
 	cpu_set_t one;
@@ -400,6 +414,10 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strncmp(argv[1], "lost-", 5)) {
 		test_lost_pinned(!strcmp(argv[1], "lost-uring"));
+		return failed;
+	}
+	if (argc > 1 && !strcmp(argv[1], "slow")) {
+		test_slow();
 		return failed;
 	}
 	if (argc > 1) {
