@@ -5,6 +5,7 @@
  * one is an error. Shorthands:
  *
  *   fail SPEC   what the firmware is to fail, COMMAND:STATUS[:NTH][+...]
+ *   delay SPEC  what the firmware is slow with, COMMAND:MILLISECONDS[+...]
  *   audit       the pages of the RMP by state
  */
 #include <errno.h>
@@ -58,10 +59,12 @@ int main(int argc, char **argv)
 	for (i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "audit")) {
 			rc |= command("{\"execute\":\"x-query-amd-rmp\"}", 0);
-		} else if (!strcmp(argv[i], "fail") && i + 1 < argc) {
+		} else if ((!strcmp(argv[i], "fail") || !strcmp(argv[i], "delay")) && i + 1 < argc) {
 			snprintf(text, sizeof(text), "{\"execute\":\"qom-set\",\"arguments\":{\"path\":"
-				 "\"/machine/peripheral/psp\",\"property\":\"x-fail\",\"value\":\"%s\"}}", argv[++i]);
+				 "\"/machine/peripheral/psp\",\"property\":\"x-%s\",\"value\":\"%s\"}}",
+				 argv[i], argv[i + 1]);
 			rc |= command(text, 1);
+			i++;
 		} else {
 			rc |= command(argv[i], 0);
 		}

@@ -8,8 +8,10 @@
  * mapping, for /proc/self/mem; with "splice": for a file that is the guest's memory,
  * with preemption off. With "one-cpu" after it, on the processor that lends the page.
  * With "ring": what is not lent, the kernel's own pages that a user maps. With "lost":
- * the firmware keeps a page, as it is told to by qmp. With "hold": an ordinary VM, until
- * killed.
+ * the firmware keeps a page, because of a failure that qmp has injected; with "lost-uring"
+ * and "lost-mem" it is part of a pinned huge page, to which io_uring or /proc/self/mem
+ * write. With "slow": the firmware takes too long, because of a delay that qmp has
+ * injected. With "hold": an ordinary VM, until killed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -21,10 +23,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <linux/kvm.h>
 
 #include "check.h"
@@ -246,21 +250,110 @@ static int has_failed_memory(void)
 	return kib;
 }
 
-/* What the firmware keeps is like memory that has failed: nobody can write to it. */
-static void test_lost(void)
+/* LAUNCH_UPDATE_DATA of a page that the firmware keeps; waits until the kernel knows. */
+static void lose_page(void)
 {
 	struct kvm_sev_launch_start start = { .policy = 0 };
-	int i;
+	int i, before = has_failed_memory();
 
 	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
 	check(update(0, PAGE) && errno == EIO, "LAUNCH_UPDATE_DATA of a page that is kept fails");
-	for (i = 0; i < 50 && !has_failed_memory(); i++)
+	for (i = 0; i < 50 && has_failed_memory() == before; i++)
 		usleep(100000);
-	check(has_failed_memory() == PAGE / 1024, "the kernel counts a page that has failed");
+	check(has_failed_memory() == before + (int)PAGE / 1024,
+	      "the kernel counts a page that has failed");
+}
+
+/* What the firmware keeps is like memory that has failed: nobody can write to it. */
+static void test_lost(void)
+{
+	lose_page();
 	check(WTERMSIG(end_of(write_there)) == SIGBUS, "who writes to it gets SIGBUS");
 	check(end_of(futex_there) == 0, "a futex in it is EFAULT");
 	check(end_of(write_file) == 0, "a write to it in the file is EIO");
 	check(!update(PAGE, PAGE), "the next page is encrypted");
+	printf("1..%d\n", number);
+}
+
+struct uring {
+	int fd;
+	uint8_t *sq, *cq;
+	struct io_uring_sqe *sqe;
+	struct io_uring_params params;
+};
+
+static void *uring_map(struct uring *u, size_t size, off_t what)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd, what);
+}
+
+/* A ring that has registered, and pinned, all of the memory. */
+static int uring_setup(struct uring *u)
+{
+	struct iovec all = { mem, SIZE };
+
+	u->fd = syscall(SYS_io_uring_setup, 4, &u->params);
+	if (u->fd < 0 || syscall(SYS_io_uring_register, u->fd, IORING_REGISTER_BUFFERS, &all, 1))
+		return -1;
+	u->sq = uring_map(u, u->params.sq_off.array + 4 * u->params.sq_entries, IORING_OFF_SQ_RING);
+	u->cq = uring_map(u, u->params.cq_off.cqes +
+			  u->params.cq_entries * sizeof(struct io_uring_cqe), IORING_OFF_CQ_RING);
+	u->sqe = uring_map(u, u->params.sq_entries * sizeof(*u->sqe), IORING_OFF_SQES);
+	return u->sq == MAP_FAILED || u->cq == MAP_FAILED || u->sqe == MAP_FAILED ? -1 : 0;
+}
+
+/* The kernel writes a page of zeroes. Returns the number of bytes, or a negative errno. */
+static int uring_write_there(struct uring *u)
+{
+	int zero = open("/dev/zero", O_RDONLY);
+
+	*u->sqe = (struct io_uring_sqe) {
+		.opcode = IORING_OP_READ_FIXED,
+		.fd = zero,
+		.addr = (uintptr_t)mem,
+		.len = PAGE,
+	};
+	*(uint32_t *)(u->sq + u->params.sq_off.array) = 0;
+	__atomic_store_n((uint32_t *)(u->sq + u->params.sq_off.tail), 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+		return -1;
+	return ((struct io_uring_cqe *)(u->cq + u->params.cq_off.cqes))->res;
+}
+
+/*
+ * Pinned memory stays mapped, and the kernel writes to it by its own mapping. There it has
+ * another page then: a write is lost, but is no RMP violation.
+ */
+static void test_lost_pinned(int by_uring)
+{
+	static uint8_t page[PAGE];
+	struct uring u = {};
+	int fd;
+
+	if (by_uring)
+		check(!uring_setup(&u), "io_uring has registered the memory");
+	lose_page();
+	if (by_uring) {
+		check(uring_write_there(&u) == PAGE, "io_uring writes to the lost page");
+	} else {
+		fd = open("/proc/self/mem", O_RDWR);
+		check(pwrite(fd, page, PAGE, (uintptr_t)mem) == PAGE,
+		      "/proc/self/mem writes to the lost page");
+		close(fd);
+	}
+	printf("1..%d\n", number);
+}
+
+/* The firmware is too slow for memory that is lent, which others may wait for. */
+static void test_slow(void)
+{
+	struct kvm_sev_launch_start start = { .policy = 0 };
+	struct kvm_sev_guest_status status = {};
+
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+	check(update(0, PAGE), "LAUNCH_UPDATE_DATA fails");
+	check(command(KVM_SEV_GUEST_STATUS, &status) && errno == EBUSY,
+	      "the firmware gets no command any more");
 	printf("1..%d\n", number);
 }
 
@@ -317,6 +410,14 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "lost")) {
 		test_lost();
+		return failed;
+	}
+	if (argc > 1 && !strncmp(argv[1], "lost-", 5)) {
+		test_lost_pinned(!strcmp(argv[1], "lost-uring"));
+		return failed;
+	}
+	if (argc > 1 && !strcmp(argv[1], "slow")) {
+		test_slow();
 		return failed;
 	}
 	if (argc > 1) {

@@ -309,6 +309,40 @@ static void test_pre_fault(void)
 	close(vcpu);
 }
 
+/* A pre-fault that fails must not change an exit that userspace has yet to complete. */
+static void test_pre_fault_in_exit(void)
+{
+	const uint64_t unmapped = PRIVATE_GPA, no_slot = PRIVATE_GPA + SZ_2M;
+	const uint64_t mmio = PRIVATE_GPA + 2 * SZ_2M, answer = 0x1122334455667788ul;
+	void *mem = mmap(NULL, SZ_4K, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *running = private_vm_create(1, &vcpu);
+	struct kvm_run *run = vcpu->run;
+	uint64_t value = 0;
+	int r;
+
+	TEST_ASSERT(!__set_region2(running->fd, 1, 0, unmapped, SZ_4K, mem, -1, 0), "No slot");
+	TEST_ASSERT(!munmap(mem, SZ_4K), "munmap()");
+	set_private(running->fd, no_slot, SZ_4K, true);
+
+	r = __guest_call(vcpu, guest_read, mmio, 0, 0);
+	TEST_ASSERT(!r && run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == mmio,
+		    "No MMIO: %d, exit reason %u", r, run->exit_reason);
+	memcpy(run->mmio.data, &answer, sizeof(answer));
+	check_errno(pre_fault(vcpu->fd, unmapped, SZ_4K, 0), EFAULT,
+		    "pre-fault: shared, no memory at userspace_addr");
+	check_errno(pre_fault(vcpu->fd, no_slot, SZ_4K, 0), EFAULT,
+		    "pre-fault: private, no slot, during MMIO");
+	check(run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == mmio &&
+	      !memcmp(run->mmio.data, &answer, sizeof(answer)),
+	      "pre-fault: kvm_run still has the MMIO read (exit reason %u)", run->exit_reason);
+
+	r = __guest_resume(vcpu);
+	TEST_ASSERT(!r && guest_returned(vcpu, &value), "The guest does not continue: %d", r);
+	check(value == answer, "pre-fault: the guest reads userspace's answer (0x%lx)", value);
+	kvm_vm_free(running);
+}
+
 static void test_file(int gmem)
 {
 	const int keep = FALLOC_FL_KEEP_SIZE, punch = keep | FALLOC_FL_PUNCH_HOLE;
@@ -381,6 +415,7 @@ int main(int argc, char *argv[])
 	test_bound_slot(gmem);
 	test_attributes();
 	test_pre_fault();
+	test_pre_fault_in_exit();
 	test_file(gmem);
 	return check_finish();
 }

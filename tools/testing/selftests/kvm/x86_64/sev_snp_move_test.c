@@ -159,6 +159,7 @@ static void test_move(void)
 	bare_create_like(&b, &a);
 	bare_add_running_vcpus(&b);
 	check(!bare_move(&b, &a), "it is moved");
+	check(audit_is_clean(), "the audit has no findings while the old VM is open");
 	check_errno(ioctl(a.vcpu_fd[0], KVM_RUN, 0), EIO, "its vCPUs run where they were");
 	check_errno(bare_move(&a, &b), EIO, "moved back");
 	r = bare_run(&b, 1);
@@ -166,6 +167,7 @@ static void test_move(void)
 	      "without memory there is no VMSA");
 	test_links(&b, &a);
 	check(holds(&b, 0) && holds(&b, 1), "both vCPUs have their memory");
+	check(audit_is_clean(), "the audit has no findings when both VMs have mapped it");
 	check(is_validated(&b), "as it was validated");
 	test_wrong_place(&b);
 
