@@ -117,10 +117,13 @@ static bool snp_fw_may_mark(u64 pfn)
 /*
  * Leak user memory that can't be reclaimed. A write to it would be an RMP violation, or
  * be retried forever if the kernel expects a mapped page to be writable: have it unmapped
- * like memory that has failed.
+ * like memory that has failed. Whoever has it pinned goes on writing to it by the kernel's
+ * own mapping, which gets another page.
  */
-static void snp_fw_leak_user_page(u64 pfn)
+static void snp_fw_leak_user_page(struct sev_device *sev, u64 pfn)
 {
+	if (snp_lose_user_page(pfn))
+		dev_warn(sev->dev, "no memory to replace a lost page, writes to it are fatal\n");
 	snp_leak_pages(pfn, 1);
 	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		memory_failure_queue(pfn, 0);
@@ -131,12 +134,14 @@ static int snp_fw_end_in_place_locked(struct sev_device *sev, u64 pfn, unsigned 
 {
 	unsigned long i, lost = 0;
 
+	/* The command may have taken all of its own time. */
+	sev->snp_in_place_until = ktime_get_mono_fast_ns() + SNP_IN_PLACE_END_NS;
 	snp_fw_reclaim_pages_locked(sev, pfn, npages, &lost);
 	snp_in_place_end();
 	local_irq_enable();
 
 	for_each_set_bit(i, &lost, npages)
-		snp_fw_leak_user_page(pfn + i);
+		snp_fw_leak_user_page(sev, pfn + i);
 	return lost ? -EIO : 0;
 }
 
@@ -160,7 +165,8 @@ static int snp_fw_mark_in_place_locked(struct sev_device *sev, struct snp_fw_cmd
 		return ret;
 
 	local_irq_disable();
-	sev->snp_in_place_until = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS;
+	sev->snp_in_place_until = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS -
+				  SNP_IN_PLACE_END_NS;
 	snp_in_place_begin(pfn, npages);
 	ret = snp_fw_try_mark_pages_locked(pfn, npages, &marked);
 	if (ret)
