@@ -2,11 +2,11 @@
  * Switches between host and guest, and what they leave in the TLB
  *
  * Host and guest have MMU indexes of their own, and so have nested page tables.
- * A switch leaves the translations of the other world where they are. Each world
- * has a tag: the registers that its translations depend on. Entering a world
- * with another tag than it was left with drops its translations. Entering it with
- * the same tag does not, so that software which changes tables in memory has to
- * flush, as on a processor.
+ * A switch keeps the translations of the other world. Each world has a tag: the
+ * registers that its translations depend on. Entering a world with another tag
+ * than it was left with drops its translations. Entering it with the same tag
+ * does not, so that software which changes tables in memory has to flush, as on
+ * a processor.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -16,8 +16,8 @@
 void x86_world_leave(CPUX86State *env);
 
 /*
- * All registers are those of the world that is entered, and HF_GUEST tells which
- * one that is. Drops translations that may not be used with these registers.
+ * All registers are those of the world that is entered, including HF_GUEST.
+ * Drops translations that may not be used with these registers.
  */
 void x86_world_enter(CPUX86State *env);
 
