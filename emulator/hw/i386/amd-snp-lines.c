@@ -106,12 +106,17 @@ void amd_mem_lines_flush_page(AmdSnpState *s, hwaddr spa, uint32_t asid)
 {
     SnpLines *l = lines_of(s, spa);
 
-    if (l) {
-        QEMU_LOCK_GUARD(&s->lines_lock);
-        if (l->asid == asid) {
-            l->dirty = 0;
-        }
+    if (!l) {
+        return;
     }
+    WITH_QEMU_LOCK_GUARD(&s->lines_lock) {
+        if (l->asid != asid || !l->dirty) {
+            return;
+        }
+        l->dirty = 0;
+    }
+    /* Later writes of guests have to be recorded again. */
+    snp_flush_tlbs(s);
 }
 
 void amd_mem_lines_write_back(AmdSnpState *s, int cpu_index)

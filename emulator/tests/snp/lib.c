@@ -12,6 +12,8 @@
 #define LAPIC_SVR   0xfee000f0UL
 #define AP_BASE     0x8000
 #define MAX_CPUS    4
+#define ACPI_TIMER  0x608           /* q35, as SeaBIOS sets it up */
+#define ACPI_TIMER_HZ 3579545
 #define TABLES      0x0e000000UL    /* where page tables are allocated */
 
 struct frame {
@@ -133,6 +135,16 @@ bool check(bool good, const char *fmt, ...)
     va_end(ap);
     printf("\n");
     return good;
+}
+
+u64 timer_read(void)
+{
+    return inl(ACPI_TIMER) & 0xffffff;
+}
+
+u64 timer_ns(u64 start)
+{
+    return ((timer_read() - start) & 0xffffff) * 1000000000 / ACPI_TIMER_HZ;
 }
 
 void test_exit(void)

@@ -115,6 +115,9 @@ void start_ap(void (*fn)(void));        /* on all others */
 extern mem_fn ap_work;
 void ap_serve(void) __attribute__((noreturn));
 u64 random64(void);
+/* The ACPI timer, which wraps after 4.6 seconds */
+u64 timer_read(void);
+u64 timer_ns(u64 start);
 
 /* The exception of the last instruction marked with EX() on this processor */
 struct trap {
@@ -159,6 +162,14 @@ static inline void cpuid(u32 leaf, u32 r[4])
 static inline void outb(u16 port, u8 val)
 {
     asm volatile("outb %0, %1" : : "a"(val), "Nd"(port));
+}
+
+static inline u32 inl(u16 port)
+{
+    u32 val;
+
+    asm volatile("inl %1, %0" : "=a"(val) : "Nd"(port));
+    return val;
 }
 
 static inline u64 read_cr3(void)

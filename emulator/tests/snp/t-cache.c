@@ -180,6 +180,12 @@ static void test_flushes(void)
     guest_write();
     wrmsr(MSR_VM_PAGE_FLUSH, SPA(DATA) | (ES_ASID + 1));
     check_dma(SPA(DATA), false, "stale-lines: VM_PAGE_FLUSH of another ASID");
+    guest_write();
+    wrmsr(MSR_VM_PAGE_FLUSH, SPA(DATA) | ES_ASID);
+    VMCB32(&vm, VMCB_TLB) = 0;
+    guest_write();
+    VMCB32(&vm, VMCB_TLB) = 1;
+    check_dma(SPA(DATA), false, "stale-lines: written after VM_PAGE_FLUSH");
 }
 
 static void test_processors(void)

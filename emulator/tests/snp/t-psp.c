@@ -79,11 +79,12 @@ static void test_read(u64 first, u64 second, int runs, const char *what)
 
     ap_addr[1] = second;
     ap_addr[0] = first;
-    for (i = 0; i < runs && exit == EXIT_VMGEXIT; i++) {
+    for (i = 0; exit == EXIT_VMGEXIT &&
+                (i < runs || ap_reads <= before + 10); i++) {
         exit = run();
     }
     check_eq(exit, EXIT_VMGEXIT, "runs while %s is read", what);
-    check_eq(i, runs, "each time");
+    check(i >= runs, "each time");
     check(ap_reads > before + 10, "it was read");
     ap_addr[0] = 0;
     ap_ended = 0;

@@ -224,6 +224,7 @@ u64 *ept_init(void)
         }
     }
     vset(F_EPTP, (u64)pml4 | 3 << 3 | 6);
+    invept(2, 0, 0);
     return pml4;
 }
 

@@ -5,9 +5,9 @@
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
-#include "exec/cputlb.h"
 #include "target/i386/trace.h"
 #include "vmx-internal.h"
+#include "world.h"
 
 /* Bits of CR0 that entries and exits do not change */
 #define CR0_KEPT    (CR0_ET_MASK | CR0_NW_MASK | CR0_CD_MASK)
@@ -73,7 +73,6 @@ void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
     env->hflags &= ~(HF_TF_MASK | HF_VM_MASK | HF_IOPL_MASK);
     cpu_sync_bndcs_hflags(env);
     cpu_sync_avx_hflag(env);
-    tlb_flush(env_cpu(env));
 }
 
 void vmx_set_rflags(CPUX86State *env, uint64_t rflags)
@@ -164,7 +163,10 @@ static void vmx_load_guest(CPUX86State *env)
     env->hflags |= HF_GUEST_MASK;
     if (vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_EPT)) {
         env->hflags2 |= HF2_NPT_MASK;
+        env->nested_cr3 = vmx_get(env, VMX_EPTP);
     }
+    env->tlb.asid = vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_VPID) ?
+                    vmx_get(env, VMX_VPID) : 0;
     vmx_load_interruptibility(env);
     vmx_load_segs(env);
     vmx_load_regs(env, vmx_get(env, VMX_ENTRY_CTLS));
@@ -228,6 +230,7 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra)
         vmx_fail(env, error);
         return false;
     }
+    x86_world_leave(env);
     if (!vmx_check_guest(env, &qualification)) {
         vmx_entry_failed(env, VMX_EXIT_ENTRY_GUEST_STATE, qualification);
         return true;
@@ -242,6 +245,7 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra)
         vmx_entry_failed(env, VMX_EXIT_ENTRY_MSR_LOAD, qualification);
         return true;
     }
+    x86_world_enter(env);
     env->vmx->vmcs->launched = true;
     vmx_timer_arm(env);
     vmx_apic_enter(env);

@@ -11,6 +11,7 @@
 #include "target/i386/trace.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
+#include "world.h"
 
 G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra)
 {
@@ -288,6 +289,7 @@ void vmx_load_host(CPUX86State *env)
                       vmx_get(env, VMX_EXIT_MSR_LOAD_COUNT))) {
         vmx_abort(env, VMX_ABORT_LOAD_MSR);
     }
+    x86_world_enter(env);
 }
 
 /* "VMX Aborts": store the indicator for other processors, and shut down. */
@@ -313,6 +315,7 @@ void x86_vmx_do_vmexit(CPUX86State *env)
 
     trace_vmx_exit(env_cpu(env)->cpu_index, vmx->exit.reason,
                    vmx->exit.qualification, env->eip);
+    x86_world_leave(env);
     vmx_timer_stop(env);
     vmx_save_info(env);
     vmx_save_regs(env);

@@ -8,10 +8,10 @@
 #include "qemu/log.h"
 #include "exec/helper-proto.h"
 #include "exec/cpu_ldst.h"
-#include "exec/cputlb.h"
 #include "tcg/vmx-hooks.h"
 #include "tcg/vmx-op.h"
 #include "vmx-internal.h"
+#include "world.h"
 
 /* A 64-bit or 128-bit operand in memory */
 static uint64_t vmx_load(CPUX86State *env, target_ulong addr, uintptr_t ra)
@@ -212,10 +212,12 @@ static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
     env->hflags &= ~HF_INHIBIT_IRQ_MASK;
 }
 
-/*
- * There are no translations for an EPTP or VPID other than the current one: VM
- * entries and exits flush all of them.
- */
+/* Bits 51:12 of an EPTP identify its translations. */
+static bool vmx_same_ept(uint64_t eptp1, uint64_t eptp2)
+{
+    return !((eptp1 ^ eptp2) & MAKE_64BIT_MASK(12, 40));
+}
+
 static void vmx_invept(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
     uint64_t type = vmx_get_gpr(env, VMX_INSN_REG2(env->vmx_insn.info));
@@ -239,7 +241,9 @@ static void vmx_invept(CPUX86State *env, target_ulong addr, uintptr_t ra)
         vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
         return;
     }
-    tlb_flush(env_cpu(env));
+    if (type == 2 || vmx_same_ept(eptp, env->tlb.nested.root)) {
+        x86_guest_flush_all(env);
+    }
     vmx_succeed(env);
 }
 
@@ -272,7 +276,11 @@ static void vmx_invvpid(CPUX86State *env, target_ulong addr, uintptr_t ra)
         vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
         return;
     }
-    tlb_flush(env_cpu(env));
+    if (type == 0) {
+        x86_guest_flush_page(env, vpid, gla);
+    } else {
+        x86_guest_flush_asid(env, type == 2 ? env->tlb.guest.asid : vpid);
+    }
     vmx_succeed(env);
 }
 
@@ -290,7 +298,8 @@ static void vmx_eptp_switch(CPUX86State *env, uintptr_t ra)
         vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
     }
     vmx_set(env, VMX_EPTP, eptp);
-    tlb_flush(env_cpu(env));
+    env->nested_cr3 = eptp;
+    x86_guest_flush_all(env);
 }
 
 /* The only VMX instruction that a guest executes without an exit. */
