@@ -70,7 +70,7 @@ extern struct module module;
 struct lp {
     u32 id, pkg;
     bool init_done;
-    u64 current_vmcs;           /* 0: none of ours */
+    u64 current_vmcs;           /* the last one; 0: none of ours */
     struct call *call;          /* what it does just now */
 };
 

@@ -38,8 +38,9 @@ void vcpu_load_vmcs(struct call *c)
 {
     u64 pa = vcpu_vmcs_pa(c);
 
+    /* SEAMCALL leaves no VMCS current. */
+    plat_vmptrld(pa);
     if (c->lp->current_vmcs != pa) {
-        plat_vmptrld(pa);
         c->lp->current_vmcs = pa;
         /*
          * vCPUs of a TD have one VPID: what the TLB has of another one that

@@ -10,6 +10,8 @@
 
 /* Realize, reset and remove the VMX part of a CPU that TCG runs. */
 bool x86_vmx_realize(X86CPU *cpu, Error **errp);
+/* SEAM mode, for a processor with VMX */
+bool x86_seam_realize(X86CPU *cpu, Error **errp);
 void x86_vmx_unrealize(X86CPU *cpu);
 void x86_vmx_reset(CPUX86State *env);
 

@@ -15,6 +15,7 @@ static u8 PAGE_ALIGNED ept_pages[EPT_TABLES][4096];
 static u8 PAGE_ALIGNED guest_stack[16384];
 static int ept_used;
 static bool launched;
+static struct trap guest_trap;      /* at the last exit */
 
 extern int vm_enter_asm(int resume);
 
@@ -171,6 +172,7 @@ int vm_enter(void)
 {
     int flags = vm_enter_asm(launched);
 
+    guest_trap = *trap();
     if (flags & 1) {
         return VM_FAIL_INVALID;
     }
@@ -196,6 +198,29 @@ bool vm_exits(u64 reason, const char *what)
     if (!check(r == VM_OK && got == reason, "%s", what)) {
         printf("# result %d, error %lu, reason %lx, qualification %lx\n", r,
                vget(F_INSN_ERROR), got, vget(F_QUAL));
+        return false;
+    }
+    return true;
+}
+
+/* Exceptions of the guest are handled by functions that ask for the processor. */
+bool vm_exits_late(u64 reason, const char *what)
+{
+    u32 r[4];
+
+    while (vm_enter() == VM_OK && vget(F_REASON) == X_CPUID) {
+        cpuid(guest_regs[0], r);
+        guest_regs[0] = r[0];
+        guest_regs[3] = r[1];
+        guest_regs[1] = r[2];
+        guest_regs[2] = r[3];
+        vm_skip();
+        /* The host's VMREADs have changed it. */
+        *trap() = guest_trap;
+    }
+    if (!check(vget(F_REASON) == reason, "%s", what)) {
+        printf("# reason %lx, qualification %lx\n", vget(F_REASON),
+               vget(F_QUAL));
         return false;
     }
     return true;

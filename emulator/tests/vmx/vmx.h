@@ -313,6 +313,7 @@ void vm_controls(u64 pin, u64 proc, u64 proc2);
 int vm_enter(void);
 void vm_skip(void);             /* the instruction that has exited */
 bool vm_exits(u64 reason, const char *what);    /* enter, check the reason */
+bool vm_exits_late(u64 reason, const char *what);    /* CPUID exits before */
 u64 *ept_init(void);            /* identity, 2 MiB pages of 4 GiB; sets EPTP */
 mem64 *ept_entry(u64 gpa);      /* at 4 KiB (split if need be) */
 mem64 *ept_table(u64 gpa, int level);

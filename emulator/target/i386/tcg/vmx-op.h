@@ -12,6 +12,11 @@ typedef enum VmxOp {
     VMX_OP_VMRESUME,
     VMX_OP_VMXOFF,
     VMX_OP_VMFUNC,
+    VMX_OP_SEAMCALL,
+    VMX_OP_SEAMRET,
+    VMX_OP_SEAMOPS,
+    VMX_OP_TDCALL,
+    VMX_OP_PCONFIG,
     VMX_OP_VMXON,
     VMX_OP_VMCLEAR,
     VMX_OP_VMPTRLD,
@@ -28,6 +33,8 @@ typedef enum VmxCheck {
     VMX_CHECK_RDPID,
     VMX_CHECK_RDRAND,
     VMX_CHECK_RDSEED,
+    VMX_CHECK_XSAVES,
+    VMX_CHECK_XRSTORS,
 } VmxCheck;
 
 #endif

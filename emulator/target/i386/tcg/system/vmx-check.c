@@ -133,6 +133,10 @@ static bool vmx_check_ept(CPUX86State *env, uint32_t proc2)
         (!ept || !vmx_pa_ok(env, vmx_get(env, VMX_PML_ADDR), 4096))) {
         return false;
     }
+    if ((proc2 & VMX_SECONDARY_EXEC_EPT_VIOLATION_VE) &&
+        !vmx_pa_ok(env, vmx_get(env, VMX_VE_INFO_ADDR), 4096)) {
+        return false;
+    }
     if ((proc2 & VMX_SECONDARY_EXEC_UNRESTRICTED_GUEST) && !ept) {
         return false;
     }

@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "qapi/error.h"
 #include "migration/blocker.h"
+#include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
@@ -27,7 +28,7 @@ VmxMsrResult x86_vmx_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
     case MSR_IA32_VMX_BASIC ... MSR_IA32_VMX_VMFUNC + 2:
         return vmx_read_capability(env, msr, val) ? VMX_MSR_OK : VMX_MSR_GP;
     default:
-        return VMX_MSR_UNKNOWN;
+        return x86_seam_rdmsr(env, msr, val);
     }
 }
 
@@ -55,7 +56,7 @@ VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
     case MSR_IA32_VMX_BASIC ... MSR_IA32_VMX_VMFUNC + 2:
         return VMX_MSR_GP;
     default:
-        return VMX_MSR_UNKNOWN;
+        return x86_seam_wrmsr(env, msr, val);
     }
 }
 
@@ -96,6 +97,7 @@ void x86_vmx_reset(CPUX86State *env)
         vmx_timer_stop(env);
     }
     vmx_vmcs_drop_all(env);
+    g_free(vmx->transfer);
     *vmx = (X86VmxState) {
         .active = vmx->active,
         .timer = vmx->timer,

@@ -129,6 +129,12 @@ static void vmx_load_regs(CPUX86State *env, uint32_t ctls)
                          vmx_get(env, VMX_GUEST_CR4), efer);
 }
 
+void vmx_load_guest_regs(CPUX86State *env)
+{
+    vmx_load_segs(env);
+    vmx_load_regs(env, vmx_get(env, VMX_ENTRY_CTLS));
+}
+
 static void vmx_load_interruptibility(CPUX86State *env)
 {
     uint32_t block = vmx_get(env, VMX_GUEST_INTERRUPTIBILITY);
@@ -168,8 +174,7 @@ static void vmx_load_guest(CPUX86State *env)
     env->tlb.asid = vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_VPID) ?
                     vmx_get(env, VMX_VPID) : 0;
     vmx_load_interruptibility(env);
-    vmx_load_segs(env);
-    vmx_load_regs(env, vmx_get(env, VMX_ENTRY_CTLS));
+    vmx_load_guest_regs(env);
 }
 
 /* "VM-Entry Failures During or After Loading Guest State" */

@@ -21,8 +21,9 @@ MMUAccessType x86_vmx_ptw_access(CPUX86State *env)
     return vmx_ept_ad(env) ? MMU_DATA_STORE : MMU_DATA_LOAD;
 }
 
+/* @e: the entry at which the translation ended */
 static bool ept_fault(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
-                      uint64_t perm, bool misconfig)
+                      uint64_t e, uint64_t perm, bool misconfig)
 {
     static const uint32_t access[] = {
         [MMU_DATA_LOAD] = VMX_EPTV_READ,
@@ -35,6 +36,7 @@ static bool ept_fault(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
         .access = access[access_type] |
                   (perm & VMX_EPT_RWX) << VMX_EPTV_PERM_SHIFT,
         .misconfig = misconfig,
+        .convertible = !misconfig && !(e & VMX_EPT_SUPPRESS_VE),
     };
     return false;
 }
@@ -149,6 +151,15 @@ static void ept_result(CPUX86State *env, hwaddr gpa, uint64_t e, uint64_t perm,
     }
 }
 
+/* A TD has two trees; its guest addresses have 48 bits. */
+static uint64_t ept_pointer(CPUX86State *env, hwaddr gpa)
+{
+    if (unlikely(env->hflags2 & HF2_SEAM_MASK) && (gpa & SEAM_GPA_SHARED)) {
+        return vmx_get(env, VMX_SHARED_EPTP);
+    }
+    return vmx_get(env, VMX_EPTP);
+}
+
 bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
                       hwaddr *paddr, int *prot, int *page_size)
 {
@@ -165,22 +176,22 @@ bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
     void *host;
 
 restart:
-    e = vmx_get(env, VMX_EPTP);
+    e = ept_pointer(env, gpa);
     perm = VMX_EPT_RWX;
     set = vmx_ept_ad(env) ? VMX_EPT_A : 0;
     if (gpa >> 48) {
-        return ept_fault(env, gpa, access_type, 0, false);
+        return ept_fault(env, gpa, access_type, VMX_EPT_SUPPRESS_VE, 0, false);
     }
     for (level = 3; ; level--) {
         addr = (e & MAKE_64BIT_MASK(12, 40)) +
                ((gpa >> (12 + 9 * level)) & 0x1ff) * 8;
         e = ept_load(env, addr, &host);
         if (!(e & VMX_EPT_RWX)) {
-            return ept_fault(env, gpa, access_type, 0, false);
+            return ept_fault(env, gpa, access_type, e, 0, false);
         }
         leaf = ept_is_leaf(env, e, level);
         if (ept_misconfigured(env, e, level, leaf)) {
-            return ept_fault(env, gpa, access_type, 0, true);
+            return ept_fault(env, gpa, access_type, e, 0, true);
         }
         perm &= e;
         if (leaf) {
@@ -191,12 +202,12 @@ restart:
         }
     }
     if (!(perm & needs[access_type])) {
-        return ept_fault(env, gpa, access_type, perm, false);
+        return ept_fault(env, gpa, access_type, e, perm, false);
     }
     if (set && access_type == MMU_DATA_STORE) {
         set |= VMX_EPT_D;
         if (!(e & VMX_EPT_D) && !ept_log(env, gpa)) {
-            ept_fault(env, gpa, access_type, perm, false);
+            ept_fault(env, gpa, access_type, VMX_EPT_SUPPRESS_VE, perm, false);
             env->vmx->ept_fault.log_full = true;
             return false;
         }
@@ -248,6 +259,27 @@ void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
     memcpy(env->vmx->pdpte, pdpte, sizeof(pdpte));
 }
 
+/* "Virtualization-Exception Information" */
+static void ept_raise_ve(CPUX86State *env, hwaddr gpa, vaddr addr,
+                         uint64_t qualification, uintptr_t ra)
+{
+    hwaddr area = vmx_get(env, VMX_VE_INFO_ADDR);
+    CPUState *cs = env_cpu(env);
+
+    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_EPT_VIOLATION_VE) ||
+        !env->vmx->ept_fault.convertible || !(env->cr[0] & CR0_PE_MASK) ||
+        env->vmx->event.info || x86_ldl_phys(cs, area + 4)) {
+        return;
+    }
+    x86_stl_phys(cs, area, VMX_EXIT_EPT_VIOLATION);
+    x86_stl_phys(cs, area + 4, UINT32_MAX);
+    x86_stq_phys(cs, area + 8, qualification);
+    x86_stq_phys(cs, area + 16, addr);
+    x86_stq_phys(cs, area + 24, gpa);
+    x86_stw_phys(cs, area + 32, vmx_get(env, VMX_EPTP_INDEX));
+    raise_exception_ra(env, EXCP14_VE, ra);
+}
+
 /* "Exit Qualification for EPT Violations" */
 G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
                                   bool gpt, uintptr_t ra)
@@ -261,6 +293,7 @@ G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
         /* An entry of the guest's tables is read before it is written. */
         qualification |= VMX_EPTV_READ;
     }
+    ept_raise_ve(env, gpa, addr, qualification, ra);
     vmx_set(env, VMX_GUEST_PHYSICAL_ADDR, gpa);
     vmx_set(env, VMX_GUEST_LINEAR_ADDR, addr);
     trace_vmx_ept_fault(env_cpu(env)->cpu_index, gpa, addr, qualification,

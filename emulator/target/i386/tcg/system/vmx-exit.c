@@ -304,6 +304,15 @@ void vmx_abort(CPUX86State *env, uint32_t reason)
     cs->halted = 1;
 }
 
+/* "Saving Guest State" */
+void vmx_save_guest(CPUX86State *env)
+{
+    vmx_save_regs(env);
+    vmx_save_segs(env);
+    vmx_save_pdptes(env);
+    vmx_save_state(env);
+}
+
 void x86_vmx_do_vmexit(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
@@ -318,10 +327,7 @@ void x86_vmx_do_vmexit(CPUX86State *env)
     x86_world_leave(env);
     vmx_timer_stop(env);
     vmx_save_info(env);
-    vmx_save_regs(env);
-    vmx_save_segs(env);
-    vmx_save_pdptes(env);
-    vmx_save_state(env);
+    vmx_save_guest(env);
     if (!vmx_store_msrs(env, vmx_get(env, VMX_EXIT_MSR_STORE_ADDR),
                         vmx_get(env, VMX_EXIT_MSR_STORE_COUNT))) {
         vmx_abort(env, VMX_ABORT_SAVE_MSR);

@@ -8,6 +8,7 @@
 #include "qemu/log.h"
 #include "exec/helper-proto.h"
 #include "exec/cpu_ldst.h"
+#include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "tcg/vmx-op.h"
 #include "vmx-internal.h"
@@ -118,6 +119,11 @@ static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
 {
     int f = encoding >> 32 ? -1 : vmx_field_lookup(encoding);
 
+    /* These exist in SEAM mode only. */
+    if ((f == VMX_HKID || f == VMX_SHARED_EPTP) &&
+        !(env->hflags2 & HF2_SEAM_MASK)) {
+        f = -1;
+    }
     if (f < 0) {
         vmx_fail(env, VMX_ERR_FIELD);
     }
@@ -298,6 +304,9 @@ static void vmx_eptp_switch(CPUX86State *env, uintptr_t ra)
         vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
     }
     vmx_set(env, VMX_EPTP, eptp);
+    if (vmx_proc2(env, VMX_SECONDARY_EXEC_EPT_VIOLATION_VE)) {
+        vmx_set(env, VMX_EPTP_INDEX, (uint16_t)index);
+    }
     env->nested_cr3 = eptp;
     x86_guest_flush_all(env);
 }
@@ -379,6 +388,10 @@ void helper_vmx_op(CPUX86State *env, uint32_t op, target_ulong addr)
 
     if (op == VMX_OP_VMFUNC) {
         vmx_vmfunc(env, ra);
+        return;
+    }
+    if (op >= VMX_OP_SEAMCALL && op <= VMX_OP_PCONFIG) {
+        x86_seam_op(env, op, ra);
         return;
     }
     vmx_op_check(env, op, ra);

@@ -346,6 +346,20 @@ G_NORETURN void x86_vmx_vmexit(CPUX86State *env, uint64_t svm_exit,
 }
 
 /* Instructions that only VMX intercepts */
+/* "XSS-Exiting Bitmap" */
+static void vmx_check_xsaves(CPUX86State *env, VmxExit reason, uintptr_t ra)
+{
+    uint64_t rfbm = deposit64(env->regs[R_EAX], 32, 32, env->regs[R_EDX]);
+
+    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_XSAVES)) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (!(env->hflags & HF_CPL_MASK) &&
+        (vmx_get(env, VMX_XSS_EXIT_BITMAP) & env->xss & rfbm)) {
+        vmx_exit_insn(env, reason, 0, ra);
+    }
+}
+
 void helper_vmx_check(CPUX86State *env, uint32_t check)
 {
     uintptr_t ra = GETPC();
@@ -375,6 +389,12 @@ void helper_vmx_check(CPUX86State *env, uint32_t check)
             vmx_exit_insn(env, check == VMX_CHECK_RDRAND ? VMX_EXIT_RDRAND :
                                VMX_EXIT_RDSEED, 0, ra);
         }
+        break;
+    case VMX_CHECK_XSAVES:
+        vmx_check_xsaves(env, VMX_EXIT_XSAVES, ra);
+        break;
+    case VMX_CHECK_XRSTORS:
+        vmx_check_xsaves(env, VMX_EXIT_XRSTORS, ra);
         break;
     }
 }

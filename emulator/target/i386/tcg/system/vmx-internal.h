@@ -86,6 +86,10 @@ typedef enum VmxExit {
     VMX_EXIT_VMFUNC = 59,
     VMX_EXIT_RDSEED = 61,
     VMX_EXIT_PML_FULL = 62,
+    VMX_EXIT_XSAVES = 63,
+    VMX_EXIT_XRSTORS = 64,
+    VMX_EXIT_SEAMCALL = 76,
+    VMX_EXIT_TDCALL = 77,
 } VmxExit;
 
 #define VMX_EXIT_ENTRY_FAILURE      (1U << 31)
@@ -166,6 +170,8 @@ enum {
 #define VMX_EPT_LEAF                (1 << 7)
 #define VMX_EPT_A                   (1 << 8)
 #define VMX_EPT_D                   (1 << 9)
+#define VMX_EPT_SUPPRESS_VE         (1ULL << 63)
+#define SEAM_GPA_SHARED             (1ULL << 47)
 
 /* Qualification of an EPT violation, beyond the access and the permissions */
 #define VMX_EPTV_READ               (1 << 0)
@@ -236,6 +242,7 @@ typedef struct VmxEptFault {
     uint32_t access;            /* VMX_EPTV_* of the access and the entries */
     bool misconfig;
     bool log_full;
+    bool convertible;           /* to #VE, as far as the entry says */
 } VmxEptFault;
 
 typedef struct X86VmxState {
@@ -245,6 +252,9 @@ typedef struct X86VmxState {
     GHashTable *active;         /* VMCSs, by address */
     uint64_t debugctl;
     uint64_t tsc_base;          /* as it was written */
+    VmxVmcs *transfer;          /* SEAM transfer VMCS, once it was used */
+    VmxVmcs *host_vmcs;         /* in SEAM mode, what was current before it */
+    bool host_nmi_blocked;
 
     /* In VMX non-root operation; copies of frequently used fields */
     uint32_t pin, proc, proc2;
@@ -333,6 +343,8 @@ uint32_t vmx_field_encoding(VmxField f);
 int vmx_field_lookup(uint32_t encoding);
 bool vmx_field_read_only(VmxField f);
 uint64_t vmx_field_mask(VmxField f);
+void vmx_image_set(uint8_t *page, VmxField f, uint64_t val);
+VmxVmcs *vmx_vmcs_read(CPUX86State *env, uint64_t pa);
 VmxVmcs *vmx_vmcs_activate(CPUX86State *env, uint64_t pa);
 void vmx_vmcs_clear(CPUX86State *env, uint64_t pa);
 void vmx_vmcs_drop_all(CPUX86State *env);
@@ -351,6 +363,7 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra);
 void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
                           uint64_t cr4, uint64_t efer);
 void vmx_set_rflags(CPUX86State *env, uint64_t rflags);
+void vmx_load_guest_regs(CPUX86State *env);
 
 /* vmx-exit.c */
 G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra);
@@ -362,6 +375,7 @@ G_NORETURN void vmx_exit_insn(CPUX86State *env, VmxExit reason,
 G_NORETURN void vmx_exit_intr(CPUX86State *env, VmxExit reason,
                               uint64_t qualification, uint32_t info,
                               uint32_t error, uintptr_t ra);
+void vmx_save_guest(CPUX86State *env);
 void vmx_load_host(CPUX86State *env);
 void vmx_abort(CPUX86State *env, uint32_t reason);
 void vmx_set_seg(SegmentCache *sc, uint16_t sel, uint64_t base,

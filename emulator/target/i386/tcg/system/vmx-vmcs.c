@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
+#include "qemu/bswap.h"
 #include "qemu/log.h"
 #include "vmx-internal.h"
 
@@ -110,15 +111,31 @@ static void vmx_image_write(CPUX86State *env, const VmxVmcs *vmcs,
     }
 }
 
+/* For a loader, in memory that is zero otherwise */
+void vmx_image_set(uint8_t *page, VmxField f, uint64_t val)
+{
+    stl_le_p(page, VMX_REVISION);
+    stq_le_p(page + IMAGE_STATE, IMAGE_CLEAR);
+    stq_le_p(page + IMAGE_FIELDS + 8 * f, val);
+}
+
+/* From now on, its fields are in the processor, and not in memory. */
+VmxVmcs *vmx_vmcs_read(CPUX86State *env, uint64_t pa)
+{
+    VmxVmcs *vmcs = g_new0(VmxVmcs, 1);
+
+    vmcs->pa = pa;
+    vmx_image_read(env, vmcs);
+    vmx_image_write(env, vmcs, IMAGE_ACTIVE, IMAGE_SCRAMBLE);
+    return vmcs;
+}
+
 VmxVmcs *vmx_vmcs_activate(CPUX86State *env, uint64_t pa)
 {
     VmxVmcs *vmcs = g_hash_table_lookup(env->vmx->active, &pa);
 
     if (!vmcs) {
-        vmcs = g_new0(VmxVmcs, 1);
-        vmcs->pa = pa;
-        vmx_image_read(env, vmcs);
-        vmx_image_write(env, vmcs, IMAGE_ACTIVE, IMAGE_SCRAMBLE);
+        vmcs = vmx_vmcs_read(env, pa);
         g_hash_table_insert(env->vmx->active, &vmcs->pa, vmcs);
     }
     return vmcs;

@@ -1,0 +1,144 @@
+/*
+ * Intel TDX platform: SEAMRR, key ids, convertible memory
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "exec/address-spaces.h"
+#include "hw/boards.h"
+#include "system/reset.h"
+#include "e820_memory_layout.h"
+#include "intel-tdx-internal.h"
+
+/* MKTME_KEY_PROGRAM: command and algorithm */
+#define KEY_SET_DIRECT      0
+#define KEY_SET_RANDOM      1
+#define KEY_CLEAR           2
+#define KEY_NO_ENCRYPT      3
+#define KEY_COMMAND(c)      ((c) & 0xff)
+#define KEY_ALGORITHM(c)    (((c) >> 8) & 0xffff)
+#define KEY_AES_XTS_128     1
+
+static IntelTdxState *the_tdx;
+
+IntelTdxState *intel_tdx_create(const char *module, Error **errp)
+{
+    IntelTdxState *s = the_tdx;
+    g_autofree char *content = NULL;
+    g_autoptr(GError) err = NULL;
+    gsize size;
+
+    if (s) {
+        return s;
+    }
+    s = g_new0(IntelTdxState, 1);
+    if (module) {
+        if (!g_file_get_contents(module, &content, &size, &err)) {
+            error_setg(errp, "x-seam-module: %s", err->message);
+            g_free(s);
+            return NULL;
+        }
+        s->module = g_strdup(module);
+        s->image = g_byte_array_append(g_byte_array_new(), (uint8_t *)content,
+                                       size);
+    }
+    the_tdx = s;
+    return s;
+}
+
+/* An abort page: reads are all ones, writes are dropped. */
+static uint64_t abort_read(void *opaque, hwaddr addr, unsigned int size)
+{
+    return -1;
+}
+
+static void abort_write(void *opaque, hwaddr addr, uint64_t val,
+                        unsigned int size)
+{
+}
+
+static const MemoryRegionOps abort_ops = {
+    .read = abort_read,
+    .write = abort_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid.max_access_size = 8,
+    .impl.max_access_size = 8,
+};
+
+/* After a reset, the module is there again as firmware would load it. */
+static void tdx_reset(void *opaque)
+{
+    IntelTdxState *s = opaque;
+
+    s->ready = s->image && intel_tdx_load(s, &error_fatal);
+}
+
+bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
+                            hwaddr high_size, Error **errp)
+{
+    IntelTdxState *s = the_tdx;
+
+    if (!s) {
+        return true;
+    }
+    s->nr_lps = ms->smp.max_cpus;
+    s->nr_packages = ms->smp.sockets;
+    s->cmr[0] = (TdxRange) { 1 * MiB, low_size - 1 * MiB };
+    if (high_size) {
+        s->cmr[1] = (TdxRange) { 4 * GiB, high_size };
+    }
+    if (!memory_region_init_ram(&s->seamrr, NULL, "tdx-seamrr",
+                                TDX_SEAMRR_SIZE, errp)) {
+        return false;
+    }
+    memory_region_init_io(&s->abort, OBJECT(ms), &abort_ops, s,
+                          "tdx-seamrr-abort", TDX_SEAMRR_SIZE);
+    memory_region_add_subregion_overlap(get_system_memory(), TDX_SEAMRR_BASE,
+                                        &s->abort, 1);
+    memory_region_init_alias(&s->system, OBJECT(ms), "tdx-system",
+                             get_system_memory(), 0, UINT64_MAX);
+    memory_region_init(&s->seam_memory, OBJECT(ms), "tdx-seam-memory",
+                       UINT64_MAX);
+    memory_region_add_subregion_overlap(&s->seam_memory, 0, &s->system, 0);
+    memory_region_add_subregion_overlap(&s->seam_memory, TDX_SEAMRR_BASE,
+                                        &s->seamrr, 1);
+    e820_add_entry(TDX_SEAMRR_BASE, TDX_SEAMRR_SIZE, E820_RESERVED);
+    qemu_register_reset(tdx_reset, s);
+    return true;
+}
+
+MemoryRegion *intel_tdx_seam_memory(IntelTdxState *s)
+{
+    return &s->seam_memory;
+}
+
+bool intel_tdx_module_ready(IntelTdxState *s)
+{
+    return s->ready;
+}
+
+/* The first page has the loader's information. */
+hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp)
+{
+    return TDX_SEAMRR_BASE + (1 + lp) * 4 * KiB;
+}
+
+/* Contents are not encrypted yet: a key has no effect on memory. */
+TdxKeyResult intel_tdx_program_key(IntelTdxState *s, uint16_t keyid,
+                                   uint32_t control)
+{
+    if (extract32(control, 24, 8) || KEY_COMMAND(control) > KEY_NO_ENCRYPT) {
+        return TDX_KEY_INVALID_COMMAND;
+    }
+    if (!keyid || keyid > TDX_SHARED_KEYIDS + TDX_PRIVATE_KEYIDS) {
+        return TDX_KEY_INVALID_KEYID;
+    }
+    if (KEY_COMMAND(control) <= KEY_SET_RANDOM &&
+        KEY_ALGORITHM(control) != KEY_AES_XTS_128) {
+        return TDX_KEY_INVALID_ALGORITHM;
+    }
+    return TDX_KEY_OK;
+}

@@ -1,0 +1,53 @@
+/*
+ * Intel TDX: the platform of the emulated TDX machine
+ *
+ * The processor has SEAM mode, see target/i386/tcg/system/seam.c. This is what
+ * all processors share: SEAMRR, key ids, and what the loader leaves behind.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_I386_INTEL_TDX_H
+#define HW_I386_INTEL_TDX_H
+
+#include "exec/hwaddr.h"
+#include "exec/memory.h"
+
+/* Key ids are the topmost bits of a 52-bit physical address. */
+#define TDX_KEYID_BITS          6
+#define TDX_KEYID_SHIFT         46
+#define TDX_KEYID_MASK          MAKE_64BIT_MASK(TDX_KEYID_SHIFT, TDX_KEYID_BITS)
+#define TDX_SHARED_KEYIDS       31      /* without key id 0 */
+#define TDX_PRIVATE_KEYIDS      32
+#define TDX_FIRST_PRIVATE_KEYID (TDX_SHARED_KEYIDS + 1)
+
+/* "SEAM Range Registers": the last 32 MiB below the key ids */
+#define TDX_SEAMRR_SIZE         (32ULL << 20)
+#define TDX_SEAMRR_BASE         ((1ULL << TDX_KEYID_SHIFT) - TDX_SEAMRR_SIZE)
+
+/* WBINVDP and WBNOINVDP flush the caches in as many steps. */
+#define TDX_CACHE_BLOCKS        8
+
+/* Results of PCONFIG, "MKTME_KEY_PROGRAM" */
+typedef enum TdxKeyResult {
+    TDX_KEY_OK = 0,
+    TDX_KEY_INVALID_COMMAND = 1,
+    TDX_KEY_INVALID_KEYID = 3,
+    TDX_KEY_INVALID_ALGORITHM = 4,
+} TdxKeyResult;
+
+typedef struct IntelTdxState IntelTdxState;
+
+/* The platform of the machine; the first processor creates it. */
+IntelTdxState *intel_tdx_create(const char *module, Error **errp);
+/* The machine's memory is known. Without a platform, nothing is done. */
+bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
+                            hwaddr high_size, Error **errp);
+/* Memory as SEAM mode sees it */
+MemoryRegion *intel_tdx_seam_memory(IntelTdxState *s);
+bool intel_tdx_module_ready(IntelTdxState *s);
+/* The address of a logical processor's SEAM transfer VMCS */
+hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp);
+TdxKeyResult intel_tdx_program_key(IntelTdxState *s, uint16_t keyid,
+                                   uint32_t control);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * SEAM mode: SEAMCALL, SEAMRET, SEAMOPS, TDCALL, PCONFIG
+ *
+ * A processor in SEAM mode is in VMX root operation, where a TDX module runs,
+ * or in VMX non-root operation, where TDs do. SEAMCALL is a VM exit, and
+ * SEAMRET a VM entry, of the SEAM transfer VMCS that each logical processor has
+ * in SEAMRR. The processor knows nothing of the module's functions.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "qemu/log.h"
+#include "exec/cputlb.h"
+#include "exec/cpu_ldst.h"
+#include "hw/i386/intel-tdx.h"
+#include "tcg/helper-tcg.h"
+#include "tcg/seam-hooks.h"
+#include "target/i386/trace.h"
+#include "vmx-internal.h"
+
+/* A P-SEAMLDR answers SEAMCALLs with this bit in RAX. There is none. */
+#define SEAMCALL_LOADER     (1ULL << 63)
+#define SEAMOPS_CAPABILITIES 0
+#define SEAMOPS_INVALID_LEAF (-1ULL)
+
+static bool seam_root(CPUX86State *env)
+{
+    return (env->hflags2 & HF2_SEAM_MASK) && !vmx_guest(env);
+}
+
+/* It stays in the processor until a reset, whatever VMXOFF drops. */
+static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
+{
+    if (!env->vmx->transfer) {
+        hwaddr pa = intel_tdx_transfer_vmcs(env_archcpu(env)->tdx,
+                                            env_cpu(env)->cpu_index);
+
+        env->vmx->transfer = vmx_vmcs_read(env, pa);
+    }
+    return env->vmx->transfer;
+}
+
+/* Execution goes on after the instruction, here or when SEAMRET is executed. */
+static void seam_skip_insn(CPUX86State *env)
+{
+    env->eip += env->vmx_insn.len;
+    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+}
+
+/* SEAM mode has the MMU indexes of the host and of guests, and other memory. */
+static void seam_switch_memory(CPUX86State *env)
+{
+    env->hflags2 ^= HF2_SEAM_MASK;
+    tlb_flush(env_cpu(env));
+}
+
+/*
+ * NMIs are held until SEAMRET; other interrupts are, because RFLAGS.IF is 0. In
+ * a TD, both are VM exits to the module.
+ */
+static void seam_call(CPUX86State *env, uintptr_t ra)
+{
+    X86VmxState *vmx = env->vmx;
+
+    if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    seam_skip_insn(env);
+    if ((env->regs[R_EAX] & SEAMCALL_LOADER) ||
+        !intel_tdx_module_ready(env_archcpu(env)->tdx)) {
+        vmx_fail_invalid(env);
+        return;
+    }
+    trace_seam_call(env_cpu(env)->cpu_index, env->regs[R_EAX]);
+    vmx_succeed(env);
+    vmx->host_vmcs = vmx->vmcs;
+    vmx->host_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
+    seam_switch_memory(env);
+    vmx->vmcs = seam_transfer_vmcs(env);
+    vmx->exit = (VmxExitInfo) { .reason = VMX_EXIT_SEAMCALL };
+    vmx->activity = VMX_ACTIVE;
+    vmx_save_guest(env);
+    vmx_load_host(env);
+    env->hflags2 |= HF2_NMI_MASK;
+    vmx->vmcs = NULL;
+}
+
+static void seam_ret(CPUX86State *env)
+{
+    X86VmxState *vmx = env->vmx;
+
+    trace_seam_ret(env_cpu(env)->cpu_index, env->regs[R_EAX]);
+    vmx->vmcs = seam_transfer_vmcs(env);
+    vmx_load_guest_regs(env);
+    seam_switch_memory(env);
+    env->hflags2 &= ~HF2_NMI_MASK;
+    if (vmx->host_nmi_blocked) {
+        env->hflags2 |= HF2_NMI_MASK;
+    }
+    vmx->vmcs = vmx->host_vmcs;
+    vmx_update_events(env);
+}
+
+static void seam_ops(CPUX86State *env)
+{
+    if (env->regs[R_EAX] == SEAMOPS_CAPABILITIES) {
+        env->regs[R_EAX] = 1ULL << SEAMOPS_CAPABILITIES;
+    } else {
+        env->regs[R_EAX] = SEAMOPS_INVALID_LEAF;
+    }
+    vmx_succeed(env);
+}
+
+/* "PCONFIG", leaf MKTME_KEY_PROGRAM */
+static void seam_pconfig(CPUX86State *env, uintptr_t ra)
+{
+    target_ulong addr = env->regs[R_EBX];
+    uint16_t keyid;
+    uint32_t control;
+    uint32_t result;
+    int i;
+
+    if ((uint32_t)env->regs[R_EAX] || addr % 256) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    keyid = cpu_lduw_le_data_ra(env, addr, ra);
+    control = cpu_ldl_le_data_ra(env, addr + 2, ra);
+    for (i = 6; i < 64; i += 2) {
+        if (cpu_lduw_le_data_ra(env, addr + i, ra)) {
+            raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+        }
+    }
+    /* Private key ids are the module's. */
+    if (keyid >= TDX_FIRST_PRIVATE_KEYID && !seam_root(env)) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    result = intel_tdx_program_key(env_archcpu(env)->tdx, keyid, control);
+    env->regs[R_EAX] = result;
+    CC_SRC = result ? CC_Z : 0;
+    CC_OP = CC_OP_EFLAGS;
+}
+
+/* #UD and VM exits, in the order of the instructions' "Operation" sections */
+static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
+{
+    bool seam = env->hflags2 & HF2_SEAM_MASK;
+    bool guest = vmx_guest(env);
+    bool ud = !env_archcpu(env)->tdx || !(env->hflags & HF_CS64_MASK) ||
+              (env->hflags & HF_SMM_MASK);
+
+    switch (op) {
+    case VMX_OP_SEAMCALL:
+        ud |= !env->vmx->on || seam;
+        break;
+    case VMX_OP_SEAMRET:
+    case VMX_OP_SEAMOPS:
+        ud |= !env->vmx->on || !seam || guest;
+        break;
+    case VMX_OP_TDCALL:
+        ud |= !guest;
+        break;
+    default:
+        break;
+    }
+    if (ud) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (guest && op != VMX_OP_PCONFIG) {
+        vmx_exit_insn(env, op == VMX_OP_TDCALL ? VMX_EXIT_TDCALL :
+                           VMX_EXIT_SEAMCALL, 0, ra);
+    }
+    if (env->hflags & HF_CPL_MASK) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+}
+
+void x86_seam_op(CPUX86State *env, VmxOp op, uintptr_t ra)
+{
+    seam_check_mode(env, op, ra);
+    switch (op) {
+    case VMX_OP_SEAMCALL:
+        seam_call(env, ra);
+        break;
+    case VMX_OP_SEAMRET:
+        seam_ret(env);
+        break;
+    case VMX_OP_SEAMOPS:
+        seam_ops(env);
+        break;
+    case VMX_OP_PCONFIG:
+        if (vmx_guest(env)) {
+            /* "Enable PCONFIG" is 0: the control is not supported. */
+            raise_exception_ra(env, EXCP06_ILLOP, ra);
+        }
+        seam_pconfig(env, ra);
+        break;
+    default:
+        g_assert_not_reached();
+    }
+}
