@@ -40,30 +40,29 @@ static u64 guest_reads(void)
     return guest_regs[0];
 }
 
-static void change_ept(u64 proc2)
+static void change_ept(void)
 {
-    guest(proc2);
+    guest(PROC2_EPT | PROC2_VPID);
     check_eq(guest_reads(), OLD, "before the change");
     *ept_entry(DATA) += PAGE;
 }
 
-static void test_ept(u64 proc2, const char *what)
+static void test_ept(void)
 {
     u64 eptp;
 
-    change_ept(proc2);
+    change_ept();
     eptp = vget(F_EPTP);
-    check_eq(guest_reads(), OLD, "%s: EPT, no flush", what);
+    check_eq(guest_reads(), OLD, "EPT, no flush");
     invvpid(2, 0, 0);
-    check_eq(guest_reads(), OLD, "%s: INVVPID keeps guest-physical mappings",
-             what);
+    check_eq(guest_reads(), OLD, "INVVPID keeps guest-physical mappings");
     invept(1, eptp + PAGE, 0);
-    check_eq(guest_reads(), OLD, "%s: INVEPT of another EPTP", what);
+    check_eq(guest_reads(), OLD, "INVEPT of another EPTP");
     invept(1, eptp, 0);
-    check_eq(guest_reads(), NEW, "%s: INVEPT", what);
-    change_ept(proc2);
+    check_eq(guest_reads(), NEW, "INVEPT");
+    change_ept();
     invept(2, 0, 0);
-    check_eq(guest_reads(), NEW, "%s: INVEPT of all", what);
+    check_eq(guest_reads(), NEW, "INVEPT of all");
 }
 
 /* The guest uses the tables of the host. */
@@ -119,8 +118,7 @@ void test_main(void)
 {
     vmx_on();
     host_pte(DATA);
-    test_ept(PROC2_EPT | PROC2_VPID, "with VPID");
-    test_ept(PROC2_EPT, "without VPID");
+    test_ept();
     test_vpid();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }

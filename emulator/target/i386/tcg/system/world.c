@@ -108,8 +108,12 @@ void x86_world_enter(CPUX86State *env)
             idxmap |= MMU_GUEST_IDXMAP;
         }
         if (!tlb->asid) {
-            /* Without VPID, VM entries and VM exits flush both worlds. */
-            idxmap |= MMU_GUEST_IDXMAP | MMU_HOST_IDXMAP;
+            /*
+             * Without VPID, VM entries and VM exits flush both worlds. Those
+             * of EPT may stay, but software that clears dirty flags is seen
+             * to rely on the opposite.
+             */
+            idxmap |= MMU_GUEST_IDXMAP | MMU_HOST_IDXMAP | MMU_NESTED_IDXMAP;
         }
     }
     if (idxmap) {
