@@ -41,7 +41,8 @@ static void test_movdir(void)
              "MOVDIR64B from two pages");
     check(!memcmp(page + 128, page - 21, 64), "all bytes are there");
     check_eq(page[127] | page[192], 0, "and no other ones");
-    check_eq(movdir64b((u64)page + 128 + 8, page), GP, "MOVDIR64B, not aligned");
+    check_eq(movdir64b((u64)page + 128 + 8, page), GP,
+             "MOVDIR64B, not aligned");
     *host_pte((u64)page) &= ~PTE_W;
     flush_tlb();
     check_eq(movdir64b((u64)page, page - 64), PF, "MOVDIR64B, read-only");
@@ -135,7 +136,7 @@ static void test_xsaves_faults(void)
     write_cr4(read_cr4() | CR4_OSXSAVE);
 }
 
-static volatile int seen[2];
+static mem32 seen[2];
 
 static void g_xsaves(void)
 {
@@ -154,9 +155,10 @@ static void test_guest(void)
     vm_init(g_xsaves);
     vm_controls(0, 0, PROC2_XSAVES);
     vset(F_XSS_EXITING, ~0ULL);
-    vm_exits_late(X_VMCALL, "a guest with the control: no supervisor components");
-    check_eq(seen[0], NO_TRAP, "XSAVES in a guest");
-    check_eq(seen[1], NO_TRAP, "XRSTORS in a guest");
+    vm_exits_late(X_VMCALL,
+                  "a guest with the control: no supervisor components");
+    check_eq((int)seen[0], NO_TRAP, "XSAVES in a guest");
+    check_eq((int)seen[1], NO_TRAP, "XRSTORS in a guest");
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }
 

@@ -118,7 +118,8 @@ static void map(u64 pa)
     int i;
 
     for (i = 0; i < 512; i++) {
-        seamrr_pd[i] = (pa & ~(BIT(30) - 1)) + i * LARGE + (PTE_P | PTE_W | PTE_PS);
+        seamrr_pd[i] = (pa & ~(BIT(30) - 1)) + i * LARGE +
+                       (PTE_P | PTE_W | PTE_PS);
     }
     seamrr_pdpt[pa >> 30 & 511] = (u64)seamrr_pd | PTE_P | PTE_W;
     pml4[pa >> 39 & 511] = (u64)seamrr_pdpt | PTE_P | PTE_W;

@@ -13,13 +13,13 @@
 #define VE              20
 
 /* "Virtualization-Exception Information" */
-static volatile struct {
-    u32 reason, busy;
-    u64 qualification, gla, gpa;
-    u16 eptp_index;
+static struct {
+    mem32 reason, busy;
+    mem64 qualification, gla, gpa;
+    mem32 eptp_index;           /* 16 bits, then zeros of the tests' own */
 } PAGE_ALIGNED info;
 
-static volatile int seen;
+static mem32 seen;
 
 static void g_read(void)
 {

@@ -203,7 +203,7 @@ bool vm_exits(u64 reason, const char *what)
     return true;
 }
 
-/* Exceptions of the guest are handled by functions that ask for the processor. */
+/* What handles exceptions, in a guest too, asks for the processor's number. */
 bool vm_exits_late(u64 reason, const char *what)
 {
     u32 r[4];
