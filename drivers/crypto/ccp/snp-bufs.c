@@ -117,8 +117,8 @@ static bool snp_fw_may_mark(u64 pfn)
 /*
  * Leak user memory that can't be reclaimed. A write to it would be an RMP violation, or
  * be retried forever if the kernel expects a mapped page to be writable: have it unmapped
- * like memory that has failed. Whoever has it pinned goes on writing to it by the kernel's
- * own mapping, which gets another page.
+ * like memory that has failed. What has it pinned still writes to it by the kernel's own
+ * mapping, which gets another page.
  */
 static void snp_fw_leak_user_page(struct sev_device *sev, u64 pfn)
 {
