@@ -76,8 +76,6 @@ int sev_cmd_locked(int cmd, void *data, int *psp_ret)
 		*psp_ret = status;
 
 	if (snp_fw_bufs_end_locked(sev, &snp, !status)) {
-		if (in_place && psp_dead)
-			dev_err(sev->dev, "SNP_PAGE_RECLAIM timed out, disabling PSP\n");
 		ret = -EIO;
 	} else if (status) {
 		dev_dbg(sev->dev, "sev command %#x failed (%#010x)\n",

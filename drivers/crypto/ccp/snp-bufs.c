@@ -120,10 +120,8 @@ static bool snp_fw_may_mark(u64 pfn)
  * like memory that has failed. What has it pinned still writes to it by the kernel's own
  * mapping, which gets another page.
  */
-static void snp_fw_leak_user_page(struct sev_device *sev, u64 pfn)
+static void snp_fw_leak_user_page(u64 pfn)
 {
-	if (snp_lose_user_page(pfn))
-		dev_warn(sev->dev, "no memory to replace a lost page, writes to it are fatal\n");
 	snp_leak_pages(pfn, 1);
 	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		memory_failure_queue(pfn, 0);
@@ -133,15 +131,20 @@ static void snp_fw_leak_user_page(struct sev_device *sev, u64 pfn)
 static int snp_fw_end_in_place_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
 	unsigned long i, lost = 0;
+	bool dead = psp_dead;
 
 	/* The command may have taken all of its own time. */
 	sev->snp_in_place_until = ktime_get_mono_fast_ns() + SNP_IN_PLACE_END_NS;
 	snp_fw_reclaim_pages_locked(sev, pfn, npages, &lost);
+	for_each_set_bit(i, &lost, npages)
+		snp_lose_user_page(pfn + i, i);
 	snp_in_place_end();
 	local_irq_enable();
 
+	if (psp_dead && !dead)
+		dev_err(sev->dev, "SNP_PAGE_RECLAIM timed out, disabling PSP\n");
 	for_each_set_bit(i, &lost, npages)
-		snp_fw_leak_user_page(sev, pfn + i);
+		snp_fw_leak_user_page(pfn + i);
 	return lost ? -EIO : 0;
 }
 
@@ -161,6 +164,8 @@ static int snp_fw_mark_in_place_locked(struct sev_device *sev, struct snp_fw_cmd
 			return -EFAULT;
 	}
 	ret = rmp_split_direct_map(pfn, npages);
+	if (!ret)
+		ret = snp_in_place_prepare(npages);
 	if (ret)
 		return ret;
 

@@ -178,8 +178,9 @@ void snp_rmp_bounds(u64 *start, u64 *end);
 void snp_in_place_begin(u64 pfn, unsigned long n);
 void snp_in_place_end(void);
 
-/* A page of user memory will not be the host's again. May sleep. */
-int snp_lose_user_page(u64 pfn);
+/* Before begin, and for pages that will not be the host's again, before end */
+int snp_in_place_prepare(unsigned long n);
+void snp_lose_user_page(u64 pfn, unsigned long i);
 
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
@@ -210,7 +211,8 @@ static inline void snp_rmp_bounds(u64 *start, u64 *end)
 
 static inline void snp_in_place_begin(u64 pfn, unsigned long n) { }
 static inline void snp_in_place_end(void) { }
-static inline int snp_lose_user_page(u64 pfn) { return -ENODEV; }
+static inline int snp_in_place_prepare(unsigned long n) { return -ENODEV; }
+static inline void snp_lose_user_page(u64 pfn, unsigned long i) { }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {
 	setup_clear_cpu_cap(X86_FEATURE_SEV_SNP);

@@ -7,13 +7,14 @@
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/irqflags.h>
+#include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/xarray.h>
 
 #include <asm/tlbflush.h>
 
@@ -30,8 +31,19 @@ static struct {
 	unsigned long n;
 } in_place;
 
-/* User memory that is lost, by pfn: the page that the kernel has in its place */
-static DEFINE_XARRAY(lost_pages);
+/* User memory that is lost, and the page that the kernel has in its place */
+struct lost_page {
+	struct llist_node node;
+	u64 pfn;
+	struct page *page;
+};
+
+static LLIST_HEAD(lost_pages);
+
+/* For what a command may lose. Commands come one after another. */
+#define LOST_SPARES	8
+
+static struct lost_page *lost_spare[LOST_SPARES];
 
 /* The owner of pages that could not be written to */
 enum rmp_owner {
@@ -177,44 +189,78 @@ static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
 }
 
 /**
+ * snp_in_place_prepare - have what it takes to lose pages of user memory
+ * @n:		number of pages that are about to be firmware-owned
+ *
+ * Context: may sleep. The lock of the mailbox is held.
+ * Return: 0 or -ENOMEM.
+ */
+int snp_in_place_prepare(unsigned long n)
+{
+	struct lost_page *lost;
+	unsigned long i;
+
+	if (WARN_ON_ONCE(n > ARRAY_SIZE(lost_spare)))
+		return -EINVAL;
+	for (i = 0; i < n; i++) {
+		if (lost_spare[i])
+			continue;
+		lost = kmalloc(sizeof(*lost), GFP_KERNEL);
+		if (!lost)
+			return -ENOMEM;
+		lost->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!lost->page) {
+			kfree(lost);
+			return -ENOMEM;
+		}
+		lost_spare[i] = lost;
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(snp_in_place_prepare);
+
+/**
  * snp_lose_user_page - user memory will not be the host's again
  * @pfn:	of the page
+ * @i:		its number among those of snp_in_place_prepare()
  *
  * The kernel may have it pinned, and write to it by the direct map, now or at any time. The
  * first of these writes replaces the page there; what is written is lost like the rest.
- *
- * Context: may sleep.
- * Return: 0, or -ENOMEM: a write by the direct map is an oops.
+ * Called before snp_in_place_end(), as a write that waits for that must find it.
  */
-int snp_lose_user_page(u64 pfn)
+void snp_lose_user_page(u64 pfn, unsigned long i)
 {
-	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	int ret;
+	struct lost_page *lost = lost_spare[i];
 
-	if (!page)
-		return -ENOMEM;
-	ret = xa_insert(&lost_pages, pfn, page, GFP_KERNEL);
-	if (ret)
-		__free_page(page);
-	return ret == -EBUSY ? 0 : ret;
+	lockdep_assert_irqs_disabled();
+	lost_spare[i] = NULL;
+	lost->pfn = pfn;
+	llist_add(&lost->node, &lost_pages);
 }
 EXPORT_SYMBOL_GPL(snp_lose_user_page);
 
 /*
- * No other processor is told: those that still have the old entry fault as well. Nothing
- * else changes the entry of a page that is never freed.
+ * No other processor is told: its writes by the old entry fault as well. The entries of a
+ * page that is never freed are not changed by others, except for their attributes.
  */
 static bool rmp_fault_replace_lost(unsigned long address, u64 pfn)
 {
-	struct page *page = xa_load(&lost_pages, pfn);
+	struct lost_page *lost;
 	unsigned int level;
-	pte_t *pte;
+	pte_t *pte, old;
 
-	if (!page)
+	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
+		if (lost->pfn == pfn)
+			break;
+	}
+	if (!lost)
 		return false;
 	pte = lookup_address(address, &level);
-	if (pte && level == PG_LEVEL_4K && pte_present(*pte) && pte_pfn(*pte) == pfn)
-		set_pte(pte, pfn_pte(page_to_pfn(page), pte_pgprot(*pte)));
+	if (!pte || level != PG_LEVEL_4K)
+		return false;
+	old = READ_ONCE(*pte);
+	if (pte_present(old) && pte_pfn(old) == pfn)
+		cmpxchg64(&pte->pte, old.pte, pfn_pte(page_to_pfn(lost->page), pte_pgprot(old)).pte);
 	flush_tlb_one_kernel(address);
 	return true;
 }
@@ -246,9 +292,15 @@ bool snp_host_fault(unsigned long address, bool user_table)
 
 	switch (rmp_fault_find_owner(first, n)) {
 	case RMP_OWNER_HOST:
+		/* Another processor may have replaced the page. */
+		if (!user_table)
+			flush_tlb_one_kernel(address);
 		return true;
 	case RMP_OWNER_COMMAND:
-		return user_table || rmp_fault_wait(first, n);
+		if (user_table || rmp_fault_wait(first, n))
+			return true;
+		/* The pages may be lost since. */
+		fallthrough;
 	default:
 		if (!user_table && rmp_fault_replace_lost(address, pfn))
 			return true;
