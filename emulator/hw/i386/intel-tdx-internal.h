@@ -22,6 +22,7 @@ struct IntelTdxState {
     unsigned int nr_lps, nr_packages;
     TdxRange cmr[2];            /* convertible memory */
     bool ready;                 /* the module is loaded */
+    void **transfer;            /* for each logical processor */
 };
 
 /* intel-tdx-load.c: false if the module does not fit or is no module. */

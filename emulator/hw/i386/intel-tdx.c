@@ -72,7 +72,11 @@ static const MemoryRegionOps abort_ops = {
 static void tdx_reset(void *opaque)
 {
     IntelTdxState *s = opaque;
+    unsigned int n;
 
+    for (n = 0; n < s->nr_lps; n++) {
+        g_clear_pointer(&s->transfer[n], g_free);
+    }
     s->ready = s->image && intel_tdx_load(s, &error_fatal);
 }
 
@@ -86,6 +90,7 @@ bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
     }
     s->nr_lps = ms->smp.max_cpus;
     s->nr_packages = ms->smp.sockets;
+    s->transfer = g_new0(void *, s->nr_lps);
     s->cmr[0] = (TdxRange) { 1 * MiB, low_size - 1 * MiB };
     if (high_size) {
         s->cmr[1] = (TdxRange) { 4 * GiB, high_size };
@@ -124,6 +129,11 @@ bool intel_tdx_module_ready(IntelTdxState *s)
 hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp)
 {
     return TDX_SEAMRR_BASE + (1 + lp) * 4 * KiB;
+}
+
+void **intel_tdx_transfer_state(IntelTdxState *s, unsigned int lp)
+{
+    return &s->transfer[lp];
 }
 
 /* Contents are not encrypted yet: a key has no effect on memory. */

@@ -47,6 +47,11 @@ MemoryRegion *intel_tdx_seam_memory(IntelTdxState *s);
 bool intel_tdx_module_ready(IntelTdxState *s);
 /* The address of a logical processor's SEAM transfer VMCS */
 hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp);
+/*
+ * What a logical processor keeps of it, to be freed by g_free(). INIT does not
+ * change that, a reset of the machine drops it.
+ */
+void **intel_tdx_transfer_state(IntelTdxState *s, unsigned int lp);
 TdxKeyResult intel_tdx_program_key(IntelTdxState *s, uint16_t keyid,
                                    uint32_t control);
 

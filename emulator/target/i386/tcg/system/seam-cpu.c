@@ -11,6 +11,9 @@
 #include "vmx.h"
 #include "vmx-internal.h"
 
+QEMU_BUILD_BUG_ON(SEAM_FIRST_PRIVATE_KEY !=
+                  (uint64_t)TDX_FIRST_PRIVATE_KEYID << TDX_KEYID_SHIFT);
+
 #define MSR_MKTME_KEYID_PARTITIONING    0x87
 #define MSR_WBINVDP                     0x98
 #define MSR_WBNOINVDP                   0x99

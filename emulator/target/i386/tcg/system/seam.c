@@ -29,16 +29,17 @@ static bool seam_root(CPUX86State *env)
     return (env->hflags2 & HF2_SEAM_MASK) && !vmx_guest(env);
 }
 
-/* It stays in the processor until a reset, whatever VMXOFF drops. */
+/* It stays in the processor, whatever VMXOFF or INIT drop. */
 static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
 {
-    if (!env->vmx->transfer) {
-        hwaddr pa = intel_tdx_transfer_vmcs(env_archcpu(env)->tdx,
-                                            env_cpu(env)->cpu_index);
+    IntelTdxState *tdx = env_archcpu(env)->tdx;
+    unsigned int lp = env_cpu(env)->cpu_index;
+    void **vmcs = intel_tdx_transfer_state(tdx, lp);
 
-        env->vmx->transfer = vmx_vmcs_read(env, pa);
+    if (!*vmcs) {
+        *vmcs = vmx_vmcs_read(env, intel_tdx_transfer_vmcs(tdx, lp));
     }
-    return env->vmx->transfer;
+    return *vmcs;
 }
 
 /* Execution goes on after the instruction, here or when SEAMRET is executed. */

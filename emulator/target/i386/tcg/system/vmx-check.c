@@ -159,7 +159,9 @@ static bool vmx_check_msr_list(CPUX86State *env, VmxField addr, VmxField count)
     uint64_t pa = vmx_get(env, addr);
     uint64_t n = vmx_get(env, count);
 
-    return !n || (vmx_pa_ok(env, pa, 16) && vmx_pa_ok(env, pa + n * 16 - 1, 1));
+    /* IA32_VMX_MISC recommends 512; a processor may fail beyond that. */
+    return !n || (n <= 512 && vmx_pa_ok(env, pa, 16) &&
+                  vmx_pa_ok(env, pa + n * 16 - 1, 1));
 }
 
 static bool vmx_check_exit_ctls(CPUX86State *env, uint32_t pin)

@@ -97,7 +97,6 @@ void x86_vmx_reset(CPUX86State *env)
         vmx_timer_stop(env);
     }
     vmx_vmcs_drop_all(env);
-    g_free(vmx->transfer);
     *vmx = (X86VmxState) {
         .active = vmx->active,
         .timer = vmx->timer,

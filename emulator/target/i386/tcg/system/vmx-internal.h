@@ -172,6 +172,7 @@ enum {
 #define VMX_EPT_D                   (1 << 9)
 #define VMX_EPT_SUPPRESS_VE         (1ULL << 63)
 #define SEAM_GPA_SHARED             (1ULL << 47)
+#define SEAM_FIRST_PRIVATE_KEY      (32ULL << 46)
 
 /* Qualification of an EPT violation, beyond the access and the permissions */
 #define VMX_EPTV_READ               (1 << 0)
@@ -252,7 +253,6 @@ typedef struct X86VmxState {
     GHashTable *active;         /* VMCSs, by address */
     uint64_t debugctl;
     uint64_t tsc_base;          /* as it was written */
-    VmxVmcs *transfer;          /* SEAM transfer VMCS, once it was used */
     VmxVmcs *host_vmcs;         /* in SEAM mode, what was current before it */
     bool host_nmi_blocked;
 
@@ -326,6 +326,11 @@ static inline bool vmx_canonical(CPUX86State *env, uint64_t addr)
 /* True if the address has no bits above the processor's physical width. */
 static inline bool vmx_pa_ok(CPUX86State *env, uint64_t pa, uint64_t align)
 {
+    /* Private key ids are for SEAM mode only. */
+    if ((pa & env->keyid_mask) >= SEAM_FIRST_PRIVATE_KEY &&
+        !(env->hflags2 & HF2_SEAM_MASK)) {
+        return false;
+    }
     return !(pa & (align - 1)) && !(pa >> env_archcpu(env)->phys_bits);
 }
 
