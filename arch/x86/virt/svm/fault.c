@@ -247,7 +247,7 @@ static bool rmp_fault_replace_lost(unsigned long address, u64 pfn)
 {
 	struct lost_page *lost;
 	unsigned int level;
-	pte_t *pte, old;
+	pte_t *pte, old, new;
 
 	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
 		if (lost->pfn == pfn)
@@ -259,8 +259,9 @@ static bool rmp_fault_replace_lost(unsigned long address, u64 pfn)
 	if (!pte || level != PG_LEVEL_4K)
 		return false;
 	old = READ_ONCE(*pte);
+	new = pfn_pte(page_to_pfn(lost->page), pte_pgprot(old));
 	if (pte_present(old) && pte_pfn(old) == pfn)
-		cmpxchg64(&pte->pte, old.pte, pfn_pte(page_to_pfn(lost->page), pte_pgprot(old)).pte);
+		cmpxchg64(&pte->pte, old.pte, new.pte);
 	flush_tlb_one_kernel(address);
 	return true;
 }
