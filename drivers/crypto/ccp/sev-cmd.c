@@ -25,7 +25,6 @@ int sev_cmd_locked(int cmd, void *data, int *psp_ret)
 	struct sev_device *sev;
 	struct snp_fw_cmd snp;
 	int buf_len, ret;
-	bool in_place;
 
 	if (psp_ret)
 		*psp_ret = SEV_RET_NO_FW_CALL;
@@ -60,9 +59,10 @@ int sev_cmd_locked(int cmd, void *data, int *psp_ret)
 	if (ret)
 		return ret;
 
-	in_place = snp.in_place;
 	ret = sev_mailbox_locked(sev, cmd, data ? snp.pa : 0, &status);
 	if (ret) {
+		bool in_place = snp.in_place;
+
 		if (psp_ret)
 			*psp_ret = 0;
 

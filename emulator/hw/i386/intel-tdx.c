@@ -42,8 +42,8 @@ IntelTdxState *intel_tdx_create(const char *module, Error **errp)
             return NULL;
         }
         s->module = g_strdup(module);
-        s->image = g_byte_array_append(g_byte_array_new(), (uint8_t *)content,
-                                       size);
+        s->image = g_byte_array_new_take((uint8_t *)g_steal_pointer(&content),
+                                         size);
     }
     the_tdx = s;
     return s;

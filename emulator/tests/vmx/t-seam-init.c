@@ -5,8 +5,7 @@
  */
 #include "vmx.h"
 
-#define SEAMCALL    ".byte 0x66, 0x0f, 0x01, 0xcf"
-#define NO_LEAF     0x3fff      /* the module answers it with an error */
+#define NO_LEAF 0x3fff      /* the module answers it with an error */
 
 static mem32 calls;
 static mem64 status[2];

@@ -16,7 +16,7 @@
 static struct {
     mem32 reason, busy;
     mem64 qualification, gla, gpa;
-    mem32 eptp_index;           /* 16 bits, then zeros of the tests' own */
+    mem32 eptp_index;           /* 16 bits; the rest stays zero */
 } PAGE_ALIGNED info;
 
 static mem32 seen;

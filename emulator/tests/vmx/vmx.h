@@ -186,6 +186,9 @@ enum { ES, CS, SS, DS, FS, GS, LDTR, TR, GDTR, IDTR };
 #define EPT_D                   BIT(9)
 #define EPTP_AD                 BIT(6)
 
+/* Instructions that assemblers may not know */
+#define SEAMCALL                ".byte 0x66, 0x0f, 0x01, 0xcf"
+
 /* The result of an instruction: flags, or the vector of an exception */
 #define VM_OK                   0
 #define VM_FAIL_INVALID         1

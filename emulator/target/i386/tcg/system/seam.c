@@ -42,13 +42,6 @@ static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
     return *vmcs;
 }
 
-/* Execution goes on after the instruction, here or when SEAMRET is executed. */
-static void seam_skip_insn(CPUX86State *env)
-{
-    env->eip += env->vmx_insn.len;
-    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
-}
-
 /* SEAM mode has the MMU indexes of the host and of guests, and other memory. */
 static void seam_switch_memory(CPUX86State *env)
 {
@@ -67,7 +60,8 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    seam_skip_insn(env);
+    /* Execution goes on after it, here or when SEAMRET is executed. */
+    vmx_skip_insn(env);
     if ((env->regs[R_EAX] & SEAMCALL_LOADER) ||
         !intel_tdx_module_ready(env_archcpu(env)->tdx)) {
         vmx_fail_invalid(env);
@@ -138,8 +132,7 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
     }
     result = intel_tdx_program_key(env_archcpu(env)->tdx, keyid, control);
     env->regs[R_EAX] = result;
-    CC_SRC = result ? CC_Z : 0;
-    CC_OP = CC_OP_EFLAGS;
+    vmx_set_flags(env, result ? CC_Z : 0);
 }
 
 /* #UD and VM exits, in the order of the instructions' "Operation" sections */

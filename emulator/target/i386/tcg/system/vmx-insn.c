@@ -197,6 +197,16 @@ static void vmx_vmwrite(CPUX86State *env, target_ulong addr, uintptr_t ra)
     vmx_succeed(env);
 }
 
+/* For instructions that end the translation block in either case */
+void vmx_skip_insn(CPUX86State *env)
+{
+    env->eip += env->vmx_insn.len;
+    if (!(env->hflags & HF_CS64_MASK)) {
+        env->eip = (uint32_t)env->eip;
+    }
+    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+}
+
 static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
 {
     if (!env->vmx->vmcs) {
@@ -210,12 +220,7 @@ static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
     } else if (vmx_enter(env, ra)) {
         return;
     }
-    /* The translation block ends here in either case. */
-    env->eip += env->vmx_insn.len;
-    if (!(env->hflags & HF_CS64_MASK)) {
-        env->eip = (uint32_t)env->eip;
-    }
-    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+    vmx_skip_insn(env);
 }
 
 /* Bits 51:12 of an EPTP identify its translations. */

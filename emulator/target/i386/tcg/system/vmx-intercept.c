@@ -345,7 +345,6 @@ G_NORETURN void x86_vmx_vmexit(CPUX86State *env, uint64_t svm_exit,
     vmx_exit(env, VMX_EXIT_TRIPLE_FAULT, 0, ra);
 }
 
-/* Instructions that only VMX intercepts */
 /* "XSS-Exiting Bitmap" */
 static void vmx_check_xsaves(CPUX86State *env, VmxExit reason, uintptr_t ra)
 {
@@ -360,6 +359,7 @@ static void vmx_check_xsaves(CPUX86State *env, VmxExit reason, uintptr_t ra)
     }
 }
 
+/* Instructions that only VMX intercepts */
 void helper_vmx_check(CPUX86State *env, uint32_t check)
 {
     uintptr_t ra = GETPC();

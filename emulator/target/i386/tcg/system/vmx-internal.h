@@ -353,9 +353,13 @@ VmxVmcs *vmx_vmcs_read(CPUX86State *env, uint64_t pa);
 VmxVmcs *vmx_vmcs_activate(CPUX86State *env, uint64_t pa);
 void vmx_vmcs_clear(CPUX86State *env, uint64_t pa);
 void vmx_vmcs_drop_all(CPUX86State *env);
+void vmx_set_flags(CPUX86State *env, uint32_t flags);
 void vmx_succeed(CPUX86State *env);
 void vmx_fail(CPUX86State *env, uint32_t error);
 void vmx_fail_invalid(CPUX86State *env);
+
+/* vmx-insn.c */
+void vmx_skip_insn(CPUX86State *env);
 
 /* vmx-check.c, vmx-check-guest.c: zero if all checks pass */
 int vmx_check_controls(CPUX86State *env);

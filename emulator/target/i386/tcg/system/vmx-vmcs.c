@@ -165,7 +165,7 @@ void vmx_vmcs_drop_all(CPUX86State *env)
 }
 
 /* "Conventions" of the VMX instruction reference */
-static void vmx_set_flags(CPUX86State *env, uint32_t flags)
+void vmx_set_flags(CPUX86State *env, uint32_t flags)
 {
     CC_SRC = flags;
     CC_OP = CC_OP_EFLAGS;
