@@ -19,7 +19,7 @@ run: demo $(if $(filter ours,$(K)),run-snp) ## run | 2 min | boot our kernel as 
 demo: image
 	lab/kernel $(K) $(CONFIG)
 	lab/selftests 7.3
-	lab/boot --kernel $(K) --config $(CONFIG) $(PAYLOADS) --timeout 600 --out work/runs/demo --job lab/init/demo
+	lab/boot --kernel $(K) --config $(CONFIG) $(PAYLOADS) --timeout 600 --out work/runs/demo --job lab/host/runner/demo
 
 image: deps-lab ## build | 1 min | build the emulator and the host image (Debian userland, stock QEMU and OVMF)
 	@lab/qemu
@@ -56,4 +56,4 @@ compare: deps-lab ## test | hours | run every KVM selftest on base, ours and mai
 	lab/compare
 
 bench: image ## test | hours | count instructions, ours against mainline 7.3; writes docs/bench.md
-	lab/bench/run
+	lab/bench

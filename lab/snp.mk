@@ -8,10 +8,11 @@ SNP_HOST_7.x = deb:linux-image-amd64/trixie-backports
 .PHONY: demo-snp run-snp check-attest
 
 demo-snp: image ## run | 1 min | boot an SNP host and an SNP guest, verify the attestation report (H=6.12|7.x|ours, CPUS=1..4)
-	@lab/snp/build
+	@lab/programs runner
+	@lab/programs guests
 	$(if $(filter ours,$(H)),@lab/kernel ours lab)
-	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp --guests --job '/job/demo $(CPUS)'
-	lab/snp/verify work/runs/demo-snp/out/demo
+	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp --guests --job '/job/demo-snp $(CPUS)'
+	lab/attest/verify work/runs/demo-snp/out/demo
 
 # After 'demo', with which it's 'run'.
 run-snp: demo
@@ -39,17 +40,17 @@ check-qemu: deps-lab ## test | an hour | QEMU's own 'make check' on the emulator
 .PHONY: test-kexec mutants-kernel mutants-kvm mutants-rules
 test-kexec: image ## test | 10 min | a second kernel on the SNP host: via kexec, and for kdump after a panic
 	lab/kernel ours lab
-	lab/snp/kexec-test ours
+	lab/kexec-test ours
 
-mutants-kernel: image ## test | 30 min | remove each check of lab/snp/mutants from work/edit/linux: a test has to fail
-	lab/snp/run-mutants $(MUTANTS)
+mutants-kernel: image ## test | 30 min | remove each check of lab/mutants/kernel.list from work/edit/linux: a test has to fail
+	lab/mutate kernel $(MUTANTS)
 
-mutants-kvm: image ## test | an hour | remove each check of lab/snp/mutants-kvm from KVM in work/edit/linux: a test has to fail
+mutants-kvm: image ## test | an hour | remove each check of lab/mutants/kvm.list from KVM in work/edit/linux: a test has to fail
 	lab/kernel edit lab
 	lab/selftests ours
-	lab/snp/build
-	lab/init/build
-	lab/snp/run-kvm-mutants $(MUTANTS)
+	lab/programs runner
+	lab/programs guests
+	lab/mutate kvm $(MUTANTS)
 
 mutants-rules: image ## test | 10 min | disable each rule of the emulated machine that the kernel can detect: a kernel test has to fail
-	lab/snp/run-rules $(RULES)
+	lab/mutate rules $(RULES)

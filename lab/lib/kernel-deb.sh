@@ -87,7 +87,7 @@ kernel_initrd_modules()
 	depmod -b "$dest" "$rel"
 }
 
-# What an initramfs of lab/snp/guest loads, in any of the kernels that it is made for
+# What an initramfs of lab/host/guests/guest loads, in any of the kernels that it is made for
 GUEST_MODULES=(virtio_pci virtio_blk virtio_net vmw_vsock_virtio_transport virtio_balloon virtio_mem configfs tsm tsm_report sev-guest
 	gcm ctr ghash-generic aes_generic seqiv aesni-intel ghash-clmulni-intel)
 
@@ -98,7 +98,7 @@ cpio_of()
 	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet)
 }
 
-# guest_kernel MODS REL VMLINUZ NAME DEST: what lab/snp/guest boots, into DEST: vmlinuz, modules.cpio, package
+# guest_kernel MODS REL VMLINUZ NAME DEST: what lab/host/guests/guest boots, into DEST: vmlinuz, modules.cpio, package
 guest_kernel()
 {
 	mkdir -p "$5"

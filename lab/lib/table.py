@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The test table, and other tables of the lab: fields that '|' separates."""
+"""The tables of tests, and other tables of the lab: fields that '|' separates."""
 
 import collections
+import glob
+import os
+import re
 import sys
+
+TABLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests")
 
 PLATFORMS = {
     "epyc": ["--cpu", "EPYC", "--smp", "2", "--mem", "4G"],
@@ -32,7 +37,12 @@ PLATFORMS = {
 }
 GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "open")
 
-Row = collections.namedtuple("Row", "name kernel platform group flags timeout command")
+# What a row may need: selftests of a tree, with the variable that names them in the host, and other things (lab/tests/README)
+TREES = {"ours": "ours", "base": "base", "7.3": "selftests73", "6.12": "selftests612"}
+THINGS = ("guests", "attacker", "bench")
+GUEST_KERNEL = "kernel:"
+
+Row = collections.namedtuple("Row", "name kernel platform group flags timeout needs command")
 
 
 def fail(text):
@@ -52,14 +62,36 @@ def fields(path, count):
             yield number, parts
 
 
+def needs_of(text, command, where):
+    """The needs of a row. What its command uses has to be among them, as far as that can be seen."""
+    needs = [] if text == "-" else text.split()
+    for need in needs:
+        if need not in TREES and need not in THINGS and not need.startswith(GUEST_KERNEL):
+            fail(f"{where}: '{need}' is nothing that a row can need")
+    used = [tree for tree, variable in TREES.items() if re.search(rf"\$\{{?{variable}\b", command)]
+    used += [GUEST_KERNEL + name for name in re.findall(r"GUEST_KERNEL=(\S+)", command)]
+    for need in used:
+        if need not in needs:
+            fail(f"{where}: the command uses '{need}', which is not in its needs")
+    return needs
+
+
 def read_rows(path):
-    """The rows of a test table, checked."""
+    """The rows of a table of tests, checked."""
     rows = []
-    for number, (name, kernel, platform, group, timeout, command) in fields(path, 6):
+    for number, (name, kernel, platform, group, timeout, needs, command) in fields(path, 7):
         group, _, flags = group.partition(",")
+        where = f"{path}:{number}"
         if group not in GROUPS or platform not in PLATFORMS or not timeout.isdigit():
-            fail(f"{path}:{number}: unknown group, platform or timeout")
-        if any(row.name == name for row in rows):
-            fail(f"{path}:{number}: a second test '{name}'")
-        rows.append(Row(name, kernel, platform, group, flags, int(timeout), command))
+            fail(f"{where}: unknown group, platform or timeout")
+        rows.append(Row(name, kernel, platform, group, flags, int(timeout), needs_of(needs, command, where), command))
+    return rows
+
+
+def all_rows():
+    """The rows of all tables."""
+    rows = [row for path in sorted(glob.glob(os.path.join(TABLES, "*.table"))) for row in read_rows(path)]
+    for name, count in collections.Counter(row.name for row in rows).items():
+        if count > 1:
+            fail(f"{TABLES}: {count} tests '{name}'")
     return rows

@@ -5,7 +5,7 @@
  * are gone.
  *
  * The test checks nothing but the audit, so that a kernel that violates one of its rules
- * fails here because of that rule: lab/snp/mutants-kvm has a kernel for each.
+ * fails here because of that rule: lab/mutants/kvm.list has a kernel for each.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include "private_mem_watch.h"

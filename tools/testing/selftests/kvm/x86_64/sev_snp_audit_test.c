@@ -4,7 +4,7 @@
  * has prepared, with the RMP. It has no findings after each kind of change.
  *
  * The test checks nothing but the audit, so that a kernel that violates one of its rules
- * fails here because of that rule: lab/snp/mutants-kvm has a kernel for each.
+ * fails here because of that rule: lab/mutants/kvm.list has a kernel for each.
  */
 #include "private_mem_watch.h"
 #include "processor.h"

@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernel mutants: blocks of a file like lab/snp/mutants, each a change of one place in a tree and the test to miss it."""
+"""Lists of mutants: blocks of a file like kernel.list, each a change of one place in a tree and the test that has to fail."""
 
 import collections
 import contextlib
 import fnmatch
 import os
 import re
-import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LAB = os.path.dirname(HERE)
+ROOT = os.path.dirname(LAB)
+WORK = os.path.join(ROOT, "work")
+TREE = os.path.join(WORK, "edit", "linux")
 
 Mutant = collections.namedtuple("Mutant", "name file test old new")
-
-
-Arguments = collections.namedtuple("Arguments", "given names")
-
-
-def arguments(usage, words, *options):
-    """The options that are given and the names; prints the usage for --help and for an option that there is not."""
-    unknown = [word for word in words if word.startswith("-") and word not in (*options, "-h", "--help")]
-    if unknown or "-h" in words or "--help" in words:
-        print(usage.strip(), file=sys.stderr if unknown else sys.stdout)
-        sys.exit(f"unknown option '{unknown[0]}'" if unknown else 0)
-    return Arguments([word for word in words if word in options], [word for word in words if word not in options])
+# killed: True, False, or None for what no test can see
+Result = collections.namedtuple("Result", "name killed text")
 
 
 class Stale(Exception):
     """The text that a mutant changes is not there, or not once."""
+
+
+def wanted(name, patterns):
+    return not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def read(path, patterns=()):
@@ -35,7 +34,7 @@ def read(path, patterns=()):
         lines = block.rstrip("\n").split("\n")
         part = {mark: "".join(line[1:] + "\n" for line in lines[1:] if line.startswith(mark)) for mark in "@?-+"}
         name = lines[0].strip()
-        if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+        if wanted(name, patterns):
             yield Mutant(name, part["@"].strip(), part["?"].strip(), part["-"], part["+"])
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the host's malicious module does to guests, for lab/snp/breakin.c */
+/* What the host's malicious module does to guests, for lab/host/guests/breakin.c */
 #ifndef SNP_ATTACKER_H
 #define SNP_ATTACKER_H
 

@@ -3,7 +3,7 @@
  * A malicious host: attacks on SNP guests that run, without the knowledge of KVM and of userspace.
  *
  * Which pages are a guest's is read from its nested page tables and from the RMP. KVM's part is to survive what is
- * done here; whether the guest is hurt is for lab/snp/attack-host to see.
+ * done here; whether the guest is hurt is for lab/host/guests/attack-host to see.
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
