@@ -12,6 +12,8 @@
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 
+#include <asm/snp_host.h>
+
 #include "psp-dev.h"
 #include "sev-dev.h"
 #include "sev-mailbox.h"
@@ -49,6 +51,8 @@ static int sev_wait_cmd_ioc(struct sev_device *sev,
  */
 u32 sev_poll_mailbox(struct sev_device *sev, u64 end)
 {
+	/* The clock may need this CPU to go on. */
+	unsigned long tries = SNP_IN_PLACE_NS / NSEC_PER_USEC / SEV_POLL_US;
 	u32 reg;
 
 	do {
@@ -56,7 +60,7 @@ u32 sev_poll_mailbox(struct sev_device *sev, u64 end)
 		if (reg & PSP_CMDRESP_RESP)
 			return reg;
 		udelay(SEV_POLL_US);
-	} while (ktime_get_mono_fast_ns() < end);
+	} while (--tries && ktime_get_mono_fast_ns() < end);
 	return 0;
 }
 

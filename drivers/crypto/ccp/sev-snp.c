@@ -228,9 +228,14 @@ int snp_fw_prepare_locked(struct sev_device *sev, int *error)
 /* Make @buf, of snp_fw_alloc_buffer(), firmware-owned until SNP is shut down. */
 int snp_fw_mark_fixed_locked(struct sev_device *sev, void *buf, size_t size)
 {
+	int ret;
+
 	lockdep_assert_held(&sev_cmd_mutex);
-	if (!sev->snp_initialized || !buf || snp_fw_owns(buf))
+	if (!sev->snp_initialized || !buf)
 		return 0;
+	ret = snp_fw_owns_buffer(buf, size);
+	if (ret)
+		return min(ret, 0);
 	return snp_fw_mark_pages_locked(sev, PHYS_PFN(__pa(buf)), PFN_UP(size));
 }
 

@@ -55,6 +55,7 @@ int snp_fw_reclaim_pages_locked(struct sev_device *sev, u64 pfn, unsigned long n
 struct page *snp_fw_alloc_buffer(gfp_t gfp, size_t size);
 void snp_fw_free_buffer_locked(struct sev_device *sev, struct page *page, size_t size);
 bool snp_fw_owns(const void *addr);
+int snp_fw_owns_buffer(const void *addr, size_t size);
 
 /* sev-snp.c */
 int snp_fw_prepare_locked(struct sev_device *sev, int *error);

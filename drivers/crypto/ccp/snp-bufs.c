@@ -115,19 +115,11 @@ static bool snp_fw_may_mark(u64 pfn)
 }
 
 /*
- * Leak user memory that can't be reclaimed. A write to it would be an RMP violation, or
- * be retried forever if the kernel expects a mapped page to be writable: have it unmapped
- * like memory that has failed. What has it pinned still writes to it by the kernel's own
- * mapping, which gets another page.
+ * User memory that can't be reclaimed is leaked and unmapped. What has it pinned still
+ * writes to it by the kernel's own mapping, which gets another page.
+ *
+ * Print no message before the end: a console's owner may wait for the memory.
  */
-static void snp_fw_leak_user_page(u64 pfn)
-{
-	snp_leak_pages(pfn, 1);
-	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		memory_failure_queue(pfn, 0);
-}
-
-/* Print no message before the end: a console's owner may wait for the memory. */
 static int snp_fw_end_in_place_locked(struct sev_device *sev, u64 pfn, unsigned long npages)
 {
 	unsigned long i, lost = 0;
@@ -144,8 +136,11 @@ static int snp_fw_end_in_place_locked(struct sev_device *sev, u64 pfn, unsigned 
 	if (psp_dead && !dead)
 		dev_err(sev->dev, "SNP_PAGE_RECLAIM timed out, disabling PSP\n");
 	for_each_set_bit(i, &lost, npages)
-		snp_fw_leak_user_page(pfn + i);
-	return lost ? -EIO : 0;
+		snp_leak_pages(pfn + i, 1);
+	if (!lost)
+		return 0;
+	snp_unmap_lost_pages();
+	return -EIO;
 }
 
 /* May sleep, but if it succeeds interrupts are off until snp_fw_end_in_place_locked(). */

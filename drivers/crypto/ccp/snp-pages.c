@@ -139,6 +139,21 @@ bool snp_fw_owns(const void *addr)
 	return !snp_read_rmp(PHYS_PFN(__pa(addr)), &state) && state.assigned;
 }
 
+/*
+ * Returns 1 if no page of a buffer is hypervisor-owned, 0 if all are, or -EIO for a buffer
+ * that was marked, or reclaimed, in part.
+ */
+int snp_fw_owns_buffer(const void *addr, size_t size)
+{
+	unsigned long i, owned = 0, npages = PFN_UP(size);
+
+	for (i = 0; i < npages; i++)
+		owned += snp_fw_owns(addr + i * PAGE_SIZE);
+	if (!owned)
+		return 0;
+	return owned == npages ? 1 : -EIO;
+}
+
 static struct sev_device *snp_fw_device(void)
 {
 	return psp_master ? psp_master->sev_data : NULL;

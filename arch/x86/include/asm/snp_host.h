@@ -178,9 +178,10 @@ void snp_rmp_bounds(u64 *start, u64 *end);
 void snp_in_place_begin(u64 pfn, unsigned long n);
 void snp_in_place_end(void);
 
-/* Before begin, and for pages that will not be the host's again, before end */
+/* Before begin; for pages that will not be the host's again, before end and after it */
 int snp_in_place_prepare(unsigned long n);
 void snp_lose_user_page(u64 pfn, unsigned long i);
+void snp_unmap_lost_pages(void);
 
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
@@ -213,6 +214,7 @@ static inline void snp_in_place_begin(u64 pfn, unsigned long n) { }
 static inline void snp_in_place_end(void) { }
 static inline int snp_in_place_prepare(unsigned long n) { return -ENODEV; }
 static inline void snp_lose_user_page(u64 pfn, unsigned long i) { }
+static inline void snp_unmap_lost_pages(void) { }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {
 	setup_clear_cpu_cap(X86_FEATURE_SEV_SNP);

@@ -4,6 +4,9 @@
  * encrypted: they go to the VMSA.
  */
 #include <linux/kvm_host.h>
+#include <linux/pfn.h>
+
+#include <asm/snp_host.h>
 
 #include "kvm_cache_regs.h"
 #include "sev_core.h"
@@ -50,6 +53,16 @@ static void sev_es_sync_fpu(struct vcpu_svm *svm, struct sev_es_save_area *save)
 		memcpy(save->fpreg_ymm, xsave->extended_state_area, sizeof(save->fpreg_ymm));
 }
 
+/* The firmware keeps the page if a launch command fails, and its reclaim as well. */
+static bool sev_es_host_owns_vmsa(struct vcpu_svm *svm)
+{
+	bool assigned;
+	int level;
+
+	return snp_lookup_rmpentry(PHYS_PFN(__pa(svm->sev_es.vmsa)), &assigned, &level) ||
+	       !assigned;
+}
+
 int sev_es_sync_vmsa(struct vcpu_svm *svm)
 {
 	struct sev_es_save_area *save = svm->sev_es.vmsa;
@@ -57,6 +70,9 @@ int sev_es_sync_vmsa(struct vcpu_svm *svm)
 	/* Check some debug related fields before encrypting the VMSA */
 	if (svm->vcpu.guest_debug || (svm->vmcb->save.dr7 & ~DR7_FIXED_1))
 		return -EINVAL;
+
+	if (!sev_es_host_owns_vmsa(svm))
+		return -EIO;
 
 	/*
 	 * SEV-ES will use a VMSA that is pointed to by the VMCB, not

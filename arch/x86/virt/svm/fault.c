@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 
 #include <asm/tlbflush.h>
 
@@ -34,16 +35,25 @@ static struct {
 /* User memory that is lost, and the page that the kernel has in its place */
 struct lost_page {
 	struct llist_node node;
+	struct llist_node mapped;
 	u64 pfn;
 	struct page *page;
 };
 
 static LLIST_HEAD(lost_pages);
 
+/* Those that users have mapped until lost_unmap() */
+static LLIST_HEAD(lost_mapped);
+
 /* For what a command may lose. Commands come one after another. */
 #define LOST_SPARES	8
 
 static struct lost_page *lost_spare[LOST_SPARES];
+
+/* Firmware that keeps that many pages gets no more; protected by the lock of the mailbox. */
+#define LOST_MAX	64
+
+static unsigned int lost_count;
 
 /* The owner of pages that could not be written to */
 enum rmp_owner {
@@ -163,19 +173,21 @@ static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
  */
 static bool rmp_fault_wait(u64 pfn, unsigned int n)
 {
+	unsigned long us = (SNP_IN_PLACE_NS + NSEC_PER_SEC) / NSEC_PER_USEC;
 	enum rmp_owner owner;
 	u64 end;
 
 	if (in_nmi())
 		return false;
 
-	end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
+	/* The clock may need this CPU to go on. */
+	end = ktime_get_mono_fast_ns() + us * NSEC_PER_USEC;
 	do {
 		udelay(1);
 		owner = rmp_fault_find_owner(pfn, n);
 		if (owner != RMP_OWNER_COMMAND)
 			return owner == RMP_OWNER_HOST;
-	} while (ktime_get_mono_fast_ns() < end);
+	} while (--us && ktime_get_mono_fast_ns() < end);
 	return false;
 }
 
@@ -193,7 +205,7 @@ static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
  * @n:		number of pages that are about to be firmware-owned
  *
  * Context: may sleep. The lock of the mailbox is held.
- * Return: 0 or -ENOMEM.
+ * Return: 0; -ENOMEM; -EIO if the firmware has kept too many pages before.
  */
 int snp_in_place_prepare(unsigned long n)
 {
@@ -202,6 +214,11 @@ int snp_in_place_prepare(unsigned long n)
 
 	if (WARN_ON_ONCE(n > ARRAY_SIZE(lost_spare)))
 		return -EINVAL;
+	if (lost_count + n > LOST_MAX) {
+		pr_err_once("SEV-SNP: the firmware keeps %u pages of user memory, and gets no more\n",
+			    lost_count);
+		return -EIO;
+	}
 	for (i = 0; i < n; i++) {
 		if (lost_spare[i])
 			continue;
@@ -235,9 +252,35 @@ void snp_lose_user_page(u64 pfn, unsigned long i)
 	lockdep_assert_irqs_disabled();
 	lost_spare[i] = NULL;
 	lost->pfn = pfn;
+	lost_count++;
 	llist_add(&lost->node, &lost_pages);
+	llist_add(&lost->mapped, &lost_mapped);
 }
 EXPORT_SYMBOL_GPL(snp_lose_user_page);
+
+static void lost_unmap(struct work_struct *work)
+{
+	struct lost_page *lost, *next;
+
+	llist_for_each_entry_safe(lost, next, llist_del_all(&lost_mapped), mapped)
+		memory_failure(lost->pfn, 0);
+}
+
+static DECLARE_WORK(lost_work, lost_unmap);
+
+/**
+ * snp_unmap_lost_pages - unmap what snp_lose_user_page() has lost from users
+ *
+ * A write to it would be an RMP violation, or be retried forever if the kernel expects a
+ * mapped page to be writable: have it unmapped like memory that has failed.
+ *
+ * Context: any but NMIs.
+ */
+void snp_unmap_lost_pages(void)
+{
+	schedule_work(&lost_work);
+}
+EXPORT_SYMBOL_GPL(snp_unmap_lost_pages);
 
 /*
  * No other processor is told: its writes by the old entry fault as well. The entries of a

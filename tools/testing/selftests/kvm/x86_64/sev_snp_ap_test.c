@@ -505,7 +505,7 @@ int main(int argc, char *argv[])
 	require_snp();
 	setbuf(stdout, NULL);
 	signal(SIGUSR1, nothing);
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 
 	new_guest();
 	test_launch_is_over();
@@ -526,6 +526,6 @@ int main(int argc, char *argv[])
 	test_teardown();
 	end_guest();
 
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -618,7 +618,7 @@ int main(int argc, char *argv[])
 	       guests);
 	printf("# %lu exits, %lu faults, %lu refused\n", exits, faults, refused);
 	check(exits && faults && orders > done / 4, "guests got somewhere");
-	check(!read_number(LEAKED_PAGES), "no page is leaked");
+	check(!leaked_pages(), "no page is leaked");
 	/* A pending signal is enough to make KVM_CREATE_VM fail. */
 	set_timer(0);
 	nr = bare_count_asids(max);

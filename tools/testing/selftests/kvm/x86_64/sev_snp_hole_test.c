@@ -252,7 +252,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 
 	setup();
 	if (only != 2)
@@ -263,6 +263,6 @@ int main(int argc, char *argv[])
 	bare_free(&guest);
 	test_owned_and_shared();
 
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -170,7 +170,7 @@ int main(int argc, char *argv[])
 	setbuf(stdout, NULL);
 	signal(SIGBUS, SIG_IGN);
 	require_injection();
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 
 	bare_init(&guest);
 	TEST_ASSERT(!bare_launch(&guest) && !bare_start_ap(&guest, BARE_VMSA_GPA) &&
@@ -186,6 +186,6 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		guard_end(&guards[i], 4);
 	bare_free(&guest);
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -195,7 +195,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 	fill_source(2 * SZ_2M);
 
 	check(read_parameter(PARAMETERS "gmem_huge_pages") == !off, "pages of 2 MiB: %s",
@@ -207,6 +207,6 @@ int main(int argc, char *argv[])
 		test_on();
 	snp_vm_free(&snp);
 
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -81,7 +81,7 @@ static void look(struct left *left)
 	read_number("/proc/sys/vm/stat_refresh");
 	left->refs = read_number("/sys/module/kvm_amd/refcnt");
 	left->unevictable = read_keyed("/proc/vmstat", "nr_unevictable");
-	left->leaked = read_number(LEAKED_PAGES);
+	left->leaked = leaked_pages();
 	left->vms = count_directories(DEBUGFS "kvm");
 }
 

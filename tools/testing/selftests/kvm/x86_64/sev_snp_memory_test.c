@@ -162,7 +162,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 
 	test_abandoned();
 
@@ -176,6 +176,6 @@ int main(int argc, char *argv[])
 	test_unvalidated();
 	snp_vm_free(&snp);
 
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -427,7 +427,7 @@ int main(int argc, char *argv[])
 	plan_prepare();
 	for (i = NR_BARE_VCPUS; i < MAX_THREADS; i++)
 		workers[i].access.has_no_vcpu = true;
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 	model_setup(&snp_guest, MODEL_SLOT, MODEL_GPA);
 
 	plan_run(&hooks);
@@ -436,7 +436,7 @@ int main(int argc, char *argv[])
 	for (i = 0; i < NR_BARE_VCPUS; i++)
 		check_faults(i);
 	model_free();
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	nr = bare_count_asids(max);
 	check(nr == max, "%u of %u ASIDs are free", nr, max);
 	return check_finish();

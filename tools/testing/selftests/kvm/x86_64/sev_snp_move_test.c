@@ -560,13 +560,13 @@ int main(int argc, char *argv[])
 		return check_finish();
 	}
 
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 
 	test_move();
 	test_pending();
 	test_waiting();
 	test_mirror();
 
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -183,7 +183,7 @@ int main(int argc, char *argv[])
 	test_nomem(&the_end);
 	bare_free(&b);
 
-	check(!read_number(LEAKED_PAGES), "no page is leaked");
+	check(!leaked_pages(), "no page is leaked");
 	check(bare_count_asids(max + 1) == max, "no ASID is leaked");
 	return check_finish();
 }

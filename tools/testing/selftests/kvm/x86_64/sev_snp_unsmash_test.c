@@ -261,7 +261,7 @@ int main(int argc, char *argv[])
 
 	require_snp();
 	setbuf(stdout, NULL);
-	leaked = read_number(LEAKED_PAGES);
+	leaked = leaked_pages();
 
 	snp_vm_create(&snp);
 	set_private(snp.vm->fd, chunk(0), 4 * SZ_2M, true);
@@ -278,6 +278,6 @@ int main(int argc, char *argv[])
 	watch_end(&watch, snp.order->count + nr_copied, "the vCPU");
 	snp_vm_free(&snp);
 
-	check(read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();
 }

@@ -105,6 +105,7 @@ uint64_t trace_faults_end(uint64_t gpa);
  * Read a number: the content of a file, a value by its key, the count of subdirectories.
  */
 long read_number(const char *path);
+long leaked_pages(void);	/* skips the test where the kernel does not count */
 /* True if the module parameter, which has to exist, is enabled. */
 bool read_parameter(const char *path);
 long read_keyed(const char *path, const char *key);

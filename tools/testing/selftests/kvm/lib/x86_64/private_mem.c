@@ -382,6 +382,14 @@ long read_number(const char *path)
 	return number;
 }
 
+long leaked_pages(void)
+{
+	long number = read_number(LEAKED_PAGES);
+
+	__TEST_REQUIRE(number >= 0, "no count of leaked pages, is debugfs mounted?");
+	return number;
+}
+
 bool read_parameter(const char *path)
 {
 	int fd = open(path, O_RDONLY);
