@@ -23,6 +23,7 @@ status: ## series | 1 s | what is stored, composed, edited and not saved
 lint: ## series | 5 min | check both queues: files, claims, changelogs, words, checkpatch
 	@lab/deps build
 	@lab/queue --tree linux lint
+	@lab/mutate check
 	@if [ -s emulator/patches/series ]; then lab/queue --tree qemu lint; fi
 
 layers: ## series | 10 s | which object calls which, and circles, in the kernel that is built (patches/layers)

@@ -53,3 +53,17 @@ def applied(tree, mutant):
     finally:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
+
+
+def stale(kind):
+    """(name, why) of each mutant of a list that does not fit the composed series."""
+    for mutant in read(os.path.join(HERE, kind + ".list")):
+        path = os.path.join(WORK, "linux", mutant.file)
+        try:
+            with open(path, encoding="utf-8") as file:
+                count = file.read().count(mutant.old)
+        except FileNotFoundError:
+            yield mutant.name, f"there is no {mutant.file}"
+            continue
+        if count != 1:
+            yield mutant.name, f"its text occurs {count} times in {mutant.file}"
