@@ -92,7 +92,9 @@ static void hidden_state_test(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	KUNIT_ASSERT_NOT_NULL(test, kvm);
 	vcpu->kvm = kvm;
+	mutex_init(&vcpu->mutex);
 
+	mutex_lock(&vcpu->mutex);
 	for (state = 0; state < 4; state++) {
 		kvm->arch.has_protected_state = state & 1;
 		vcpu->arch.guest_state_protected = state & 2;
@@ -101,6 +103,7 @@ static void hidden_state_test(struct kunit *test)
 		for (i = 0; i < ARRAY_SIZE(open); i++)
 			KUNIT_EXPECT_FALSE(test, kvm_state_is_protected(vcpu, open[i]));
 	}
+	mutex_unlock(&vcpu->mutex);
 }
 
 static void range_level_test(struct kunit *test)
