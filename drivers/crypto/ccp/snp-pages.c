@@ -131,12 +131,13 @@ void snp_fw_free_buffer_locked(struct sev_device *sev, struct page *page, size_t
 	}
 }
 
-/* True if the page at @addr is not hypervisor-owned. */
+/* True if the page at @addr is not hypervisor-owned, or may not be. */
 bool snp_fw_owns(const void *addr)
 {
 	struct snp_rmp_state state;
+	int ret = snp_read_rmp(PHYS_PFN(__pa(addr)), &state);
 
-	return !snp_read_rmp(PHYS_PFN(__pa(addr)), &state) && state.assigned;
+	return ret ? ret != -ENODEV : state.assigned;
 }
 
 /*

@@ -9,9 +9,11 @@
  *   sevkept snp       the VMSA of a vCPU of an SNP guest, and the end of the launch again
  *   sevkept thp       a page of a pinned huge page: the others are as before
  *   sevkept many      page after page, until the firmware gets no more
+ *   sevkept pageout   pages that reclaim has isolated all the time
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -240,6 +242,38 @@ static void test_many(void)
 	check(update(kept) && errno == EIO, "EIO, with a firmware that works");
 }
 
+static volatile int stop;
+
+static void *pageout(void *arg)
+{
+	while (!stop)
+		madvise(mem, SIZE, MADV_PAGEOUT);
+	return arg;
+}
+
+static void test_pageout(void)
+{
+	unsigned int i, bad = 0;
+	pthread_t thread[2];
+
+	begin(0);
+	for (i = 0; i < 2; i++)
+		check(!pthread_create(&thread[i], NULL, pageout, NULL), "a thread that pages out");
+	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT");
+	for (i = 0; i < 40; i++)
+		check(update(i) && errno == EIO, "a page is kept");
+	qmp("fail ''");
+	sleep(2);
+	stop = 1;
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	for (i = 0; i < 40; i++)
+		wait_for_unmapping(i);
+	for (i = 0; i < 40; i++)
+		bad += !futex(i) || errno != EFAULT;
+	check(!bad, "no futex goes on");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc == 2 ? argv[1] : "";
@@ -259,8 +293,10 @@ int main(int argc, char **argv)
 		test_thp();
 	} else if (!strcmp(what, "many")) {
 		test_many();
+	} else if (!strcmp(what, "pageout")) {
+		test_pageout();
 	} else {
-		fprintf(stderr, "usage: sevkept es | timeout | mirror | snp | thp | many\n");
+		fprintf(stderr, "usage: sevkept es | timeout | mirror | snp | thp | many | pageout\n");
 		return 2;
 	}
 	printf("1..%d\n", number);

@@ -57,10 +57,10 @@ static void sev_es_sync_fpu(struct vcpu_svm *svm, struct sev_es_save_area *save)
 static bool sev_es_host_owns_vmsa(struct vcpu_svm *svm)
 {
 	bool assigned;
-	int level;
+	int level, r;
 
-	return snp_lookup_rmpentry(PHYS_PFN(__pa(svm->sev_es.vmsa)), &assigned, &level) ||
-	       !assigned;
+	r = snp_lookup_rmpentry(PHYS_PFN(__pa(svm->sev_es.vmsa)), &assigned, &level);
+	return r ? r == -ENODEV : !assigned;
 }
 
 int sev_es_sync_vmsa(struct vcpu_svm *svm)

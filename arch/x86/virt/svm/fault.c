@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
+#include <linux/rmap.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -38,6 +39,7 @@ struct lost_page {
 	struct llist_node mapped;
 	u64 pfn;
 	struct page *page;
+	bool failed;			/* memory_failure() has been told */
 };
 
 static LLIST_HEAD(lost_pages);
@@ -50,8 +52,12 @@ static LLIST_HEAD(lost_mapped);
 
 static struct lost_page *lost_spare[LOST_SPARES];
 
-/* Firmware that keeps that many pages gets no more; protected by the lock of the mailbox. */
+/*
+ * Firmware that keeps that many pages gets no more. A large page is lost as a whole, and
+ * counts as several. Protected by the lock of the mailbox.
+ */
 #define LOST_MAX	64
+#define LOST_LARGE	16
 
 static unsigned int lost_count;
 
@@ -173,7 +179,7 @@ static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
  */
 static bool rmp_fault_wait(u64 pfn, unsigned int n)
 {
-	unsigned long us = (SNP_IN_PLACE_NS + NSEC_PER_SEC) / NSEC_PER_USEC;
+	unsigned long us = LOST_SPARES * SNP_IN_PLACE_NS / NSEC_PER_USEC;
 	enum rmp_owner owner;
 	u64 end;
 
@@ -181,7 +187,7 @@ static bool rmp_fault_wait(u64 pfn, unsigned int n)
 		return false;
 
 	/* The clock may need this CPU to go on. */
-	end = ktime_get_mono_fast_ns() + us * NSEC_PER_USEC;
+	end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
 	do {
 		udelay(1);
 		owner = rmp_fault_find_owner(pfn, n);
@@ -222,7 +228,7 @@ int snp_in_place_prepare(unsigned long n)
 	for (i = 0; i < n; i++) {
 		if (lost_spare[i])
 			continue;
-		lost = kmalloc(sizeof(*lost), GFP_KERNEL);
+		lost = kzalloc(sizeof(*lost), GFP_KERNEL);
 		if (!lost)
 			return -ENOMEM;
 		lost->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
@@ -252,21 +258,32 @@ void snp_lose_user_page(u64 pfn, unsigned long i)
 	lockdep_assert_irqs_disabled();
 	lost_spare[i] = NULL;
 	lost->pfn = pfn;
-	lost_count++;
+	lost_count += PageCompound(pfn_to_page(pfn)) ? LOST_LARGE : 1;
 	llist_add(&lost->node, &lost_pages);
 	llist_add(&lost->mapped, &lost_mapped);
 }
 EXPORT_SYMBOL_GPL(snp_lose_user_page);
 
+static void lost_unmap(struct work_struct *work);
+static DECLARE_DELAYED_WORK(lost_work, lost_unmap);
+
 static void lost_unmap(struct work_struct *work)
 {
 	struct lost_page *lost, *next;
+	struct page *page;
 
-	llist_for_each_entry_safe(lost, next, llist_del_all(&lost_mapped), mapped)
-		memory_failure(lost->pfn, 0);
+	llist_for_each_entry_safe(lost, next, llist_del_all(&lost_mapped), mapped) {
+		page = pfn_to_page(lost->pfn);
+		/* Called once: it gives up what is isolated from the LRU, and is mapped still. */
+		if (!lost->failed)
+			memory_failure(lost->pfn, 0);
+		lost->failed = true;
+		if (!PageHuge(page) && !memory_failure_unmap(page))
+			llist_add(&lost->mapped, &lost_mapped);
+	}
+	if (!llist_empty(&lost_mapped))
+		queue_delayed_work(system_unbound_wq, &lost_work, HZ / 10);
 }
-
-static DECLARE_WORK(lost_work, lost_unmap);
 
 /**
  * snp_unmap_lost_pages - unmap what snp_lose_user_page() has lost from users
@@ -278,7 +295,7 @@ static DECLARE_WORK(lost_work, lost_unmap);
  */
 void snp_unmap_lost_pages(void)
 {
-	schedule_work(&lost_work);
+	mod_delayed_work(system_unbound_wq, &lost_work, 0);
 }
 EXPORT_SYMBOL_GPL(snp_unmap_lost_pages);
 
@@ -288,21 +305,21 @@ EXPORT_SYMBOL_GPL(snp_unmap_lost_pages);
  */
 static bool rmp_fault_replace_lost(unsigned long address, u64 pfn)
 {
-	struct lost_page *lost;
+	struct lost_page *lost, *found = NULL;
 	unsigned int level;
 	pte_t *pte, old, new;
 
 	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
 		if (lost->pfn == pfn)
-			break;
+			found = lost;
 	}
-	if (!lost)
+	if (!found)
 		return false;
 	pte = lookup_address(address, &level);
 	if (!pte || level != PG_LEVEL_4K)
 		return false;
 	old = READ_ONCE(*pte);
-	new = pfn_pte(page_to_pfn(lost->page), pte_pgprot(old));
+	new = pfn_pte(page_to_pfn(found->page), pte_pgprot(old));
 	if (pte_present(old) && pte_pfn(old) == pfn)
 		cmpxchg64(&pte->pte, old.pte, new.pte);
 	flush_tlb_one_kernel(address);
