@@ -44,7 +44,7 @@ struct lost_page {
 
 static LLIST_HEAD(lost_pages);
 
-/* Those that users have mapped until lost_unmap() */
+/* Those that users have mapped until rmp_fault_unmap_lost() */
 static LLIST_HEAD(lost_mapped);
 
 /* For what a command may lose. Commands come one after another. */
@@ -264,10 +264,10 @@ void snp_lose_user_page(u64 pfn, unsigned long i)
 }
 EXPORT_SYMBOL_GPL(snp_lose_user_page);
 
-static void lost_unmap(struct work_struct *work);
-static DECLARE_DELAYED_WORK(lost_work, lost_unmap);
+static void rmp_fault_unmap_lost(struct work_struct *work);
+static DECLARE_DELAYED_WORK(lost_work, rmp_fault_unmap_lost);
 
-static void lost_unmap(struct work_struct *work)
+static void rmp_fault_unmap_lost(struct work_struct *work)
 {
 	struct lost_page *lost, *next;
 	struct page *page;
