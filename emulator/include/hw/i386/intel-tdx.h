@@ -37,6 +37,11 @@ typedef enum TdxKeyResult {
 
 typedef struct IntelTdxState IntelTdxState;
 
+static inline bool intel_tdx_in_seamrr(hwaddr pa)
+{
+    return pa - TDX_SEAMRR_BASE < TDX_SEAMRR_SIZE;
+}
+
 /* The platform of the machine; the first processor creates it. */
 IntelTdxState *intel_tdx_create(const char *module, Error **errp);
 /* The machine's memory is known. Without a platform, nothing is done. */

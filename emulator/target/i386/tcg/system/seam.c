@@ -11,23 +11,18 @@
 #include "qemu/osdep.h"
 #include "cpu.h"
 #include "qemu/log.h"
-#include "exec/cputlb.h"
 #include "exec/cpu_ldst.h"
 #include "hw/i386/intel-tdx.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/seam-hooks.h"
 #include "target/i386/trace.h"
 #include "vmx-internal.h"
+#include "world.h"
 
 /* A P-SEAMLDR answers SEAMCALLs with this bit in RAX. There is none. */
 #define SEAMCALL_LOADER     (1ULL << 63)
 #define SEAMOPS_CAPABILITIES 0
 #define SEAMOPS_INVALID_LEAF (-1ULL)
-
-static bool seam_root(CPUX86State *env)
-{
-    return (env->hflags2 & HF2_SEAM_MASK) && !vmx_guest(env);
-}
 
 /* It stays in the processor, whatever VMXOFF or INIT drop. */
 static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
@@ -40,13 +35,6 @@ static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
         *vmcs = vmx_vmcs_read(env, intel_tdx_transfer_vmcs(tdx, lp));
     }
     return *vmcs;
-}
-
-/* SEAM mode has the MMU indexes of the host and of guests, and other memory. */
-static void seam_switch_memory(CPUX86State *env)
-{
-    env->hflags2 ^= HF2_SEAM_MASK;
-    tlb_flush(env_cpu(env));
 }
 
 /*
@@ -71,7 +59,8 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     vmx_succeed(env);
     vmx->host_vmcs = vmx->vmcs;
     vmx->host_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
-    seam_switch_memory(env);
+    x86_world_leave(env);
+    env->hflags |= HF_SEAM_MASK;
     vmx->vmcs = seam_transfer_vmcs(env);
     vmx->exit = (VmxExitInfo) { .reason = VMX_EXIT_SEAMCALL };
     vmx->activity = VMX_ACTIVE;
@@ -87,8 +76,10 @@ static void seam_ret(CPUX86State *env)
 
     trace_seam_ret(env_cpu(env)->cpu_index, env->regs[R_EAX]);
     vmx->vmcs = seam_transfer_vmcs(env);
+    x86_world_leave(env);
+    env->hflags &= ~HF_SEAM_MASK;
     vmx_load_guest_regs(env);
-    seam_switch_memory(env);
+    x86_world_enter(env);
     env->hflags2 &= ~HF2_NMI_MASK;
     if (vmx->host_nmi_blocked) {
         env->hflags2 |= HF2_NMI_MASK;
@@ -127,7 +118,7 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
         }
     }
     /* Private key ids are the module's. */
-    if (keyid >= TDX_FIRST_PRIVATE_KEYID && !seam_root(env)) {
+    if (keyid >= TDX_FIRST_PRIVATE_KEYID && !x86_seam_root(env)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
     result = intel_tdx_program_key(env_archcpu(env)->tdx, keyid, control);
@@ -138,7 +129,7 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
 /* #UD and VM exits, in the order of the instructions' "Operation" sections */
 static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
 {
-    bool seam = env->hflags2 & HF2_SEAM_MASK;
+    bool seam = env->hflags & HF_SEAM_MASK;
     bool guest = vmx_guest(env);
     bool ud = !env_archcpu(env)->tdx || !(env->hflags & HF_CS64_MASK) ||
               (env->hflags & HF_SMM_MASK);
