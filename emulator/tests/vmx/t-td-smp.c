@@ -277,7 +277,7 @@ static void test_busy(void)
 /* A page that the TD reads all the time is taken away. */
 static void test_track(void)
 {
-    u64 gpa = PRIVATE_GPA + 2 * AREA, n = ap_interrupts;
+    u64 gpa = PRIVATE_GPA + 2 * AREA, n = ap_interrupts, ret;
     int i;
 
     td_sept(&td, gpa, 0);
@@ -293,7 +293,10 @@ static void test_track(void)
         asm volatile("pause");
     }
     check_eq(ap_interrupts, n + 1, "the vCPU is kicked");
-    check_seam(seam(TDH_MEM_RANGE_UNBLOCK, gpa, td.tdr, 0, 0), 0, "UNBLOCK");
+    do {
+        ret = seam(TDH_MEM_RANGE_UNBLOCK, gpa, td.tdr, 0, 0);
+    } while (TDX_CODE(ret) == TDX_OPERAND_BUSY);
+    check_seam(ret, 0, "UNBLOCK, while the other processor tries to add it");
     ap_leave_td();
 }
 

@@ -33,7 +33,8 @@ enum {
 static struct td td, other;
 static u64 PAGE_ALIGNED shared_page[512];
 static mem64 variable = 0x1111;
-static u8 PAGE_ALIGNED report[2 * PAGE], report_data[64];
+static u8 PAGE_ALIGNED report[PAGE];
+static u8 report_data[64] __attribute__((aligned(64)));
 static u64 posted[8] __attribute__((aligned(64)));
 static u64 td_idt[256][2];
 
@@ -158,14 +159,54 @@ static void tdg_test_accept(void)
     tdg_check(*p, 0, "its content");
 }
 
+static u64 tdg_any(int offset, int size)
+{
+    u64 any = 0;
+    int i;
+
+    for (i = 0; i < size; i++) {
+        any |= report[offset + i];
+    }
+    return any != 0;
+}
+
+/* TDREPORT: offsets of REPORTMACSTRUCT, TEE_TCB_INFO and TDINFO */
+static void tdg_test_report(void)
+{
+    u64 i, same = 0;
+
+    for (i = 0; i < sizeof(report_data); i++) {
+        report_data[i] = i ^ 0x5a;
+    }
+    tdg_check(tdg(TDG_MR_REPORT, (u64)report, (u64)report_data, 0), 0,
+              "TDG.MR.REPORT");
+    for (i = 0; i < sizeof(report_data); i++) {
+        same += report[128 + i] == report_data[i];
+    }
+    tdg_check(report[0], 0x81, "its type");
+    tdg_check(same, sizeof(report_data), "the report's data");
+    tdg_check(tdg_any(256 + 24, 48), 1, "MRSEAM");
+    tdg_check(tdg_any(512 + 16, 48), 1, "MRTD");
+    tdg_check(tdg_any(512 + 208, 2 * 48), 0, "RTMRs that were not extended");
+    tdg_check(tdg_any(512 + 208 + 2 * 48, 48), 1, "the one that was");
+    tdg_check(tdg(TDG_MR_VERIFYREPORT, (u64)report, 0, 0), 0,
+              "TDG.MR.VERIFYREPORT");
+    report[130] ^= 1;
+    tdg_check(tdg(TDG_MR_VERIFYREPORT, (u64)report, 0, 0),
+              TDX_INVALID_REPORTMACSTRUCT, "other data");
+    report[130] ^= 1;
+    report[16] ^= 1;
+    tdg_check(tdg(TDG_MR_VERIFYREPORT, (u64)report, 0, 0), TDX_INVALID_CPUSVN,
+              "another CPUSVN");
+}
+
 static void tdg_test_measure(void)
 {
     tdg_check(tdg(TDG_MR_RTMR_EXTEND, (u64)report_data, 2, 0), 0,
               "TDG.MR.RTMR.EXTEND");
     tdg_check(tdg(TDG_MR_RTMR_EXTEND, (u64)report_data, 4, 0),
               TDX_OPERAND_INVALID | RDX, "no such RTMR");
-    tdg_check(tdg(TDG_MR_REPORT, (u64)report, (u64)report_data, 0),
-              TDX_SEAMREPORT_NOT_AVAILABLE, "TDG.MR.REPORT");
+    tdg_test_report();
 }
 
 static void tdg_set_gate(int vector, void (*fn)(void))

@@ -64,6 +64,7 @@ struct td_regs {
 #define TDG_MEM_PAGE_ACCEPT     6
 #define TDG_VM_RD               7
 #define TDG_VM_WR               8
+#define TDG_MR_VERIFYREPORT     22
 
 /* Status: bits 63:32 */
 #define TDX_CODE(s)                     ((s) & ~0xffffffffULL)
@@ -89,13 +90,14 @@ struct td_regs {
 #define TDX_NO_HKID_READY_TO_WBCACHE    TDX_(0x00000821)
 #define TDX_HKID_NOT_FREE               TDX_(0xc0000820)
 #define TDX_FLUSHVP_NOT_DONE            TDX_(0x80000824)
-#define TDX_SEAMREPORT_NOT_AVAILABLE    TDX_(0xc0000930)
 #define TDX_EPT_WALK_FAILED             TDX_(0xc0000b00)
 #define TDX_GPA_RANGE_NOT_BLOCKED       TDX_(0xc0000b06)
 #define TDX_TLB_TRACKING_NOT_DONE       TDX_(0xc0000b08)
 #define TDX_PAGE_ALREADY_ACCEPTED       TDX_(0x00000b0a)
 #define TDX_PAGE_SIZE_MISMATCH          TDX_(0xc0000b0b)
 #define TDX_EPT_ENTRY_STATE_INCORRECT   TDX_(0xc0000b0d)
+#define TDX_INVALID_CPUSVN              TDX_(0xc0001000)
+#define TDX_INVALID_REPORTMACSTRUCT     TDX_(0xc0001001)
 
 /* Extended exit qualification of an EPT violation */
 #define EEQ_TYPE(v)             ((v) & 0xf)

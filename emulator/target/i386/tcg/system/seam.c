@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
+#include "qemu/bswap.h"
 #include "qemu/log.h"
 #include "exec/cpu_ldst.h"
 #include "hw/i386/intel-tdx.h"
@@ -21,8 +22,16 @@
 
 /* A P-SEAMLDR answers SEAMCALLs with this bit in RAX. There is none. */
 #define SEAMCALL_LOADER     (1ULL << 63)
-#define SEAMOPS_CAPABILITIES 0
-#define SEAMOPS_INVALID_LEAF (-1ULL)
+#define SEAMOPS_CAPABILITIES        0
+#define SEAMOPS_SEAMREPORT          1
+#define SEAMOPS_SEAMVERIFYREPORT    6
+#define SEAMOPS_LEAVES              (1ULL << SEAMOPS_CAPABILITIES | \
+                                     1ULL << SEAMOPS_SEAMREPORT | \
+                                     1ULL << SEAMOPS_SEAMVERIFYREPORT)
+#define SEAMOPS_INVALID_LEAF        (-1ULL)
+
+/* REPORTTYPE of a TD's report; subtype and version are the module's. */
+#define REPORT_TYPE_TDX     0x81
 
 /* It stays in the processor, whatever VMXOFF or INIT drop. */
 static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
@@ -88,13 +97,70 @@ static void seam_ret(CPUX86State *env)
     vmx_update_events(env);
 }
 
-static void seam_ops(CPUX86State *env)
+static void seam_load(CPUX86State *env, target_ulong addr, uint8_t *to,
+                      int size, int align, uintptr_t ra)
 {
-    if (env->regs[R_EAX] == SEAMOPS_CAPABILITIES) {
-        env->regs[R_EAX] = 1ULL << SEAMOPS_CAPABILITIES;
-    } else {
-        env->regs[R_EAX] = SEAMOPS_INVALID_LEAF;
+    int i;
+
+    if (addr % align) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
+    for (i = 0; i < size; i += 8) {
+        stq_le_p(to + i, cpu_ldq_le_data_ra(env, addr + i, ra));
+    }
+}
+
+/* RCX: report; RDX: its type; R8: report data; R9: hash of TEE_INFO */
+static uint64_t seam_report(CPUX86State *env, uintptr_t ra)
+{
+    target_ulong to = env->regs[R_ECX];
+    uint64_t type = env->regs[R_EDX];
+    uint8_t data[TDX_REPORT_DATA_SIZE], hash[TDX_HASH_SIZE];
+    uint8_t report[TDX_REPORT_SIZE];
+    int i;
+
+    if ((type & 0xff) != REPORT_TYPE_TDX || type >> 24 ||
+        to % TDX_REPORT_SIZE) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    seam_load(env, env->regs[8], data, sizeof(data), 128, ra);
+    seam_load(env, env->regs[9], hash, sizeof(hash), 64, ra);
+    intel_tdx_seal_report(env_archcpu(env)->tdx, type, data, hash, report);
+    for (i = 0; i < sizeof(report); i += 8) {
+        cpu_stq_le_data_ra(env, to + i, ldq_le_p(report + i), ra);
+    }
+    return 0;
+}
+
+/* RCX: REPORTMACSTRUCT */
+static uint64_t seam_verify_report(CPUX86State *env, uintptr_t ra)
+{
+    uint8_t report[TDX_REPORTMAC_SIZE];
+
+    seam_load(env, env->regs[R_ECX], report, sizeof(report), sizeof(report),
+              ra);
+    return intel_tdx_verify_report(env_archcpu(env)->tdx, report);
+}
+
+static void seam_ops(CPUX86State *env, uintptr_t ra)
+{
+    uint64_t result;
+
+    switch (env->regs[R_EAX]) {
+    case SEAMOPS_CAPABILITIES:
+        result = SEAMOPS_LEAVES;
+        break;
+    case SEAMOPS_SEAMREPORT:
+        result = seam_report(env, ra);
+        break;
+    case SEAMOPS_SEAMVERIFYREPORT:
+        result = seam_verify_report(env, ra);
+        break;
+    default:
+        result = SEAMOPS_INVALID_LEAF;
+        break;
+    }
+    env->regs[R_EAX] = result;
     vmx_succeed(env);
 }
 
@@ -171,7 +237,7 @@ void x86_seam_op(CPUX86State *env, VmxOp op, uintptr_t ra)
         seam_ret(env);
         break;
     case VMX_OP_SEAMOPS:
-        seam_ops(env);
+        seam_ops(env, ra);
         break;
     case VMX_OP_PCONFIG:
         if (vmx_guest(env)) {
