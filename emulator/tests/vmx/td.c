@@ -18,6 +18,7 @@
 /* What tdg_say() passes in R11; others are the test's */
 #define SAY_CHECK       0x100
 
+u64 td_xfam = 3;                /* x87, SSE */
 u8 PAGE_ALIGNED td_stacks[TD_VCPUS << 14];
 
 static u64 PAGE_ALIGNED tdmr_list[512], tdmr_info[512], td_params[512];
@@ -125,7 +126,7 @@ static void td_init_params(u64 attributes)
 {
     memset(td_params, 0, sizeof(td_params));
     td_params[0] = attributes;
-    td_params[1] = 3;                   /* XFAM: x87, SSE */
+    td_params[1] = td_xfam;
     td_params[2] = TD_VCPUS;
     td_params[3] = 3 << 3 | 6;          /* 4 levels, write-back */
     td_params[5] = 40;                  /* 1 GHz */

@@ -27,11 +27,15 @@ struct td_regs {
 #define TDH_MEM_PAGE_ADD        2
 #define TDH_MEM_SEPT_ADD        3
 #define TDH_VP_ADDCX            4
+#define TDH_MEM_PAGE_RELOCATE   5
 #define TDH_MEM_PAGE_AUG        6
 #define TDH_MEM_RANGE_BLOCK     7
 #define TDH_MNG_KEY_CONFIG      8
 #define TDH_MNG_CREATE          9
 #define TDH_VP_CREATE           10
+#define TDH_MEM_RD              12
+#define TDH_MEM_WR              14
+#define TDH_MEM_PAGE_DEMOTE     15
 #define TDH_MR_EXTEND           16
 #define TDH_MR_FINALIZE         17
 #define TDH_VP_FLUSH            18
@@ -39,6 +43,7 @@ struct td_regs {
 #define TDH_MNG_KEY_FREEID      20
 #define TDH_MNG_INIT            21
 #define TDH_VP_INIT             22
+#define TDH_MEM_PAGE_PROMOTE    23
 #define TDH_PHYMEM_PAGE_RDMD    24
 #define TDH_VP_RD               26
 #define TDH_PHYMEM_PAGE_RECLAIM 28
@@ -80,6 +85,7 @@ struct td_regs {
 #define TDX_SYS_INIT_NOT_PENDING        TDX_(0xc0000500)
 #define TDX_SYS_CONFIG_NOT_PENDING      TDX_(0xc000050c)
 #define TDX_TD_FATAL                    TDX_(0xe0000604)
+#define TDX_TD_NON_DEBUG                TDX_(0xc0000605)
 #define TDX_LIFECYCLE_STATE_INCORRECT   TDX_(0xc0000607)
 #define TDX_OP_STATE_INCORRECT          TDX_(0xc0000608)
 #define TDX_VCPU_STATE_INCORRECT        TDX_(0xc0000700)
@@ -104,6 +110,7 @@ struct td_regs {
 #define EEQ_ACCEPT              1
 #define EEQ_PENDING             6
 
+#define ATTR_DEBUG              BIT(0)
 #define ATTR_SEPT_VE_DISABLE    BIT(28)
 #define SHARED                  BIT(47)
 #define X_NMI                   0
@@ -147,7 +154,8 @@ void td_module_init(void);
 /* On each CPU */
 void td_module_init_cpu(void);
 
-/* TDs; fn(index) runs in each vCPU. */
+/* TDs; fn(index) runs in each vCPU. XFAM of those that are created next: */
+extern u64 td_xfam;
 void td_create(struct td *td, u16 hkid);
 void td_add_memory(struct td *td, void (*fn)(u64 index), u64 attributes);
 void td_add_vcpu(struct td *td, int n);
