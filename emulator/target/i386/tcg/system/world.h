@@ -10,8 +10,8 @@
 
 /*
  * A switch begins, while all registers are those of the world that is left: VM
- * entry, VM exit, SEAMCALL, SEAMRET. Until it ends, writes to registers flush nothing. A second
- * call, when an entry fails, has no effect.
+ * entry, VM exit, SEAMCALL, SEAMRET. Until it ends, writes to registers flush
+ * nothing. A second call, when an entry fails, has no effect.
  */
 void x86_world_leave(CPUX86State *env);
 
