@@ -17,8 +17,9 @@ platform()
 	iommu) platform_iommu ;;
 	snp) platform_snp ;;
 	vmx) platform_vmx ;;
+	tdx) platform_tdx ;;
 	old) platform_old ;;
-	*) die "no platform '$1': epyc, iommu, snp, vmx, old" ;;
+	*) die "no platform '$1': epyc, iommu, snp, vmx, tdx, old" ;;
 	esac
 }
 
@@ -56,6 +57,15 @@ platform_vmx()
 	PLATFORM_CMDLINE=' no_timer_check intel_iommu=on'
 	PLATFORM_DEVICES=(-device intel-iommu,intremap=on,eim=on,device-iotlb=on)
 	VIRTIO=,iommu_platform=on,disable-legacy=on
+}
+
+# The same with SEAM mode, and a TDX module in it: ours, or TDX_MODULE=FILE. Linux wants to be told to use it.
+platform_tdx()
+{
+	platform_vmx
+	CPU=GraniteRapids,vmx=on,check=off,phys-bits=52,x-seam=on
+	CPU+=,x-seam-module=${TDX_MODULE:-$WORK/build/qemu/seam/seam.elf}
+	PLATFORM_CMDLINE+=' kvm_intel.tdx=1'
 }
 
 # Both append to ARGS, and want platform() to have been called. add_disk NAME FILE [OPTIONS OF -drive]

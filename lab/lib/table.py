@@ -33,9 +33,10 @@ PLATFORMS = {
     "snp-pt": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "iommu=pt"],
     "vmx": ["--platform", "vmx", "--smp", "2"],
     "vmx-4": ["--platform", "vmx", "--smp", "4"],
+    "tdx": ["--platform", "tdx", "--smp", "2"],
     "snp-maxcpus": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "maxcpus=1"],
 }
-GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "open")
+GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "tdx", "open")
 
 # What a row may need: selftests of a tree, with the variable that names them in the host, and other things (lab/tests/README)
 TREES = {"ours": "ours", "base": "base", "7.3": "selftests73", "6.12": "selftests612"}

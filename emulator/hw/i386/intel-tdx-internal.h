@@ -22,8 +22,13 @@ struct IntelTdxState {
     unsigned int nr_lps, nr_packages;
     TdxRange cmr[2];            /* convertible memory */
     bool ready;                 /* the module is loaded */
+    uint8_t report_key[TDX_REPORT_KEY_SIZE];
+    uint8_t mrseam[TDX_HASH_SIZE];      /* of the module's file */
     void **transfer;            /* for each logical processor */
 };
+
+/* intel-tdx-report.c: the file of the module, if there is one, is known. */
+void intel_tdx_report_init(IntelTdxState *s);
 
 /* intel-tdx-load.c: false if the module does not fit or is no module. */
 bool intel_tdx_load(IntelTdxState *s, Error **errp);

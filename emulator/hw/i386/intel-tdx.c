@@ -45,6 +45,7 @@ IntelTdxState *intel_tdx_create(const char *module, Error **errp)
         s->image = g_byte_array_new_take((uint8_t *)g_steal_pointer(&content),
                                          size);
     }
+    intel_tdx_report_init(s);
     the_tdx = s;
     return s;
 }

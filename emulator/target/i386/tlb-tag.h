@@ -28,19 +28,21 @@ typedef struct X86TlbTag {
 /* The same for nested page tables, or EPT */
 typedef struct X86NestedTag {
     uint64_t root;
+    uint64_t shared_root;       /* of a TD */
     uint64_t syscfg;
     uint32_t pg_mode;
     uint32_t asid;              /* SVM only: EPT translations have none */
     uint32_t on;
-    uint32_t reserved;
+    uint32_t seam;              /* a TD */
 } X86NestedTag;
 
 /*
  * The tags are those of translations that may still be in the TLB: of the host
- * while a guest runs, and of the last guest while the host runs.
+ * while a guest runs, of the last guest while the host runs, and so on.
  */
 typedef struct X86TlbState {
     X86TlbTag host;
+    X86TlbTag seam;             /* SEAM root operation: a TDX module */
     X86TlbTag guest;
     X86NestedTag nested;
     uint32_t asid;              /* or VPID, of the guest that runs */

@@ -128,7 +128,13 @@ static void map(u64 pa)
 static void test_platform(void)
 {
     u64 val, base = rdmsr(MSR_SEAMRR_PHYS_BASE) & ~0xfffULL;
+    u32 r[4];
 
+    cpuid(1, r);
+    check(r[3] & BIT(27), "CPUID: self-snoop");
+    cpuid(7, r);
+    check(r[2] & BIT(13), "CPUID: TME");
+    check(r[2] & BIT(28), "CPUID: MOVDIR64B");
     check_eq(rdmsr(MSR_SEAMRR_PHYS_MASK) & 0xc00, 0xc00,
              "SEAMRR is enabled and locked");
     check_eq(try_wrmsr(MSR_SEAMRR_PHYS_BASE, 0), GP, "its base is read-only");
@@ -215,6 +221,24 @@ static void test_init(void)
     check_eq(call(TDH_SYS_LP_INIT, 0, 0, 0), 0, "TDH.SYS.LP.INIT");
 }
 
+/* SEAMCALL and SEAMRET flush nothing: what the host forgets is found. */
+static void test_tlb(void)
+{
+    static u64 PAGE_ALIGNED page[2][512];
+    mem64 *pte = host_pte((u64)page[0]);
+
+    page[0][0] = 0x11;
+    page[1][0] = 0x22;
+    check_eq(rd((u64)page[0]), 0x11, "a translation of the host");
+    *pte = (u64)page[1] | PTE_P | PTE_W;
+    call(TDH_SYS_INIT, 0, 0, 0);
+    check_eq(rd((u64)page[0]), 0x11, "is still there after a SEAMCALL");
+    flush_tlb();
+    check_eq(rd((u64)page[0]), 0x22, "and is gone when it is flushed");
+    *pte = (u64)page[0] | PTE_P | PTE_W;
+    flush_tlb();
+}
+
 /* Memory that the module gets: 1 GiB at 1 GiB, its PAMT below it */
 #define TDMR        BIT(30)
 #define PAMT        (TDMR - 8 * LARGE)
@@ -257,6 +281,7 @@ void test_main(void)
     test_platform();
     test_pconfig();
     test_init();
+    test_tlb();
     test_config();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
     vmx_on();

@@ -35,7 +35,26 @@ typedef enum TdxKeyResult {
     TDX_KEY_INVALID_ALGORITHM = 4,
 } TdxKeyResult;
 
+/* Reports: REPORTMACSTRUCT, and all that SEAMREPORT stores */
+#define TDX_REPORTMAC_SIZE      256
+#define TDX_REPORT_SIZE         512
+#define TDX_REPORT_DATA_SIZE    64
+#define TDX_REPORT_KEY_SIZE     32
+#define TDX_HASH_SIZE           48      /* SHA-384 */
+
+/* Results of SEAMOPS, "SEAMVERIFYREPORT" */
+typedef enum TdxReportResult {
+    TDX_REPORT_OK = 0,
+    TDX_REPORT_INVALID = 3,
+    TDX_REPORT_INVALID_CPUSVN = 4,
+} TdxReportResult;
+
 typedef struct IntelTdxState IntelTdxState;
+
+static inline bool intel_tdx_in_seamrr(hwaddr pa)
+{
+    return pa - TDX_SEAMRR_BASE < TDX_SEAMRR_SIZE;
+}
 
 /* The platform of the machine; the first processor creates it. */
 IntelTdxState *intel_tdx_create(const char *module, Error **errp);
@@ -54,5 +73,9 @@ hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp);
 void **intel_tdx_transfer_state(IntelTdxState *s, unsigned int lp);
 TdxKeyResult intel_tdx_program_key(IntelTdxState *s, uint16_t keyid,
                                    uint32_t control);
+void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,
+                           const uint8_t *info_hash, uint8_t *report);
+TdxReportResult intel_tdx_verify_report(IntelTdxState *s,
+                                        const uint8_t *report);
 
 #endif

@@ -229,6 +229,13 @@ void plat_xstate_host(void)
     };
 
     asm volatile("xrstors64 %0" : : "m" (start), "a" (~0u), "d" (~0u));
+    /* Neither VM exits nor SEAMRET switch these. */
+    asm volatile("mov %0, %%cr2" : : "r" (0ULL));
+    asm volatile("mov %0, %%dr0" : : "r" (0ULL));
+    asm volatile("mov %0, %%dr1" : : "r" (0ULL));
+    asm volatile("mov %0, %%dr2" : : "r" (0ULL));
+    asm volatile("mov %0, %%dr3" : : "r" (0ULL));
+    asm volatile("mov %0, %%dr6" : : "r" (0xffff0ff0ULL));
 }
 
 void plat_xsetbv(u64 xcr0)

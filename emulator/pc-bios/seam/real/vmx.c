@@ -138,14 +138,17 @@ bool plat_seal_report(struct tdreport *report)
     u8 *out = (u8 *)(((u64)buffer + align - 1) & ~(align - 1));
     u8 *in = (u8 *)(((u64)data + 127) & ~127ULL);
     u8 *info = (u8 *)(((u64)hash + 63) & ~63ULL);
-    register u64 r8 asm("r8") = (u64)in;
-    register u64 r9 asm("r9") = (u64)info;
+    /* They are valid only from their assignment to the instruction. */
+    register u64 r8 asm("r8");
+    register u64 r9 asm("r9");
     u64 ret = SEAMOPS_SEAMREPORT;
     u32 type = report->mac.type | report->mac.subtype << 8 |
                report->mac.version << 16;
 
     memcpy(in, report->mac.report_data, sizeof(report->mac.report_data));
     memcpy(info, report->mac.tee_info_hash, sizeof(report->mac.tee_info_hash));
+    r8 = (u64)in;
+    r9 = (u64)info;
     asm volatile(".byte 0x66, 0x0f, 0x01, 0xce" : "+a" (ret)
                  : "c" (out), "d" ((u64)type), "r" (r8), "r" (r9)
                  : "memory", "cc");

@@ -58,7 +58,10 @@ bool x86_seam_realize(X86CPU *cpu, Error **errp)
         return false;
     }
     env->keyid_mask = TDX_KEYID_MASK;
-    /* A TDX module requires these. */
+    /* Without TME, software does not look for key ids in addresses. */
+    env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_TME;
+    /* Hosts and TDX modules require these. */
+    env->features[FEAT_1_EDX] |= CPUID_SS;
     env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_MOVDIR64B;
     env->features[FEAT_7_0_EDX] |= CPUID_7_0_EDX_PCONFIG;
     env->features[FEAT_VMX_SECONDARY_CTLS] |=
@@ -95,7 +98,7 @@ static uint64_t seam_intr_pending(CPUX86State *env)
 static VmxMsrResult seam_read_module_msr(CPUX86State *env, uint32_t msr,
                                          uint64_t *val)
 {
-    if (!(env->hflags2 & HF2_SEAM_MASK) || vmx_guest(env)) {
+    if (!x86_seam_root(env)) {
         return VMX_MSR_GP;
     }
     *val = msr == MSR_INTR_PENDING ? seam_intr_pending(env) :

@@ -10,24 +10,28 @@
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
+#include "qemu/bswap.h"
 #include "qemu/log.h"
-#include "exec/cputlb.h"
 #include "exec/cpu_ldst.h"
 #include "hw/i386/intel-tdx.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/seam-hooks.h"
 #include "target/i386/trace.h"
 #include "vmx-internal.h"
+#include "world.h"
 
 /* A P-SEAMLDR answers SEAMCALLs with this bit in RAX. There is none. */
 #define SEAMCALL_LOADER     (1ULL << 63)
-#define SEAMOPS_CAPABILITIES 0
-#define SEAMOPS_INVALID_LEAF (-1ULL)
+#define SEAMOPS_CAPABILITIES        0
+#define SEAMOPS_SEAMREPORT          1
+#define SEAMOPS_SEAMVERIFYREPORT    6
+#define SEAMOPS_LEAVES              (1ULL << SEAMOPS_CAPABILITIES | \
+                                     1ULL << SEAMOPS_SEAMREPORT | \
+                                     1ULL << SEAMOPS_SEAMVERIFYREPORT)
+#define SEAMOPS_INVALID_LEAF        (-1ULL)
 
-static bool seam_root(CPUX86State *env)
-{
-    return (env->hflags2 & HF2_SEAM_MASK) && !vmx_guest(env);
-}
+/* REPORTTYPE of a TD's report; subtype and version are the module's. */
+#define REPORT_TYPE_TDX     0x81
 
 /* It stays in the processor, whatever VMXOFF or INIT drop. */
 static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
@@ -40,13 +44,6 @@ static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
         *vmcs = vmx_vmcs_read(env, intel_tdx_transfer_vmcs(tdx, lp));
     }
     return *vmcs;
-}
-
-/* SEAM mode has the MMU indexes of the host and of guests, and other memory. */
-static void seam_switch_memory(CPUX86State *env)
-{
-    env->hflags2 ^= HF2_SEAM_MASK;
-    tlb_flush(env_cpu(env));
 }
 
 /*
@@ -71,7 +68,8 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     vmx_succeed(env);
     vmx->host_vmcs = vmx->vmcs;
     vmx->host_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
-    seam_switch_memory(env);
+    x86_world_leave(env);
+    env->hflags |= HF_SEAM_MASK;
     vmx->vmcs = seam_transfer_vmcs(env);
     vmx->exit = (VmxExitInfo) { .reason = VMX_EXIT_SEAMCALL };
     vmx->activity = VMX_ACTIVE;
@@ -87,8 +85,10 @@ static void seam_ret(CPUX86State *env)
 
     trace_seam_ret(env_cpu(env)->cpu_index, env->regs[R_EAX]);
     vmx->vmcs = seam_transfer_vmcs(env);
+    x86_world_leave(env);
+    env->hflags &= ~HF_SEAM_MASK;
     vmx_load_guest_regs(env);
-    seam_switch_memory(env);
+    x86_world_enter(env);
     env->hflags2 &= ~HF2_NMI_MASK;
     if (vmx->host_nmi_blocked) {
         env->hflags2 |= HF2_NMI_MASK;
@@ -97,13 +97,70 @@ static void seam_ret(CPUX86State *env)
     vmx_update_events(env);
 }
 
-static void seam_ops(CPUX86State *env)
+static void seam_load(CPUX86State *env, target_ulong addr, uint8_t *to,
+                      int size, int align, uintptr_t ra)
 {
-    if (env->regs[R_EAX] == SEAMOPS_CAPABILITIES) {
-        env->regs[R_EAX] = 1ULL << SEAMOPS_CAPABILITIES;
-    } else {
-        env->regs[R_EAX] = SEAMOPS_INVALID_LEAF;
+    int i;
+
+    if (addr % align) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
+    for (i = 0; i < size; i += 8) {
+        stq_le_p(to + i, cpu_ldq_le_data_ra(env, addr + i, ra));
+    }
+}
+
+/* RCX: report; RDX: its type; R8: report data; R9: hash of TEE_INFO */
+static uint64_t seam_report(CPUX86State *env, uintptr_t ra)
+{
+    target_ulong to = env->regs[R_ECX];
+    uint64_t type = env->regs[R_EDX];
+    uint8_t data[TDX_REPORT_DATA_SIZE], hash[TDX_HASH_SIZE];
+    uint8_t report[TDX_REPORT_SIZE];
+    int i;
+
+    if ((type & 0xff) != REPORT_TYPE_TDX || type >> 24 ||
+        to % TDX_REPORT_SIZE) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    seam_load(env, env->regs[8], data, sizeof(data), 128, ra);
+    seam_load(env, env->regs[9], hash, sizeof(hash), 64, ra);
+    intel_tdx_seal_report(env_archcpu(env)->tdx, type, data, hash, report);
+    for (i = 0; i < sizeof(report); i += 8) {
+        cpu_stq_le_data_ra(env, to + i, ldq_le_p(report + i), ra);
+    }
+    return 0;
+}
+
+/* RCX: REPORTMACSTRUCT */
+static uint64_t seam_verify_report(CPUX86State *env, uintptr_t ra)
+{
+    uint8_t report[TDX_REPORTMAC_SIZE];
+
+    seam_load(env, env->regs[R_ECX], report, sizeof(report), sizeof(report),
+              ra);
+    return intel_tdx_verify_report(env_archcpu(env)->tdx, report);
+}
+
+static void seam_ops(CPUX86State *env, uintptr_t ra)
+{
+    uint64_t result;
+
+    switch (env->regs[R_EAX]) {
+    case SEAMOPS_CAPABILITIES:
+        result = SEAMOPS_LEAVES;
+        break;
+    case SEAMOPS_SEAMREPORT:
+        result = seam_report(env, ra);
+        break;
+    case SEAMOPS_SEAMVERIFYREPORT:
+        result = seam_verify_report(env, ra);
+        break;
+    default:
+        result = SEAMOPS_INVALID_LEAF;
+        break;
+    }
+    env->regs[R_EAX] = result;
     vmx_succeed(env);
 }
 
@@ -127,7 +184,7 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
         }
     }
     /* Private key ids are the module's. */
-    if (keyid >= TDX_FIRST_PRIVATE_KEYID && !seam_root(env)) {
+    if (keyid >= TDX_FIRST_PRIVATE_KEYID && !x86_seam_root(env)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
     result = intel_tdx_program_key(env_archcpu(env)->tdx, keyid, control);
@@ -138,7 +195,7 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
 /* #UD and VM exits, in the order of the instructions' "Operation" sections */
 static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
 {
-    bool seam = env->hflags2 & HF2_SEAM_MASK;
+    bool seam = env->hflags & HF_SEAM_MASK;
     bool guest = vmx_guest(env);
     bool ud = !env_archcpu(env)->tdx || !(env->hflags & HF_CS64_MASK) ||
               (env->hflags & HF_SMM_MASK);
@@ -180,7 +237,7 @@ void x86_seam_op(CPUX86State *env, VmxOp op, uintptr_t ra)
         seam_ret(env);
         break;
     case VMX_OP_SEAMOPS:
-        seam_ops(env);
+        seam_ops(env, ra);
         break;
     case VMX_OP_PCONFIG:
         if (vmx_guest(env)) {

@@ -154,7 +154,7 @@ static void ept_result(CPUX86State *env, hwaddr gpa, uint64_t e, uint64_t perm,
 /* A TD has two trees; its guest addresses have 48 bits. */
 static uint64_t ept_pointer(CPUX86State *env, hwaddr gpa)
 {
-    if (unlikely(env->hflags2 & HF2_SEAM_MASK) && (gpa & SEAM_GPA_SHARED)) {
+    if (unlikely(env->hflags & HF_SEAM_MASK) && (gpa & SEAM_GPA_SHARED)) {
         return vmx_get(env, VMX_SHARED_EPTP);
     }
     return vmx_get(env, VMX_EPTP);

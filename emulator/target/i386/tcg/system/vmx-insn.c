@@ -121,7 +121,7 @@ static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
 
     /* These exist in SEAM mode only. */
     if ((f == VMX_HKID || f == VMX_SHARED_EPTP) &&
-        !(env->hflags2 & HF2_SEAM_MASK)) {
+        !(env->hflags & HF_SEAM_MASK)) {
         f = -1;
     }
     if (f < 0) {
@@ -252,7 +252,9 @@ static void vmx_invept(CPUX86State *env, target_ulong addr, uintptr_t ra)
         vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
         return;
     }
-    if (type == 2 || vmx_same_ept(eptp, env->tlb.nested.root)) {
+    if (type == 2 || vmx_same_ept(eptp, env->tlb.nested.root) ||
+        (env->tlb.nested.seam &&
+         vmx_same_ept(eptp, env->tlb.nested.shared_root))) {
         x86_guest_flush_all(env);
     }
     vmx_succeed(env);

@@ -328,7 +328,7 @@ static inline bool vmx_pa_ok(CPUX86State *env, uint64_t pa, uint64_t align)
 {
     /* Private key ids are for SEAM mode only. */
     if ((pa & env->keyid_mask) >= SEAM_FIRST_PRIVATE_KEY &&
-        !(env->hflags2 & HF2_SEAM_MASK)) {
+        !(env->hflags & HF_SEAM_MASK)) {
         return false;
     }
     return !(pa & (align - 1)) && !(pa >> env_archcpu(env)->phys_bits);

@@ -1,7 +1,7 @@
 /*
- * Switches between host and guest, and what they leave in the TLB
+ * Switches between host, guest and TDX module, and what they leave in the TLB
  *
- * Host and guest have MMU indexes of their own, and so have nested page tables.
+ * Each of them has MMU indexes of its own, and so have nested page tables.
  * A switch keeps the translations of the other world. Each world has a tag: the
  * registers that its translations depend on. Entering a world with another tag
  * than it was left with drops its translations. Entering it with the same tag
@@ -18,11 +18,16 @@
 #include "world.h"
 
 QEMU_BUILD_BUG_ON(sizeof(X86TlbTag) != 7 * 8 + 8 * 4);
-QEMU_BUILD_BUG_ON(sizeof(X86NestedTag) != 2 * 8 + 4 * 4);
+QEMU_BUILD_BUG_ON(sizeof(X86NestedTag) != 3 * 8 + 4 * 4);
 
 static bool in_guest(CPUX86State *env)
 {
     return env->hflags & HF_GUEST_MASK;
+}
+
+static bool in_seam(CPUX86State *env)
+{
+    return env->hflags & HF_SEAM_MASK;
 }
 
 static X86TlbTag world_tag(CPUX86State *env)
@@ -47,7 +52,8 @@ static X86TlbTag world_tag(CPUX86State *env)
         tag.cbit = snp->cbit;
         tag.key = snp->key;
         tag.vmpl = snp->vmpl;
-        tag.guest_type = snp->sev | snp->es << 1 | snp->snp << 2;
+        tag.guest_type = snp->sev | snp->es << 1 | snp->snp << 2 |
+                         in_seam(env) << 3;
         if (env->vmx && vmx_uses_pdptes(env, env->cr[0], env->cr[4])) {
             memcpy(tag.pdpte, env->vmx->pdpte, sizeof(tag.pdpte));
         }
@@ -67,8 +73,18 @@ static X86NestedTag nested_tag(CPUX86State *env)
             .asid = env->vmx ? 0 : env->tlb.asid,
             .on = 1,
         };
+        if (in_seam(env)) {
+            tag.seam = 1;
+            tag.shared_root = vmx_get(env, VMX_SHARED_EPTP);
+        }
     }
     return tag;
+}
+
+/* Where the tag is kept while the world does not run, unless it is a guest's */
+static X86TlbTag *root_tag(CPUX86State *env)
+{
+    return in_seam(env) ? &env->tlb.seam : &env->tlb.host;
 }
 
 void x86_world_leave(CPUX86State *env)
@@ -83,7 +99,7 @@ void x86_world_leave(CPUX86State *env)
         tlb->guest = world_tag(env);
         tlb->nested = nested_tag(env);
     } else {
-        tlb->host = world_tag(env);
+        *root_tag(env) = world_tag(env);
     }
 }
 
@@ -96,8 +112,8 @@ void x86_world_enter(CPUX86State *env)
 
     tlb->switching = false;
     if (!in_guest(env)) {
-        if (memcmp(&tag, &tlb->host, sizeof(tag))) {
-            idxmap = MMU_HOST_IDXMAP;
+        if (memcmp(&tag, root_tag(env), sizeof(tag))) {
+            idxmap = x86_linear_idxmap(env);
         }
     } else {
         nested = nested_tag(env);
@@ -113,7 +129,8 @@ void x86_world_enter(CPUX86State *env)
              * of EPT may stay, but software that clears dirty flags is seen
              * to rely on the opposite.
              */
-            idxmap |= MMU_GUEST_IDXMAP | MMU_HOST_IDXMAP | MMU_NESTED_IDXMAP;
+            idxmap |= MMU_GUEST_IDXMAP | MMU_NESTED_IDXMAP |
+                      (in_seam(env) ? MMU_SEAM_IDXMAP : MMU_HOST_IDXMAP);
         }
     }
     if (idxmap) {

@@ -1,5 +1,5 @@
 /*
- * Switches between host and guest, and what they leave in the TLB
+ * Switches between host, guest and TDX module, and what they leave in the TLB
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,13 +10,14 @@
 
 /*
  * A switch begins, while all registers are those of the world that is left: VM
- * entry, VM exit. Until it ends, writes to registers flush nothing. A second
- * call, when an entry fails, has no effect.
+ * entry, VM exit, SEAMCALL, SEAMRET. Until it ends, writes to registers flush
+ * nothing. A second call, when an entry fails, has no effect.
  */
 void x86_world_leave(CPUX86State *env);
 
 /*
- * All registers are those of the world that is entered, including HF_GUEST.
+ * All registers are those of the world that is entered, including HF_GUEST and
+ * HF_SEAM.
  * Drops translations that may not be used with these registers.
  */
 void x86_world_enter(CPUX86State *env);
