@@ -51,6 +51,12 @@ g_\name\()_end:
     piece cli, cli
     piece ud2, ud2
 
+    .globl g_read_two
+g_read_two:
+    movq (%rax), %rbx
+    movq (%rcx), %rbx
+    vmgexit
+
     /* SNP instructions: result in RAX, carry in R8 */
     .macro snp_piece name:req, bytes:vararg
     .globl g_\name

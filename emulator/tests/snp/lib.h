@@ -87,7 +87,7 @@ typedef void (*volatile mem_fn)(void);
 
 /* boot.S, snp.ld */
 extern char exception_stubs[], user_return[], ap_start[], ap_end[];
-extern u64 user_rsp, boot_gdt[], boot_pd[];
+extern u64 user_rsp, boot_gdt[], boot_pd[], boot_info;
 extern u64 extable_start[], extable_end[];
 /* Run at CPL 3 until an exception, which is in *trap(). */
 void run_user(void (*fn)(void));
@@ -115,6 +115,8 @@ void start_ap(void (*fn)(void));        /* on all others */
 extern mem_fn ap_work;
 void ap_serve(void) __attribute__((noreturn));
 u64 random64(void);
+/* N if the command line has "rounds=N", for long runs; otherwise @normal */
+u64 test_rounds(u64 normal);
 /* The ACPI timer, which wraps after 4.6 seconds */
 u64 timer_read(void);
 u64 timer_ns(u64 start);
