@@ -15,11 +15,14 @@
 static struct vm vm;
 static mem32 ap_ended, ap_flushed[4];
 static mem64 ap_addr[2];            /* 0 to stop */
-static mem64 ap_reads;
+static mem64 ap_reads, run_nr, ap_seen[4];
+static bool paced;                  /* each reads once, at the time of a run */
 
 /* What a memory scanner of the host may do at any time */
 static void ap_read(void)
 {
+    u64 seen = 0;
+
     asm volatile("wbinvd" : : : "memory");
     ap_flushed[cpu_id()] = 1;
     for (;;) {
@@ -27,6 +30,11 @@ static void ap_read(void)
             ap_ended = 1;
             asm volatile("pause");
         }
+        while (paced && ap_addr[0] && seen == run_nr) {
+            asm volatile("pause");
+        }
+        seen = run_nr;
+        ap_seen[cpu_id()] = seen;
         flush_tlb();
         rd(ap_addr[1] ?: VMSA_SPA);
         rd(ap_addr[0] ?: VMSA_SPA);
@@ -67,6 +75,18 @@ static u64 run(void)
     return VMCB64(&vm, VMCB_EXIT_CODE);
 }
 
+static void start_readers(void)
+{
+    int cpu;
+
+    run_nr++;
+    for (cpu = 1; paced && cpu < nr_cpus(); cpu++) {
+        while (ap_seen[cpu] != run_nr) {
+            asm volatile("pause");
+        }
+    }
+}
+
 static void test_read(u64 first, u64 second, u64 runs, const char *what)
 {
     u64 exit = EXIT_VMGEXIT, before = ap_reads, i;
@@ -75,11 +95,13 @@ static void test_read(u64 first, u64 second, u64 runs, const char *what)
     ap_addr[0] = first;
     for (i = 0; exit == EXIT_VMGEXIT &&
                 (i < runs || ap_reads <= before + 10); i++) {
+        start_readers();
         exit = run();
     }
     check_eq(exit, EXIT_VMGEXIT, "runs while %s is read", what);
     check(i >= runs, "%lu times", runs);
     check(ap_reads > before + 10, "it was read");
+    printf("# %lu reads\n", ap_reads - before);
     ap_addr[0] = 0;
     ap_ended = 0;
     while (!ap_ended) {
@@ -140,11 +162,10 @@ void test_main(void)
     check_eq(run(), EXIT_INVALID, "vmrun-asid-valid: measured");
     check_eq(psp_handle_cmd(PSP_LAUNCH_FINISH, handle), 0, "LAUNCH_FINISH");
     check_eq(run(), EXIT_VMGEXIT, "runs when it is launched");
-    if (runs == RUNS) {
-        /* Each other processor stops all others for each of its reads. */
-        for (i = 2; i < nr_cpus(); i++) {
-            runs /= 4;
-        }
+    paced = runs != RUNS;
+    /* Otherwise, each of them stops all others for each of its reads. */
+    for (i = 2; !paced && i < nr_cpus(); i++) {
+        runs /= 4;
     }
     test_read(VMSA_SPA + SAVE_RIP, VMSA_SPA + SAVE_RIP, runs, "its VMSA");
     /* A block of two pages is translated anew, and the second is the host's. */
