@@ -26,8 +26,8 @@ check-attest: ## test | 1 s | unit tests of the verifier of attestation reports
 	@python3 lab/attest/tests/test_attest.py
 
 .PHONY: test-emulator mutants
-test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU
-	@lab/emulator-test
+test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU (RACES=N: only races, N rounds; SANITIZE=address|thread)
+	@lab/emulator-test $(if $(RACES),--races $(RACES)) $(if $(SANITIZE),--sanitize $(SANITIZE))
 
 mutants: deps-lab ## test | 30 min | disable each rule of the emulated machine: a test has to fail
 	@lab/emulator-test --mutants

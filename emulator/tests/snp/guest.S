@@ -35,6 +35,7 @@ g_\name\()_end:
     piece wbinvd, wbinvd
     piece invd, invd
     piece invlpg, invlpg (%rax)
+    piece invpcid, invpcid (%rax), %rcx
     piece monitor, monitor
     piece mwait, mwait
     piece rdtsc, rdtsc
@@ -50,6 +51,12 @@ g_\name\()_end:
     piece vmrun, vmrun
     piece cli, cli
     piece ud2, ud2
+
+    .globl g_read_two
+g_read_two:
+    movq (%rax), %rbx
+    movq (%rcx), %rbx
+    vmgexit
 
     /* SNP instructions: result in RAX, carry in R8 */
     .macro snp_piece name:req, bytes:vararg

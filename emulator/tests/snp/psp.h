@@ -6,7 +6,7 @@
 #ifndef TESTS_SNP_PSP_H
 #define TESTS_SNP_PSP_H
 
-#include "lib.h"
+#include "rmp.h"
 
 /* Commands */
 #define PSP_INIT                0x001

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "lib.h"
+#include "rmp.h"
 
 #define RMP_BOOKKEEPING 0x4000
 

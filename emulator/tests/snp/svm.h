@@ -10,7 +10,7 @@
 #ifndef TESTS_SNP_SVM_H
 #define TESTS_SNP_SVM_H
 
-#include "lib.h"
+#include "rmp.h"
 
 /* Offsets in the VMCB */
 #define VMCB_CR_READ        0x000
@@ -20,6 +20,7 @@
 #define VMCB_EXCEPTIONS     0x008
 #define VMCB_INTERCEPT1     0x00c
 #define VMCB_INTERCEPT2     0x010
+#define VMCB_INTERCEPT3     0x014
 #define VMCB_IOPM           0x040
 #define VMCB_MSRPM          0x048
 #define VMCB_ASID           0x058
@@ -125,6 +126,7 @@
 #define EXIT_MWAIT          0x08b
 #define EXIT_EFER_TRAP      0x08f
 #define EXIT_CR0_TRAP       0x090
+#define EXIT_INVPCID        0x0a2
 #define EXIT_NPF            0x400
 #define EXIT_VMGEXIT        0x403
 #define NOT_VALIDATED       0x404
@@ -211,14 +213,15 @@ extern char guest_start[], guest_end[], g_stubs[], g_trap[];
 /* The pieces of code */
 extern char g_nop[], g_read[], g_write[], g_exec[], g_cpuid[], g_rdmsr[],
     g_wrmsr[], g_in[], g_out[], g_hlt[], g_pause[], g_vmmcall[], g_wbinvd[],
-    g_invd[], g_invlpg[], g_monitor[], g_mwait[], g_rdtsc[], g_rdpmc[],
+    g_invd[], g_invlpg[], g_invpcid[], g_monitor[], g_mwait[], g_rdtsc[], g_rdpmc[],
     g_read_dr7[], g_write_dr7[], g_read_cr0[], g_read_cr4[],
     g_write_cr0[], g_write_cr3[],
     g_write_cr4[], g_write_cr8[], g_vmrun[], g_cli[], g_ud2[], g_rmpread[],
     g_rmpquery[], g_rmpupdate[], g_rmpadjust[], g_pvalidate[], g_psmash[],
-    g_scramble[], g_spin[], g_busy[], g_exits[];
+    g_scramble[], g_spin[], g_busy[], g_exits[], g_read_two[];
 /* and addresses behind some of them */
 extern char g_rdtsc_end[], g_cpuid_end[], g_invd_end[], g_invlpg_end[],
+    g_invpcid_end[],
     g_out_end[], g_in_end[], g_wbinvd_end[], g_monitor_end[], g_mwait_end[],
     g_vmmcall_end[], g_read_cr0_end[], g_read_cr4_end[],
     g_read_dr7_end[], g_write_dr7_end[],

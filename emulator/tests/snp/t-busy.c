@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "lib.h"
+#include "rmp.h"
 
 #define AREA    0x10000000ULL       /* 2 MiB aligned, unused */
 #define ASID    5

@@ -31,12 +31,15 @@ struct intercept {
     { #name, g_##name, g_##name##_end, offset, bit, code, false }
 #define INT1 VMCB_INTERCEPT1
 #define INT2 VMCB_INTERCEPT2
+#define INT3 VMCB_INTERCEPT3
 
 static const struct intercept intercepts[] = {
     I(rdtsc, INT1, 14, EXIT_RDTSC),
     I(cpuid, INT1, 18, EXIT_CPUID),
     I(invd, INT1, 22, EXIT_INVD),
     I(invlpg, INT1, 25, EXIT_INVLPG),
+    { "invpcid", g_invpcid, g_invpcid_end, INT3, 2, EXIT_INVPCID, false, DATA,
+      2 },
     I(out, INT1, 27, EXIT_IOIO),
     I(in, INT1, 27, EXIT_IOIO),
     I(wbinvd, INT2, 9, EXIT_WBINVD),
@@ -93,6 +96,20 @@ static void test_intercepts(enum kind kind)
                      "%s: next_rip", i->name);
         }
     }
+}
+
+static void test_invpcid(void)
+{
+    vm_init(&vm, PLAIN);
+    *(mem32 *)(vm.vmcb + VMCB_INTERCEPT3) = BIT(2);
+    vm_call(&vm, g_invpcid, DATA, 0, 2, 0);
+    check_exit(&vm, EXIT_INVPCID, "INVPCID");
+    check_eq(vm.exit.info1, DATA, "INVPCID: address of the descriptor");
+    check_eq(vm.exit.info2, 2, "INVPCID: the type");
+    vm_user(&vm);
+    *(mem32 *)(vm.vmcb + VMCB_EXCEPTIONS) = BIT(GP);
+    vm_call(&vm, g_invpcid, DATA, 0, 2, 0);
+    check_exit(&vm, 0x40 + GP, "INVPCID: the CPL is checked before");
 }
 
 /* With no intercept set at all */
@@ -263,6 +280,7 @@ void test_main(void)
         test_write_traps(kind);
         test_int_state(kind);
     }
+    test_invpcid();
     test_always();
     test_guest_exit_code();
 }

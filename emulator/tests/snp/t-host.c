@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "lib.h"
+#include "rmp.h"
 
 #define AREA    0x10000000ULL
 #define OTHER   0x10200000ULL

@@ -88,6 +88,53 @@ static void test_guest(enum kind kind, bool avic)
     check_pages(kind, avic, false);
 }
 
+/* The guest writes to DATA, which is the page of the hypervisor at @page. */
+static void guest_writes(u64 va, u64 page, bool in_use, const char *what)
+{
+    u64 npf = PF_P | PF_W | PF_U | PF_RMP | NPF_GPA;
+
+    vm_call(&vm, g_write, va + 0xff8, rd(page + 0xff8), 0, 0);
+    if (!in_use || allowed) {
+        check_done(&vm, what);
+        return;
+    }
+    check_npf(&vm, npf, DATA, what);
+}
+
+/* On the same processor, with a translation of the time when it was not. */
+static void test_own(enum kind kind)
+{
+    u64 va = kind == SNP ? GUEST_WINDOW + DATA : DATA;
+    u64 hsave = rdmsr(MSR_VM_HSAVE_PA);
+    u8 *other;
+
+    printf("# the guest's own, kind %d\n", kind);
+    vm_init(&vm, kind);
+    if (kind == SNP) {
+        rmp_clear(SPA(DATA), 1);
+    }
+    other = vm.vmcb;
+    npt_small(&vm, DATA, AP_VMCB);
+    guest_writes(va, AP_VMCB, false, "another VMCB");
+    VMCB32(&vm, VMCB_TLB) = 0;
+    guest_writes(va, AP_VMCB, false, "again");
+    memcpy((void *)AP_VMCB, other, PAGE);
+    vm.vmcb = (u8 *)AP_VMCB;
+    vm.save = kind < SEV_ES ? vm.vmcb + VMCB_SAVE : vm.save;
+    guest_writes(va, AP_VMCB, true, "inuse-write: its VMCB");
+
+    vm.vmcb = other;
+    vm.save = kind < SEV_ES ? vm.vmcb + VMCB_SAVE : vm.save;
+    npt_small(&vm, DATA, hsave);
+    VMCB32(&vm, VMCB_TLB) = 1;
+    wrmsr(MSR_VM_HSAVE_PA, BACKING);
+    guest_writes(va, hsave, false, "another save area");
+    VMCB32(&vm, VMCB_TLB) = 0;
+    guest_writes(va, hsave, false, "again");
+    wrmsr(MSR_VM_HSAVE_PA, hsave);
+    guest_writes(va, hsave, true, "inuse-write: the save area");
+}
+
 void test_main(void)
 {
     u32 r[4];
@@ -110,4 +157,8 @@ void test_main(void)
     test_guest(PLAIN, true);
     test_guest(SEV_ES, false);
     test_guest(SNP, true);
+    test_own(PLAIN);
+    test_own(SEV);
+    test_own(SEV_ES);
+    test_own(SNP);
 }

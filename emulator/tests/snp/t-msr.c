@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "lib.h"
+#include "rmp.h"
 
 #define MSR_SMM_KEY     0xc0010119
 #define HWCR_SMMLOCK    BIT(0)

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "lib.h"
+#include "rmp.h"
 
 #define PAGE_SPA    0x18000000ULL
 #define ROUNDS      3000
@@ -42,14 +42,14 @@ static void wait_for(u64 val)
 
 void test_main(void)
 {
-    u64 end = rdmsr(MSR_RMP_END);
-    int i, ret = SUCCESS;
+    u64 end = rdmsr(MSR_RMP_END), rounds = test_rounds(ROUNDS), i;
+    int ret = SUCCESS;
 
     snp_enable();
     host_pte(PAGE_SPA);
     start_ap(ap_set_end);
     wait_for(1);
-    for (i = 1; i <= ROUNDS && ret == SUCCESS; i++) {
+    for (i = 1; i <= rounds && ret == SUCCESS; i++) {
         endv = i & 1 ? end - 0x2000 : end;
         go = i;
         wrmsr(MSR_RMP_END, endv);
@@ -57,5 +57,5 @@ void test_main(void)
         ret = rmp_share(PAGE_SPA, false);
     }
     check_eq(ret, SUCCESS, "there is an RMP when all have the same RMP_END");
-    check_eq(i, ROUNDS + 1, "each time");
+    check_eq(i, rounds + 1, "%lu times", rounds);
 }

@@ -116,8 +116,11 @@ AddressSpace *amd_mem_dma(AmdSnpState *s);
  * in its TLB, through a large page of the host if @host_large. Must be called
  * before the RMP is read, so that a change of the entry is either seen or sees
  * the page in use. Does nothing if the page is not RAM.
+ *
+ * Returns false if the page had another key. Other CPUs may have run since
+ * then, and may have converted pages that this CPU has used before.
  */
-void amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large);
+bool amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large);
 
 /*
  * Cache lines that a guest with @asid has written, and that devices do not see:
@@ -278,11 +281,12 @@ void amd_snp_vmsa_release(AmdSnpState *s, hwaddr spa);
 bool amd_snp_vmsa_busy(AmdSnpState *s, hwaddr spa, unsigned int pages);
 
 /*
- * @cpu_index is about to cache a translation through which the hypervisor can
- * write to the page at @spa. Returns false if the page is in use: the
- * translation must not allow writes.
+ * @cpu_index is about to cache a translation through which the hypervisor or a
+ * @guest can write to the page at @spa. Returns false if the page is in use:
+ * the translation must not allow writes.
  */
-bool amd_snp_inuse_write_ok(AmdSnpState *s, hwaddr spa, int cpu_index);
+bool amd_snp_inuse_write_ok(AmdSnpState *s, hwaddr spa, int cpu_index,
+                            bool guest);
 
 /*
  * An erratum: for a write through a 2 MiB page, all of it is in use if its

@@ -24,6 +24,8 @@ void x86_vmx_check_io(CPUX86State *env, uint32_t port, uint32_t param,
 void x86_vmx_task_switch(CPUX86State *env, uint32_t selector, int source,
                          target_ulong next_eip, uintptr_t ra);
 void x86_vmx_soft_int(CPUX86State *env, int intno, int len, uintptr_t ra);
+/* #UD, #GP or a VM exit of INVPCID in a guest */
+void x86_vmx_check_invpcid(CPUX86State *env, uintptr_t ra);
 
 /* MOV to CR0, CR3, CR4, CR8: returns the value to write, or exits. */
 target_ulong x86_vmx_write_cr(CPUX86State *env, int reg, target_ulong val,

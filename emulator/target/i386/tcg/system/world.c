@@ -14,7 +14,7 @@
 #include "cpu.h"
 #include "exec/cputlb.h"
 #include "tcg/helper-tcg.h"
-#include "vmx-internal.h"
+#include "vmx/vmx-internal.h"
 #include "world.h"
 
 QEMU_BUILD_BUG_ON(sizeof(X86TlbTag) != 7 * 8 + 8 * 4);

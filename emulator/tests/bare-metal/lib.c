@@ -1,5 +1,5 @@
 /*
- * SEV-SNP tests: TAP, traps, page tables
+ * Bare-metal tests: TAP, traps, page tables
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -181,6 +181,27 @@ int nr_cpus(void)
 
     cpuid(1, r);
     return r[3] & BIT(28) ? r[1] >> 16 & 255 : 1;
+}
+
+u64 test_rounds(u64 normal)
+{
+    static const char name[] = " rounds=";
+    u32 *info = (u32 *)boot_info;
+    const char *s;
+    u64 n = 0;
+
+    if (!(info[0] & BIT(2))) {
+        return normal;
+    }
+    for (s = (const char *)(u64)info[4]; *s; s++) {
+        if (!memcmp(s, name, sizeof(name) - 1)) {
+            for (s += sizeof(name) - 1; *s >= '0' && *s <= '9'; s++) {
+                n = n * 10 + *s - '0';
+            }
+            break;
+        }
+    }
+    return n ?: normal;
 }
 
 struct trap *trap(void)

@@ -11,7 +11,7 @@
 #include "target/i386/trace.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
-#include "world.h"
+#include "tcg/system/world.h"
 
 G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra)
 {

@@ -88,7 +88,7 @@ struct AmdSnpState {
     QemuMutex rmp_lock;         /* innermost: no conversion while it is held */
     unsigned long *vmsa_busy;   /* pages that VMRUN has marked in use */
     unsigned long *vmsa_known;  /* pages that it has ever marked */
-    uint64_t *vmsa_writers;     /* CPUs that may write to a known page */
+    uint64_t *vmsa_writers;     /* who may write to a known page */
     unsigned long *wbinvd_due;  /* CPUs */
     uint64_t rmpupdates;        /* successful ones, for the audit */
     uint64_t psmashes;

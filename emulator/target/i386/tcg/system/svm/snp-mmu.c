@@ -29,7 +29,10 @@ static void note_store(CPUX86State *env, const SnpMmuAccess *a, int *allowed)
     }
 }
 
-/* True if the written page is in use by VMRUN on another processor. */
+/*
+ * True if the written page is in use by VMRUN on another processor, or for the
+ * guest that writes to it. A page that an SNP guest owns is not checked.
+ */
 static bool in_use(CPUX86State *env, hwaddr spa, bool large, bool private)
 {
     X86CPU *cpu = env_archcpu(env);
@@ -37,9 +40,10 @@ static bool in_use(CPUX86State *env, hwaddr spa, bool large, bool private)
     if (large && amd_snp_large_busy(cpu->snp, spa)) {
         return true;
     }
-    return !private && !cpu->x_snp_inuse_write &&
+    return !(env->snp.snp && private) && !cpu->x_snp_inuse_write &&
            amd_snp_rule(cpu->snp, SNP_RULE_INUSE_WRITE) &&
-           !amd_snp_inuse_write_ok(cpu->snp, spa, env_cpu(env)->cpu_index);
+           !amd_snp_inuse_write_ok(cpu->snp, spa, env_cpu(env)->cpu_index,
+                                   env->hflags & HF_GUEST_MASK);
 }
 
 static SnpVerdict snp_mmu_check(CPUX86State *env, const SnpMmuAccess *a,

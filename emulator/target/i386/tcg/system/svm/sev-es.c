@@ -24,6 +24,25 @@ static void *page_in_use(AmdSnpState *s, hwaddr spa, uint32_t key)
     return amd_mem_page(s, spa, key);
 }
 
+void sev_pages_begin(CPUX86State *env)
+{
+    AmdSnpState *s = env_archcpu(env)->snp;
+    const CPUX86SnpState *snp = &env->snp;
+    bool ready;
+
+    if (!s) {
+        return;
+    }
+    /* Once all have their keys, none is converted before the helper ends. */
+    do {
+        ready = amd_mem_tlb_use(s, env->vm_vmcb, AMD_MEM_KEY_NONE, false);
+        ready &= amd_mem_tlb_use(s, env->vm_hsave, AMD_MEM_KEY_NONE, false);
+        if (snp->es) {
+            ready &= amd_mem_tlb_use(s, snp->vmsa_pa, snp->key, false);
+        }
+    } while (!ready);
+}
+
 static struct vmsa *vmsa_of(CPUX86State *env)
 {
     return page_in_use(env_archcpu(env)->snp, env->snp.vmsa_pa, env->snp.key);
@@ -103,6 +122,7 @@ static bool enter_es(CPUX86State *env, bool *busy)
         amd_snp_vmsa_release(s, snp->vmsa_pa);
         return false;
     }
+    sev_pages_begin(env);
     return true;
 }
 

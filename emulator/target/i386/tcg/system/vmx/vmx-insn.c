@@ -12,7 +12,7 @@
 #include "tcg/vmx-hooks.h"
 #include "tcg/vmx-op.h"
 #include "vmx-internal.h"
-#include "world.h"
+#include "tcg/system/world.h"
 
 /* A 64-bit or 128-bit operand in memory */
 static uint64_t vmx_load(CPUX86State *env, target_ulong addr, uintptr_t ra)

@@ -1,5 +1,5 @@
 /*
- * SEV-SNP tests: from multiboot (or a start-up IPI) to 64-bit C
+ * Bare-metal tests: from multiboot (or a start-up IPI) to 64-bit C
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -56,6 +56,7 @@
     .globl _start
 _start:
     cli
+    movl %ebx, boot_info
     /* Identity map of 4 GiB with 2 MiB pages */
     movl $boot_pd, %edi
     movl $0x87, %eax
@@ -246,5 +247,8 @@ boot_stack_end:
 user_stack_end:
 user_rsp:
     .skip 16
+    .globl boot_info
+boot_info:                              /* multiboot's, in the lower half */
+    .skip 8
 
     .section .note.GNU-stack, "", @progbits

@@ -333,12 +333,13 @@ static void note_cached(AmdSnpState *s, hwaddr spa, int64_t index,
     smp_mb();
 }
 
-void amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large)
+bool amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large)
 {
     int64_t index = snp_page_index(s, spa);
+    bool unchanged = true;
 
     if (index < 0) {
-        return;
+        return true;
     }
     /*
      * Check before noting it, or the page would count as cached by ourselves.
@@ -346,9 +347,11 @@ void amd_mem_tlb_use(AmdSnpState *s, hwaddr spa, uint32_t key, bool host_large)
     do {
         if (qatomic_read(&s->pages[index].key) != key) {
             convert(s, index, key);
+            unchanged = false;
         }
         note_cached(s, spa, index, host_large);
     } while (qatomic_load_acquire(&s->pages[index].key) != key);
+    return unchanged;
 }
 
 static bool mem_rw(AmdSnpState *s, hwaddr spa, void *buf, size_t len,

@@ -399,6 +399,20 @@ void helper_vmx_check(CPUX86State *env, uint32_t check)
     }
 }
 
+void x86_vmx_check_invpcid(CPUX86State *env, uintptr_t ra)
+{
+    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_INVPCID)) {
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (env->hflags & HF_CPL_MASK) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    if (vmx_proc(env, VMX_CPU_BASED_INVLPG_EXITING)) {
+        vmx_set(env, VMX_EXIT_INSN_INFO, env->vmx_insn.info);
+        vmx_exit_insn(env, VMX_EXIT_INVPCID, env->vmx_insn.disp, ra);
+    }
+}
+
 /* "Exit Qualification for Task Switches" */
 void x86_vmx_task_switch(CPUX86State *env, uint32_t selector, int source,
                          target_ulong next_eip, uintptr_t ra)

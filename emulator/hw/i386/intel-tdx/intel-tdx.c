@@ -10,7 +10,7 @@
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
 #include "system/reset.h"
-#include "e820_memory_layout.h"
+#include "hw/i386/e820_memory_layout.h"
 #include "intel-tdx-internal.h"
 
 /* MKTME_KEY_PROGRAM: command and algorithm */

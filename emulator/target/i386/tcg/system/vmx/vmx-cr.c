@@ -113,6 +113,9 @@ target_ulong x86_vmx_write_cr(CPUX86State *env, int reg, target_ulong val,
     if (vmx_guest(env)) {
         val = vmx_guest_write_cr(env, reg, val, ra);
     }
+    if (reg == 3) {
+        val = x86_cr3_of_operand(env, val);
+    }
     if ((reg == 0 || reg == 4) && !x86_vmx_cr_fixed_ok(env, reg, val)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }

@@ -23,6 +23,12 @@ bool sev_hsave_ok(CPUX86State *env, hwaddr spa);
 bool sev_vmcb_begin(CPUX86State *env, hwaddr spa);
 
 /*
+ * VMRUN and #VMEXIT access VMCB, host save area and VMSA by their addresses in
+ * memory from now on. A guest may have mapped any of them with its key.
+ */
+void sev_pages_begin(CPUX86State *env);
+
+/*
  * VMRUN, after the host's state is saved and before any of the guest's is
  * loaded: determine the kind of the guest. False if it cannot be entered (exit
  * code VMEXIT_INVALID); sets *@busy if its VMSA is in use.

@@ -1,12 +1,12 @@
 /*
- * SEV-SNP tests: TAP, traps, MSRs, page tables, RMP
+ * Bare-metal tests: TAP, traps, MSRs, page tables
  *
- * Numbers and names are those of the AMD64 Architecture Programmer's Manual.
+ * Numbers and names are those of the processors' manuals.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#ifndef TESTS_SNP_LIB_H
-#define TESTS_SNP_LIB_H
+#ifndef TESTS_BARE_METAL_LIB_H
+#define TESTS_BARE_METAL_LIB_H
 
 #include <stdint.h>
 #include <stdbool.h>
@@ -44,37 +44,13 @@ typedef void (*volatile mem_fn)(void);
 #define MSR_EFER            0xc0000080
 #define MSR_STAR            0xc0000081
 #define MSR_KERNEL_GS_BASE  0xc0000102
-#define MSR_SYSCFG          0xc0010010
-#define MSR_HWCR            0xc0010015
-#define MSR_IORR_BASE0      0xc0010016
-#define MSR_TOP_MEM         0xc001001a
-#define MSR_TOP_MEM2        0xc001001d
-#define MSR_VM_HSAVE_PA     0xc0010117
-#define MSR_VM_PAGE_FLUSH   0xc001011e
-#define MSR_GHCB            0xc0010130
-#define MSR_SEV_STATUS      0xc0010131
-#define MSR_RMP_BASE        0xc0010132
-#define MSR_RMP_END         0xc0010133
 
-#define EFER_SVME           BIT(12)
-#define SYSCFG_MFDE         BIT(18)
-#define SYSCFG_MFDM         BIT(19)
-#define SYSCFG_SMEE         BIT(23)
-#define SYSCFG_SNPEN        BIT(24)
-#define SYSCFG_VMPLEN       BIT(25)
-
-/* #PF and #NPF error codes */
+/* #PF error codes */
 #define PF_P                BIT(0)
 #define PF_W                BIT(1)
 #define PF_U                BIT(2)
 #define PF_RSV              BIT(3)
 #define PF_ID               BIT(4)
-#define PF_RMP              BIT(31)
-#define NPF_GPA             BIT(32)
-#define NPF_GPT             BIT(33)
-#define NPF_ENC             BIT(34)
-#define NPF_SIZEM           BIT(35)
-#define NPF_VMPL            BIT(36)
 
 /* Page tables */
 #define PTE_P               BIT(0)
@@ -85,9 +61,9 @@ typedef void (*volatile mem_fn)(void);
 #define PTE_PS              BIT(7)
 #define PTE_NX              BIT(63)
 
-/* boot.S, snp.ld */
+/* boot.S, bare.ld */
 extern char exception_stubs[], user_return[], ap_start[], ap_end[];
-extern u64 user_rsp, boot_gdt[], boot_pd[];
+extern u64 user_rsp, boot_gdt[], boot_pd[], boot_info;
 extern u64 extable_start[], extable_end[];
 /* Run at CPL 3 until an exception, which is in *trap(). */
 void run_user(void (*fn)(void));
@@ -115,6 +91,8 @@ void start_ap(void (*fn)(void));        /* on all others */
 extern mem_fn ap_work;
 void ap_serve(void) __attribute__((noreturn));
 u64 random64(void);
+/* N if the command line has "rounds=N", for long runs; otherwise @normal */
+u64 test_rounds(u64 normal);
 /* The ACPI timer, which wraps after 4.6 seconds */
 u64 timer_read(void);
 u64 timer_ns(u64 start);
@@ -132,7 +110,6 @@ int nr_cpus(void);             /* at most 4 */
 #define EX(insn)                                                        \
     "1: " insn "\n2:\n"                                                 \
     ".pushsection .extable, \"a\"\n.quad 1b, 2b\n.popsection\n"
-
 
 int try_rdmsr(u32 msr, u64 *val);
 int try_wrmsr(u32 msr, u64 val);
@@ -199,52 +176,5 @@ static inline void wr(u64 addr, u64 val)
 mem64 *host_pte(u64 va);
 /* Restore the 2 MiB page. */
 void host_large(u64 va);
-
-/* rmp.c */
-#define RMP_ASSIGNED        BIT(0)
-#define RMP_2M              BIT(1)
-#define RMP_IMMUTABLE       BIT(2)
-#define RMP_ASID(n)         ((u64)(n) << 51)
-#define RMP_VMSA            BIT(61)
-#define RMP_VALIDATED       BIT(62)
-#define RMP_GPA             0x7fffffffff000ULL
-
-#define SUCCESS             0
-#define FAIL_INPUT          1
-#define FAIL_PERMISSION     2
-#define FAIL_INUSE          3
-#define FAIL_OVERLAP        4
-#define FAIL_SIZEMISMATCH   6
-
-struct rmp_state {
-    u64 gpa;
-    u8 assigned;
-    u8 page_size;
-    u8 immutable;
-    u8 reserved;
-    u32 asid;
-};
-
-void snp_enable(void);          /* SNPEn and VMPLEn, on this processor */
-void svm_enable(void);
-u64 rmp_covered_end(void);      /* the first address without an entry */
-
-/* The first quadword of an entry, as all families without RMPREAD have it. */
-mem64 *rmp_entry(u64 spa);
-
-/* Return EAX, or -1 with *vec set. */
-int rmpupdate(u64 spa, const struct rmp_state *state);
-int psmash(u64 spa);
-int rmpread(u64 spa, struct rmp_state *state);
-
-int rmp_assign(u64 spa, u64 gpa, u32 asid, bool large);
-int rmp_firmware(u64 spa);
-int rmp_share(u64 spa, bool large);
-/*
- * Assign a page, then set more bits directly, as a guest or the firmware would.
- */
-void rmp_make(u64 spa, u64 gpa, u32 asid, u64 bits);
-/* Make the pages hypervisor-owned, whatever their state. */
-void rmp_clear(u64 spa, unsigned pages);
 
 #endif

@@ -7,7 +7,7 @@
 #include "cpu.h"
 #include "target/i386/trace.h"
 #include "vmx-internal.h"
-#include "world.h"
+#include "tcg/system/world.h"
 
 /* Bits of CR0 that entries and exits do not change */
 #define CR0_KEPT    (CR0_ET_MASK | CR0_NW_MASK | CR0_CD_MASK)

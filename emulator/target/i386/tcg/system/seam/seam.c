@@ -17,8 +17,8 @@
 #include "tcg/helper-tcg.h"
 #include "tcg/seam-hooks.h"
 #include "target/i386/trace.h"
-#include "vmx-internal.h"
-#include "world.h"
+#include "tcg/system/vmx/vmx-internal.h"
+#include "tcg/system/world.h"
 
 /* A P-SEAMLDR answers SEAMCALLs with this bit in RAX. There is none. */
 #define SEAMCALL_LOADER     (1ULL << 63)

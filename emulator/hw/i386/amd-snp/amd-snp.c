@@ -13,7 +13,7 @@
 #include "hw/boards.h"
 #include "hw/i386/x86.h"
 #include "system/reset.h"
-#include "e820_memory_layout.h"
+#include "hw/i386/e820_memory_layout.h"
 #include "amd-snp-internal.h"
 
 static AmdSnpState *the_snp;
@@ -323,16 +323,19 @@ bool amd_snp_wbinvd_done(AmdSnpState *s)
     return bitmap_empty(s->wbinvd_due, s->nr_cpus);
 }
 
-#define WRITER(cpu_index) (1ULL << ((cpu_index) % 64))
+/* Bits of vmsa_writers: the hypervisor on one CPU, and guests on any */
+#define WRITER(cpu_index) (1ULL << ((cpu_index) % 63))
+#define WRITER_GUEST      (1ULL << 63)
 
 /*
- * A page is in use from now on: no other CPU may have a translation left that
- * allows writes to it. VMRUN drops its own CPU's translations. If the page has
- * never been in use before, any CPU may have one.
+ * A page is in use from now on: no translation may be left that allows writes
+ * to it. Those of the hypervisor on this CPU may stay, as it does not run while
+ * the page is in use. If the page has never been in use before, there may be
+ * any.
  */
 static void drop_writers(AmdSnpState *s, int64_t index)
 {
-    uint64_t own = s->nr_cpus <= 64 ? WRITER(current_cpu->cpu_index) : 0;
+    uint64_t own = s->nr_cpus <= 63 ? WRITER(current_cpu->cpu_index) : 0;
 
     if (!test_bit(index, s->vmsa_known) ||
         (qatomic_read(&s->vmsa_writers[index]) & ~own)) {
@@ -342,15 +345,17 @@ static void drop_writers(AmdSnpState *s, int64_t index)
     }
 }
 
-bool amd_snp_inuse_write_ok(AmdSnpState *s, hwaddr spa, int cpu_index)
+bool amd_snp_inuse_write_ok(AmdSnpState *s, hwaddr spa, int cpu_index,
+                            bool guest)
 {
     int64_t index = snp_page_index(s, spa);
+    uint64_t writer = guest ? WRITER_GUEST : WRITER(cpu_index);
 
     if (index < 0 || !test_bit(index, s->vmsa_known)) {
         return true;
     }
     /* One of us sees what the other has set. */
-    qatomic_or(&s->vmsa_writers[index], WRITER(cpu_index));
+    qatomic_or(&s->vmsa_writers[index], writer);
     smp_mb(); /* drop_writers() */
     return !test_bit(index, s->vmsa_busy);
 }

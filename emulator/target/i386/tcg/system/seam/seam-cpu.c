@@ -9,7 +9,7 @@
 #include "hw/i386/intel-tdx.h"
 #include "tcg/seam-hooks.h"
 #include "vmx.h"
-#include "vmx-internal.h"
+#include "tcg/system/vmx/vmx-internal.h"
 
 QEMU_BUILD_BUG_ON(SEAM_FIRST_PRIVATE_KEY !=
                   (uint64_t)TDX_FIRST_PRIVATE_KEYID << TDX_KEYID_SHIFT);

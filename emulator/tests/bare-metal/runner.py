@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Run bare-metal programs in QEMU, and give their results one numbering"""
+
+import argparse
+import collections
+import os
+import re
+import subprocess
+import sys
+
+TIMEOUT = 180
+PASSED = 1          # isa-debug-exit: (0 << 1) | 1
+
+# The emulated machine of a program
+Machine = collections.namedtuple('Machine', 'cpu cpus memory devices',
+                                 defaults=(1, '1G', ()))
+
+
+def parser():
+    """The options that all runners have."""
+    options = argparse.ArgumentParser()
+    options.add_argument('--qemu', default='qemu-system-x86_64')
+    options.add_argument('--dir', default='.', help='where the programs are')
+    options.add_argument('--build', action='store_true',
+                         help='make the programs first')
+    options.add_argument('--bios', action='append', default=[],
+                         help='further -L for QEMU')
+    options.add_argument('--rounds', type=int, metavar='N',
+                         help='of programs that have them: t-sync, t-psp')
+    options.add_argument('--timeout', type=int, default=TIMEOUT)
+    options.add_argument('programs', nargs='*')
+    return options
+
+
+def programs(args, source):
+    """The programs that are asked for, or all; made before with --build."""
+    if args.build:
+        os.makedirs(args.dir, exist_ok=True)
+        subprocess.run(['make', '-s', '-C', args.dir, '-f',
+                        os.path.join(source, 'Makefile')],
+                       stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
+    return args.programs or sorted(
+        f[:-4] for f in os.listdir(args.dir)
+        if f.startswith('t-') and f.endswith('.elf'))
+
+
+def boot(args, program, machine):
+    """The program's output, and what is wrong with its end, or None."""
+    cmd = [args.qemu, '-machine', 'q35', '-accel', 'tcg', '-cpu', machine.cpu,
+           '-smp', str(machine.cpus), '-m', machine.memory,
+           '-nodefaults', '-display', 'none', '-serial', 'stdio',
+           '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
+           '-kernel', os.path.join(args.dir, program + '.elf'),
+           *machine.devices]
+    if args.rounds:
+        cmd += ['-append', f'rounds={args.rounds}']
+    for path in args.bios:
+        cmd += ['-L', path]
+    try:
+        done = subprocess.run(cmd, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=args.timeout,
+                              check=False)
+    except subprocess.TimeoutExpired as e:
+        return (e.stdout or b'').decode(errors='replace'), 'timeout'
+    out = done.stdout.decode(errors='replace')
+    lines = re.findall(r'^(?:not )?ok ', out, re.M)
+    plan = re.search(r'^1\.\.(\d+)$', out, re.M)
+    if not plan or int(plan[1]) != len(lines):
+        return out + done.stderr.decode(errors='replace'), 'no end'
+    if done.returncode != PASSED or re.search(r'^not ok', out, re.M):
+        return out, 'failed'
+    return out, None
+
+
+def run_all(args, runs):
+    """
+    TAP of all runs, one after the other. A run is (name, program, machine),
+    or (name, reason, None) if it has to be skipped.
+    """
+    number = failures = 0
+    for name, program, machine in runs:
+        if machine is None:
+            number += 1
+            print(f'ok {number} {name} # SKIP {program}')
+            continue
+        out, error = boot(args, program, machine)
+        for line in out.splitlines():
+            m = re.match(r'(ok|not ok) \d+ - (.*)', line)
+            if m:
+                number += 1
+                failures += m[1] == 'not ok'
+                print(f'{m[1]} {number} {name}: {m[2]}')
+            elif line.startswith('#') or (error and line.strip()
+                                          and not line.startswith('1..')):
+                print('# ' + line.lstrip('# '))
+        if error and (error != 'failed' or 'Bail out!' in out):
+            number += 1
+            failures += 1
+            print(f'not ok {number} {name}: {error}')
+    print(f'1..{number}')
+    return failures != 0
