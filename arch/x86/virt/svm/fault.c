@@ -53,7 +53,7 @@ static LLIST_HEAD(lost_mapped);
 static struct lost_page *lost_spare[LOST_SPARES];
 
 /*
- * Firmware that keeps that many pages gets no more. A large page is lost as a whole, and
+ * Firmware that keeps that many pages gets no more. A large page is leaked as a whole, and
  * counts as several. Protected by the lock of the mailbox.
  */
 #define LOST_MAX	64
