@@ -83,7 +83,7 @@ static void *mem_writer(void *arg)
 		while (!stop)
 			usleep(1000);
 	close(fd);
-	return (void *)(uintptr_t)!(stop && n);
+	return (void *)(uintptr_t)!(stop && (n || may_fail));
 }
 
 /* The kernel copies from the page of the pipe with preemption off. */
