@@ -27,20 +27,20 @@ check-attest: ## test | 1 s | unit tests of the verifier of attestation reports
 
 .PHONY: test-emulator mutants
 test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU (RACES=N: only races, N rounds; SANITIZE=address|thread)
-	@lab/emulator-test $(if $(RACES),--races $(RACES)) $(if $(SANITIZE),--sanitize $(SANITIZE))
+	@lab/test-emulator $(if $(RACES),--races $(RACES)) $(if $(SANITIZE),--sanitize $(SANITIZE))
 
 mutants: deps-lab ## test | 30 min | disable each rule of the emulated machine: a test has to fail
-	@lab/emulator-test --mutants
+	@lab/test-emulator --mutants
 
 .PHONY: check-qemu
 check-qemu: deps-lab ## test | an hour | QEMU's own 'make check' on the emulator (T='name or pattern', BASE=1: without the series)
-	@lab/deps qemu-check
-	@lab/qemu-check $(if $(BASE),--base) $(foreach t,$(T),'$(t)')
+	@lab/deps check-qemu
+	@lab/check-qemu $(if $(BASE),--base) $(foreach t,$(T),'$(t)')
 
 .PHONY: test-kexec mutants-kernel mutants-kvm mutants-rules
 test-kexec: image ## test | 10 min | a second kernel on the SNP host: via kexec, and for kdump after a panic
 	lab/kernel ours lab
-	lab/kexec-test ours
+	lab/test-kexec ours
 
 mutants-kernel: image ## test | 30 min | remove each check of lab/mutants/kernel.list from work/edit/linux: a test has to fail
 	lab/mutate kernel $(MUTANTS)
