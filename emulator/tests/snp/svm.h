@@ -213,7 +213,8 @@ extern char guest_start[], guest_end[], g_stubs[], g_trap[];
 /* The pieces of code */
 extern char g_nop[], g_read[], g_write[], g_exec[], g_cpuid[], g_rdmsr[],
     g_wrmsr[], g_in[], g_out[], g_hlt[], g_pause[], g_vmmcall[], g_wbinvd[],
-    g_invd[], g_invlpg[], g_invpcid[], g_monitor[], g_mwait[], g_rdtsc[], g_rdpmc[],
+    g_invd[], g_invlpg[], g_invpcid[], g_monitor[], g_mwait[], g_rdtsc[],
+    g_rdpmc[],
     g_read_dr7[], g_write_dr7[], g_read_cr0[], g_read_cr4[],
     g_write_cr0[], g_write_cr3[],
     g_write_cr4[], g_write_cr8[], g_vmrun[], g_cli[], g_ud2[], g_rmpread[],

@@ -64,7 +64,7 @@ static void test_operands(void)
     static const struct {
         u64 type, pcid, addr;
         bool bad, bad_without;
-    } cases[] = {
+    } operands[] = {
         { ADDRESS, 0, 0x1000, false, false },
         { ADDRESS, 0xfff, 0x1000, false, true },
         { ADDRESS, 0, BIT(47), true, true },
@@ -82,14 +82,14 @@ static void test_operands(void)
     u64 cr4 = read_cr4();
     int i;
 
-    for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        check_eq(invpcid(cases[i].type, cases[i].pcid, cases[i].addr),
-                 cases[i].bad ? GP : NO_TRAP, "INVPCID, operand %d", i);
+    for (i = 0; i < ARRAY_SIZE(operands); i++) {
+        check_eq(invpcid(operands[i].type, operands[i].pcid, operands[i].addr),
+                 operands[i].bad ? GP : NO_TRAP, "INVPCID, operand %d", i);
     }
     write_cr4(cr4 & ~CR4_PCIDE);
-    for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        check_eq(invpcid(cases[i].type, cases[i].pcid, cases[i].addr),
-                 cases[i].bad_without ? GP : NO_TRAP,
+    for (i = 0; i < ARRAY_SIZE(operands); i++) {
+        check_eq(invpcid(operands[i].type, operands[i].pcid, operands[i].addr),
+                 operands[i].bad_without ? GP : NO_TRAP,
                  "INVPCID without PCIDs, operand %d", i);
     }
     write_cr4(cr4);
