@@ -110,6 +110,11 @@ static void test_invpcid(void)
     *(mem32 *)(vm.vmcb + VMCB_EXCEPTIONS) = BIT(GP);
     vm_call(&vm, g_invpcid, DATA, 0, 2, 0);
     check_exit(&vm, 0x40 + GP, "INVPCID: the CPL is checked before");
+    vm_init(&vm, SEV_ES);
+    *(mem32 *)(vm.vmcb + VMCB_INTERCEPT3) = BIT(2);
+    vm_call(&vm, g_invpcid, DATA, 0, 2, 0);
+    check_vc(&vm, EXIT_INVPCID, "INVPCID of a SEV-ES guest");
+    check_eq(vm.exit.info2, 0, "the hypervisor does not see the register");
 }
 
 /* With no intercept set at all */

@@ -323,12 +323,32 @@ static void test_virtual_interrupt(enum kind kind)
     check_done(&vm, "not with interrupts off");
 }
 
+/* The processor accesses the VMSA with the guest's key, the others without. */
+static void test_vmsa_of_host(void)
+{
+    u64 hsave = rdmsr(MSR_VM_HSAVE_PA);
+
+    vm_init(&vm, SEV_ES);
+    wrmsr(MSR_VM_HSAVE_PA, VMSA_SPA);
+    vm_call(&vm, g_nop, 0, 0, 0, 0);
+    check_eq(vm.exit.code, EXIT_INVALID, "the VMSA is the host save area");
+    wrmsr(MSR_VM_HSAVE_PA, hsave);
+    vm_init(&vm, SEV_ES);
+    VMCB64(&vm, VMCB_VMSA) = (u64)vm.vmcb;
+    vm_call(&vm, g_nop, 0, 0, 0, 0);
+    check_eq(vm.exit.code, EXIT_INVALID, "the VMSA is the VMCB");
+    vm_init(&vm, SEV_ES);
+    vm_call(&vm, g_nop, 0, 0, 0, 0);
+    check_done(&vm, "and a page of its own");
+}
+
 void test_main(void)
 {
     svm_enable();
     wrmsr(MSR_SYSCFG, rdmsr(MSR_SYSCFG) | SYSCFG_SMEE);
     test_asids();
     test_control();
+    test_vmsa_of_host();
     snp_enable();
     test_asids();
     test_vmsa_page();

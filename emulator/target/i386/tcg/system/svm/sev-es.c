@@ -107,6 +107,10 @@ static bool enter_es(CPUX86State *env, bool *busy)
         !amd_mem_is_ram(s, snp->vmsa_pa)) {
         return false;
     }
+    /* One page cannot be accessed with two keys. */
+    if (snp->vmsa_pa == env->vm_vmcb || snp->vmsa_pa == env->vm_hsave) {
+        return false;
+    }
     if (!amd_snp_vmsa_acquire(s, snp->vmsa_pa)) {
         *busy = true;
         return false;
