@@ -158,10 +158,7 @@ void test_main(void)
 {
     int life, i;
 
-    vmx_on();
-    check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
-    td_module_init_cpu();
-    td_module_init();
+    td_module_start();
     for (life = 0; life < LIVES; life++) {
         td_build(&td, HKID + 4 * life, tdg_fuzz, 0);
         *td_shared(&td, 0x50000000ULL) = (u64)scratch | EPT_WB | 7;

@@ -148,10 +148,7 @@ static void test_td(u64 attributes)
 
 void test_main(void)
 {
-    vmx_on();
-    check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
-    td_module_init_cpu();
-    td_module_init();
+    td_module_start();
     test_td(0);
     test_td(ATTR_DEBUG);
 }

@@ -22,10 +22,7 @@ void test_main(void)
     u64 start;
     int i;
 
-    vmx_on();
-    check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
-    td_module_init_cpu();
-    td_module_init();
+    td_module_start();
     td_build(&td, 41, tdg_exits, 0);
     start = timer_read();
     for (i = 0; i < ROUNDS; i++) {

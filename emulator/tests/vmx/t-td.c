@@ -529,10 +529,7 @@ static void test_two(void)
 
 void test_main(void)
 {
-    vmx_on();
-    check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
-    td_module_init_cpu();
-    td_module_init();
+    td_module_start();
     test_build();
     test_hello();
     test_shared();

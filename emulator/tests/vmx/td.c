@@ -98,6 +98,14 @@ void td_module_init(void)
     check_eq(at, TDMR + BIT(30), "the module is ready");
 }
 
+void td_module_start(void)
+{
+    vmx_on();
+    check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
+    td_module_init_cpu();
+    td_module_init();
+}
+
 u64 td_page(struct td *td)
 {
     return __atomic_fetch_add(&td->next, PAGE, __ATOMIC_RELAXED);

@@ -153,6 +153,8 @@ void check_seam(u64 got, u64 want, const char *what);
 void td_module_init(void);
 /* On each CPU */
 void td_module_init_cpu(void);
+/* VMXON and all of it, on a machine with one processor */
+void td_module_start(void);
 
 /* TDs; fn(index) runs in each vCPU. XFAM of those that are created next: */
 extern u64 td_xfam;
