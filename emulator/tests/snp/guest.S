@@ -22,6 +22,7 @@ g_\name\()_end:
 
     piece nop, nop
     piece read, movq (%rax), %rbx
+    piece write32, movl %ebx, (%rax)
     piece write, movq %rbx, (%rax)
     piece exec, jmp *%rax
     piece cpuid, cpuid

@@ -211,7 +211,8 @@ int vmrun_asm(void *vmcb, u64 *gprs);
 
 extern char guest_start[], guest_end[], g_stubs[], g_trap[];
 /* The pieces of code */
-extern char g_nop[], g_read[], g_write[], g_exec[], g_cpuid[], g_rdmsr[],
+extern char g_nop[], g_read[], g_write[], g_write32[], g_exec[], g_cpuid[],
+    g_rdmsr[],
     g_wrmsr[], g_in[], g_out[], g_hlt[], g_pause[], g_vmmcall[], g_wbinvd[],
     g_invd[], g_invlpg[], g_invpcid[], g_monitor[], g_mwait[], g_rdtsc[],
     g_rdpmc[],

@@ -192,6 +192,41 @@ static void test_nested(void)
     check_good(DATA, "it is good again");
 }
 
+static void check_no_pae(u64 cr3, u64 va, const char *what)
+{
+    vm_prepare(&vm, g_write32, va, 1, 0, 0);
+    vm_open(&vm);
+    vm_set(&vm, SAVE_CS, 8 | 0xc9bULL << 16 | 0xffffffffULL << 32);
+    vm_set(&vm, SAVE_EFER, 0x1000);
+    vm_set(&vm, SAVE_CR3, cr3);
+    vm_set(&vm, SAVE_CR4, 0x690);
+    vm_close(&vm);
+    vm_run(&vm);
+    check_done(&vm, what);
+}
+
+/*
+ * Without PAE no entry has a C-bit, and all accesses are private. (AMD64
+ * Architecture Programmer's Manual volume 2, "Secure Encrypted Virtualization")
+ */
+static void test_no_pae(void)
+{
+    u64 dir = DATA + PAGE, table = DATA + 2 * PAGE;
+    u64 code = vm_rip_of(g_write32) & ~(PAGE - 1);
+    u64 flags = PTE_P | PTE_W | PTE_A | PTE_D;
+    u64 both = flags | (flags | PAGE) << 32;
+    u64 large = flags | PTE_PS;
+
+    guest_poke(dir, table | flags | large << 32);
+    guest_poke(table + (DATA >> 12) * 4, DATA * (1 | 1ULL << 32) | both);
+    guest_poke(table + (code >> 13) * 8,
+               (code & ~PAGE) * (1 | 1ULL << 32) | both);
+    check_no_pae(dir, DATA, "a page without PAE is private");
+    check_no_pae(dir, 2 * LARGE + DATA,
+                 "a page of 4 MiB without PAE is private");
+    vm_reset(&vm);
+}
+
 static void check_rmp_fault(const char *rule, const char *what)
 {
     check(vm.exit.code == EXIT_NPF && (vm.exit.info1 & PF_RMP), "%s: %s guest",
@@ -236,6 +271,7 @@ void test_main(void)
     test_shared();
     test_tables();
     test_nested();
+    test_no_pae();
     test_other(PLAIN, "plain");
     test_other(SEV, "SEV");
     test_other(SEV_ES, "SEV-ES");
