@@ -4,7 +4,7 @@
 # be downloaded without touching the machine's configuration.
 
 APT_DIR=$WORK/apt
-APT_SUITES="bookworm bookworm-security trixie trixie-security trixie-backports forky"
+APT_SUITES="bookworm bookworm-security trixie trixie-security trixie-backports forky sid"
 
 # The mirror that the machine itself uses: apt_mirror main|security
 apt_mirror() {

@@ -5,9 +5,12 @@
  * Firmware or a guest may still own them, so a write of the host would be a
  * fault. They are never freed, and counted, so that losing them shows.
  */
+#define pr_fmt(fmt) "x86/leak: " fmt
+
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/memory.h>
 #include <linux/mm.h>
 #include <linux/xarray.h>
 
@@ -69,6 +72,24 @@ unsigned long x86_leaked_pages(void)
 }
 EXPORT_SYMBOL_GPL(x86_leaked_pages);
 
+/* Memory that comes back after it was offline is free, whoever had references to it. */
+static int leak_memory_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct memory_notify *mem = data;
+	unsigned long first, end = mem->start_pfn + mem->nr_pages;
+	void *entry;
+
+	if (action != MEM_GOING_OFFLINE)
+		return NOTIFY_OK;
+	xa_for_each_range(&leak_pages, first, entry, 0, end - 1) {
+		if (first + xa_to_value(entry) > mem->start_pfn) {
+			pr_info("memory stays online: page %#lx is leaked\n", first);
+			return notifier_from_errno(-EBUSY);
+		}
+	}
+	return NOTIFY_OK;
+}
+
 static int leak_get(void *data, u64 *val)
 {
 	*val = x86_leaked_pages();
@@ -76,9 +97,10 @@ static int leak_get(void *data, u64 *val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(leak_fops, leak_get, NULL, "%llu\n");
 
-static int __init leak_debugfs_init(void)
+static int __init leak_init(void)
 {
+	hotplug_memory_notifier(leak_memory_notify, 0);
 	debugfs_create_file_unsafe("leaked_pages", 0444, arch_debugfs_dir, NULL, &leak_fops);
 	return 0;
 }
-late_initcall(leak_debugfs_init);
+late_initcall(leak_init);

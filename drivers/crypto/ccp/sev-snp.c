@@ -169,6 +169,7 @@ static int snp_fw_start_locked(struct sev_device *sev, int *error)
 	if (ret)
 		return ret;
 	sev->snp_flush_due = true;
+	snp_in_place_reset();
 	WRITE_ONCE(sev->snp_initialized, true);
 	snp_fw_panic_register();
 	return 0;

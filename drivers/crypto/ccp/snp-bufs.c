@@ -99,7 +99,7 @@ static bool snp_fw_may_mark(u64 pfn)
 	unsigned long entry;
 	bool ret = false;
 
-	if (!pfn_valid(pfn))
+	if (!pfn_valid(pfn) || is_zone_device_page(pfn_to_page(pfn)))
 		return false;
 	/* The page may leave its file, which is freed by RCU then. */
 	rcu_read_lock();

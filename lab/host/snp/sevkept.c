@@ -10,6 +10,11 @@
  *   sevkept thp       a page of a pinned huge page: the others are as before
  *   sevkept many      page after page, until the firmware gets no more
  *   sevkept pageout   pages that reclaim has isolated all the time
+ *   sevkept swapoff   the same, and some of them are mapped again by swapoff
+ *   sevkept hugetlb   pages of a file of huge pages, whose mappings are locked most of the time
+ *   sevkept gmem      pages of a guest_memfd that another guest uses, isolated all the time
+ *   sevkept offline   memory that goes offline with a page of it
+ *   sevkept again     pages, after the firmware had been given no more and was started anew
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,9 +25,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/falloc.h>
 #include <linux/futex.h>
 #include <linux/kvm.h>
 
@@ -131,11 +138,19 @@ static void test_snp(void)
 	test_again(SNP_FINISH, &finish);
 }
 
+static void begin_launch(void)
+{
+	struct kvm_sev_launch_start start = {};
+
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	check(!command(KVM_SEV_INIT, NULL), "SEV_INIT");
+	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
+}
+
 /* A SEV guest with 2 MiB of memory, which KVM has pinned. */
 static void begin(int huge)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = SIZE };
-	struct kvm_sev_launch_start start = {};
 	struct kvm_enc_region region = { .size = SIZE };
 
 	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -143,11 +158,9 @@ static void begin(int huge)
 	madvise(mem, SIZE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	memset(mem, 1, SIZE);
 	slot.userspace_addr = region.addr = (uintptr_t)mem;
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	begin_launch();
 	check(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
-	check(!command(KVM_SEV_INIT, NULL), "SEV_INIT");
 	check(!ioctl(vm, KVM_MEMORY_ENCRYPT_REG_REGION, &region), "region");
-	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
 }
 
 static int update(unsigned int page)
@@ -157,7 +170,7 @@ static int update(unsigned int page)
 	return command(KVM_SEV_LAUNCH_UPDATE_DATA, &u);
 }
 
-static sigjmp_buf out;
+static __thread sigjmp_buf out;
 
 static void on_sigbus(int sig)
 {
@@ -206,13 +219,42 @@ static void wait_for_unmapping(unsigned int page)
 	check(i < 100, "the page is unmapped");
 }
 
+static volatile int stop, signals, short_reads;
+
+/* Writes to another page of the huge page all the time, ... */
+static void *neighbour(void *arg)
+{
+	while (!stop)
+		signals += write_is_sigbus(100);
+	return arg;
+}
+
+/* ... and so does the kernel. */
+static void *reader(void *arg)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+
+	while (!stop)
+		short_reads += read(fd, mem + 101 * PAGE, 64) != 64;
+	return arg;
+}
+
 static void test_thp(void)
 {
+	pthread_t thread[2];
+
 	begin(1);
 	check(!update(1), "a page is encrypted");
+	check(!pthread_create(&thread[0], NULL, neighbour, NULL), "a thread that writes");
+	check(!pthread_create(&thread[1], NULL, reader, NULL), "a thread that reads");
 	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
 	check(update(0) && errno == EIO, "a page is kept");
 	wait_for_unmapping(0);
+	stop = 1;
+	pthread_join(thread[0], NULL);
+	pthread_join(thread[1], NULL);
+	check(!signals, "no other page was a signal");
+	check(!short_reads, "no read() to another page failed");
 	check(futex(0) && errno == EFAULT, "a futex in it is EFAULT");
 	check(!write_is_sigbus(2) && !write_is_sigbus(SIZE / PAGE - 1), "other pages are written to");
 	check(!futex(3), "and have futexes");
@@ -242,8 +284,6 @@ static void test_many(void)
 	check(update(kept) && errno == EIO, "EIO, with a firmware that works");
 }
 
-static volatile int stop;
-
 static void *pageout(void *arg)
 {
 	while (!stop)
@@ -251,27 +291,243 @@ static void *pageout(void *arg)
 	return arg;
 }
 
-static void test_pageout(void)
+/* The firmware keeps @n pages from the first on, while @work runs in two threads. */
+static void keep(unsigned int n, void *(*work)(void *))
 {
-	unsigned int i, bad = 0;
 	pthread_t thread[2];
+	unsigned int i;
 
-	begin(0);
 	for (i = 0; i < 2; i++)
-		check(!pthread_create(&thread[i], NULL, pageout, NULL), "a thread that pages out");
+		check(!pthread_create(&thread[i], NULL, work, NULL), "a thread");
 	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT");
-	for (i = 0; i < 40; i++)
+	for (i = 0; i < n; i++)
 		check(update(i) && errno == EIO, "a page is kept");
 	qmp("fail ''");
 	sleep(2);
 	stop = 1;
 	for (i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
-	for (i = 0; i < 40; i++)
+}
+
+/* Whatever is mapped again goes again. */
+static void check_unmapped(unsigned int n)
+{
+	unsigned int i, bad = 0;
+
+	for (i = 0; i < n; i++)
 		wait_for_unmapping(i);
-	for (i = 0; i < 40; i++)
+	for (i = 0; i < n; i++)
 		bad += !futex(i) || errno != EFAULT;
 	check(!bad, "no futex goes on");
+}
+
+static void test_pageout(void)
+{
+	begin(0);
+	keep(40, pageout);
+	check_unmapped(40);
+}
+
+/* The first access after swapoff may be the kernel's, which expects that it ends. */
+static void test_swapoff(void)
+{
+	unsigned int i, bad = 0;
+
+	check(!system("dd if=/dev/zero of=/tmp/swap bs=1M count=32 2>/dev/null && "
+		      "losetup /dev/loop5 /tmp/swap && mkswap /dev/loop5 >/dev/null"), "a swap file");
+	check(!swapon("/dev/loop5", 0), "swapon");
+	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	madvise(mem, SIZE, MADV_NOHUGEPAGE);
+	memset(mem, 1, SIZE);
+	begin_launch();
+	keep(60, pageout);
+	check_unmapped(60);
+	check(!swapoff("/dev/loop5"), "swapoff");
+	for (i = 0; i < 60; i++)
+		bad += !futex(i) || errno != EFAULT;
+	check(!bad, "a futex in what is mapped again is EFAULT");
+	check_unmapped(60);
+}
+
+static int file;
+
+static void *punch(void *arg)
+{
+	while (!stop)
+		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, SIZE, SIZE);
+	return arg;
+}
+
+/* The lock that unmapping needs is held while a hole is punched: long, with many mappings. */
+static void test_hugetlb(void)
+{
+	int i;
+
+	check(!system("echo 4 >/proc/sys/vm/nr_hugepages"), "huge pages");
+	file = memfd_create("huge", MFD_HUGETLB);
+	check(file >= 0 && !ftruncate(file, 2 * SIZE), "a file of huge pages");
+	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	check(mem != MAP_FAILED, "it is mapped");
+	memset(mem, 1, 2 * SIZE);
+	for (i = 0; i < 40000; i++) {
+		if (mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, SIZE) == MAP_FAILED)
+			break;
+	}
+	begin_launch();
+	keep(1, punch);
+	check_unmapped(1);
+}
+
+/* Of mainline's <linux/kvm.h> */
+struct guest_memfd {
+	uint64_t size, flags, reserved[6];
+};
+
+struct region2 {
+	uint32_t slot, flags;
+	uint64_t gpa, size, addr, offset;
+	uint32_t fd, pad1;
+	uint64_t pad2[14];
+};
+
+#define CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct guest_memfd)
+#define SET_REGION2		_IOW(KVMIO, 0x49, struct region2)
+#define SLOT_GUEST_MEMFD	4u
+#define GMEM_MMAP_SHARED	3u
+#define GMEM_GPA		0x10000u
+#define GMEM_PAGES		16u
+
+static struct kvm_run *run;
+
+/* KVM_RUN returns. */
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A guest in real mode, whose memory at 64 KiB is that of a guest_memfd, mapped at @mem as well */
+static int gmem_vcpu(void)
+{
+	static const uint8_t code[] = { 0xfe, 0x07, 0xf4 };	/* incb (%bx); hlt */
+	struct kvm_userspace_memory_region slot = { .memory_size = PAGE };
+	struct guest_memfd create = { .size = SIZE, .flags = GMEM_MMAP_SHARED };
+	struct region2 region = { .slot = 1, .flags = SLOT_GUEST_MEMFD, .gpa = GMEM_GPA,
+				  .size = GMEM_PAGES * PAGE };
+	int other = ioctl(kvm, KVM_CREATE_VM, 0), fd = ioctl(other, CREATE_GUEST_MEMFD, &create), vcpu;
+	uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	check(fd >= 0, "a guest_memfd");
+	memcpy(page, code, sizeof(code));
+	slot.userspace_addr = (uintptr_t)page;
+	check(!ioctl(other, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
+	region.fd = fd;
+	region.addr = (uintptr_t)mmap(NULL, region.size, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(!ioctl(other, SET_REGION2, &region), "memory of the guest_memfd");
+	vcpu = ioctl(other, KVM_CREATE_VCPU, 0);
+	run = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	check(vcpu >= 0 && run != MAP_FAILED && mem != MAP_FAILED, "a vCPU");
+	return vcpu;
+}
+
+/* The guest writes to page @i: the errno of KVM_RUN, EINTR if it did not return for 5 seconds */
+static int guest_write(int vcpu, unsigned int i)
+{
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	struct kvm_regs regs = { .rflags = 2, .rbx = i * PAGE };
+	struct kvm_sregs sregs;
+	int err;
+
+	ioctl(vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cs.base = sregs.cs.selector = 0;
+	sregs.ds.base = GMEM_GPA;
+	sregs.ds.selector = GMEM_GPA / 16;
+	ioctl(vcpu, KVM_SET_SREGS, &sregs);
+	ioctl(vcpu, KVM_SET_REGS, &regs);
+	ioctl(vcpu, KVM_SET_MP_STATE, &runnable);
+	alarm(5);
+	err = ioctl(vcpu, KVM_RUN, 0) ? errno : 0;
+	alarm(0);
+	return err || run->exit_reason == KVM_EXIT_HLT ? err : EIO;
+}
+
+static void test_gmem(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	unsigned int i, bad = 0;
+	int vcpu = gmem_vcpu();
+
+	sigaction(SIGALRM, &action, NULL);
+	for (i = 0; i < GMEM_PAGES; i++)
+		bad += !!guest_write(vcpu, i);
+	check(!bad, "the guest writes");
+	begin_launch();
+	keep(GMEM_PAGES, pageout);
+	for (i = 0; i < GMEM_PAGES; i++)
+		bad += guest_write(vcpu, i) != EHWPOISON;
+	check(!bad, "the guest's writes are EHWPOISON");
+	check_unmapped(GMEM_PAGES);
+}
+
+static unsigned long number_in(const char *command)
+{
+	FILE *pipe = popen(command, "r");
+	unsigned long n = 0;
+
+	if (!pipe || fscanf(pipe, "%lx", &n) != 1)
+		check(0, command);
+	if (pipe)
+		pclose(pipe);
+	return n;
+}
+
+static unsigned long pfn_of(void *p)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t entry = 0;
+
+	check(pread(fd, &entry, sizeof(entry), (uintptr_t)p / PAGE * sizeof(entry)) == sizeof(entry), "pagemap");
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+/* Wants memory that can go offline (kernelcore=). Without the page, its block does. */
+static void test_offline(void)
+{
+	unsigned long block = number_in("cat /sys/devices/system/memory/block_size_bytes");
+	uint8_t *all = mmap(NULL, 3UL << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char path[100], line[400];
+	size_t at;
+
+	madvise(all, 3UL << 30, MADV_NOHUGEPAGE);
+	for (at = 0; at < 3UL << 30; at += 16 << 20) {
+		mem = all + at;
+		memset(mem, 1, 16 << 20);
+		snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%lu", pfn_of(mem) * PAGE / block);
+		snprintf(line, sizeof(line), "grep -q ^Movable %s/valid_zones", path);
+		if (!system(line))
+			break;
+	}
+	check(at < 3UL << 30, "memory that can go offline");
+	begin_launch();
+	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
+	check(update(0) && errno == EIO, "a page is kept");
+	wait_for_unmapping(0);
+	munmap(all, 3UL << 30);
+	snprintf(line, sizeof(line), "! echo offline >%s/state && grep -qx online %s/state && "
+		 "dmesg | grep 'memory stays online'", path, path);
+	check(!system(line), "its block stays online");
+}
+
+static void test_again_after_reset(void)
+{
+	begin(0);
+	check(!update(0), "a page is encrypted, after the firmware was started anew");
+	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
+	check(update(1) && errno == EIO, "a page is kept");
+	wait_for_unmapping(1);
+	check(!update(2), "and others are encrypted");
 }
 
 int main(int argc, char **argv)
@@ -295,8 +551,19 @@ int main(int argc, char **argv)
 		test_many();
 	} else if (!strcmp(what, "pageout")) {
 		test_pageout();
+	} else if (!strcmp(what, "swapoff")) {
+		test_swapoff();
+	} else if (!strcmp(what, "hugetlb")) {
+		test_hugetlb();
+	} else if (!strcmp(what, "gmem")) {
+		test_gmem();
+	} else if (!strcmp(what, "offline")) {
+		test_offline();
+	} else if (!strcmp(what, "again")) {
+		test_again_after_reset();
 	} else {
-		fprintf(stderr, "usage: sevkept es | timeout | mirror | snp | thp | many | pageout\n");
+		fprintf(stderr, "usage: sevkept es | timeout | mirror | snp | thp | many | pageout | swapoff |\n"
+			"               hugetlb | gmem | offline | again\n");
 		return 2;
 	}
 	printf("1..%d\n", number);

@@ -182,6 +182,8 @@ void snp_in_place_end(void);
 int snp_in_place_prepare(unsigned long n);
 void snp_lose_user_page(u64 pfn, unsigned long i);
 void snp_unmap_lost_pages(void);
+/* What was lost before the firmware starts anew does not count any more. */
+void snp_in_place_reset(void);
 
 /* Hooks of the base; see their definitions. */
 void snp_host_detect(struct cpuinfo_x86 *c);
@@ -215,6 +217,7 @@ static inline void snp_in_place_end(void) { }
 static inline int snp_in_place_prepare(unsigned long n) { return -ENODEV; }
 static inline void snp_lose_user_page(u64 pfn, unsigned long i) { }
 static inline void snp_unmap_lost_pages(void) { }
+static inline void snp_in_place_reset(void) { }
 static inline void snp_host_detect(struct cpuinfo_x86 *c)
 {
 	setup_clear_cpu_cap(X86_FEATURE_SEV_SNP);

@@ -6,6 +6,7 @@
 #include <linux/bug.h>
 #include <linux/delay.h>
 #include <linux/export.h>
+#include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/llist.h>
 #include <linux/lockdep.h>
@@ -33,19 +34,23 @@ static struct {
 	unsigned long n;
 } in_place;
 
-/* User memory that is lost, and the page that the kernel has in its place */
+/* User memory that is lost, and the page that the kernel has in its place; never freed */
 struct lost_page {
 	struct llist_node node;
-	struct llist_node mapped;
 	u64 pfn;
 	struct page *page;
-	bool failed;			/* memory_failure() has been told */
+	struct delayed_work unmap;
+	unsigned int tries;		/* to unmap it, without success */
+	bool accessed;			/* by users, who may have it mapped again */
+	bool failed;			/* memory_failure() has been told, ... */
+	bool tell;			/* ... but did not tell the file */
 };
 
 static LLIST_HEAD(lost_pages);
 
-/* Those that users have mapped until rmp_fault_unmap_lost() */
-static LLIST_HEAD(lost_mapped);
+/* How often unmapping is tried in a row, and the time in between */
+#define LOST_TRIES	50
+#define LOST_DELAY	(HZ / 10)
 
 /* For what a command may lose. Commands come one after another. */
 #define LOST_SPARES	8
@@ -206,6 +211,8 @@ static bool rmp_fault_same_page(unsigned long address, bool user_table, u64 pfn)
 	return rmp_fault_find_page(address, user_table, &now, &level) && now == pfn;
 }
 
+static void rmp_fault_unmap_lost(struct work_struct *work);
+
 /**
  * snp_in_place_prepare - have what it takes to lose pages of user memory
  * @n:		number of pages that are about to be firmware-owned
@@ -236,6 +243,7 @@ int snp_in_place_prepare(unsigned long n)
 			kfree(lost);
 			return -ENOMEM;
 		}
+		INIT_DELAYED_WORK(&lost->unmap, rmp_fault_unmap_lost);
 		lost_spare[i] = lost;
 	}
 	return 0;
@@ -260,29 +268,73 @@ void snp_lose_user_page(u64 pfn, unsigned long i)
 	lost->pfn = pfn;
 	lost_count += PageCompound(pfn_to_page(pfn)) ? LOST_LARGE : 1;
 	llist_add(&lost->node, &lost_pages);
-	llist_add(&lost->mapped, &lost_mapped);
 }
 EXPORT_SYMBOL_GPL(snp_lose_user_page);
 
-static void rmp_fault_unmap_lost(struct work_struct *work);
-static DECLARE_DELAYED_WORK(lost_work, rmp_fault_unmap_lost);
+/**
+ * snp_in_place_reset - the firmware starts anew
+ *
+ * What it has kept so far is lost, but does not count any more. The lock of the mailbox is
+ * held.
+ */
+void snp_in_place_reset(void)
+{
+	lost_count = 0;
+}
+EXPORT_SYMBOL_GPL(snp_in_place_reset);
 
+/*
+ * The file may have handed the page to others than page tables, e.g. guest_memfd to nested
+ * page tables. Returns false if it has to be tried again.
+ */
+static bool rmp_fault_tell_file(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping;
+
+	if (!folio_trylock(folio))
+		return false;
+	mapping = folio_mapping(folio);
+	if (mapping && mapping->a_ops->error_remove_page)
+		mapping->a_ops->error_remove_page(mapping, page);
+	folio_unlock(folio);
+	return true;
+}
+
+/*
+ * Returns true if no user has the page. memory_failure() is called once: it gives up what
+ * is isolated from the LRU. It waits for the lock of the folio, with all other failures
+ * waiting for it, and a folio may be locked for as long as a server of FUSE likes.
+ */
+static bool rmp_fault_try_to_unmap(struct lost_page *lost)
+{
+	struct page *page = pfn_to_page(lost->pfn);
+
+	if (!lost->failed) {
+		if (folio_test_locked(page_folio(page)))
+			return false;
+		WRITE_ONCE(lost->failed, true);
+		lost->tell = memory_failure(lost->pfn, 0);
+	}
+	if (!memory_failure_unmap(page))
+		return false;
+	if (lost->tell)
+		lost->tell = !rmp_fault_tell_file(page);
+	return !lost->tell;
+}
+
+/* What can't be unmapped is given up, until it is accessed. */
 static void rmp_fault_unmap_lost(struct work_struct *work)
 {
-	struct lost_page *lost, *next;
-	struct page *page;
+	struct lost_page *lost = container_of(to_delayed_work(work), struct lost_page, unmap);
 
-	llist_for_each_entry_safe(lost, next, llist_del_all(&lost_mapped), mapped) {
-		page = pfn_to_page(lost->pfn);
-		/* Called once: it gives up what is isolated from the LRU, and is mapped still. */
-		if (!lost->failed)
-			memory_failure(lost->pfn, 0);
-		lost->failed = true;
-		if (!PageHuge(page) && !memory_failure_unmap(page))
-			llist_add(&lost->mapped, &lost_mapped);
+	if (rmp_fault_try_to_unmap(lost)) {
+		WRITE_ONCE(lost->tries, 0);
+		return;
 	}
-	if (!llist_empty(&lost_mapped))
-		queue_delayed_work(system_unbound_wq, &lost_work, HZ / 10);
+	WRITE_ONCE(lost->tries, lost->tries + 1);
+	if (lost->tries < LOST_TRIES)
+		queue_delayed_work(system_unbound_wq, &lost->unmap, LOST_DELAY);
 }
 
 /**
@@ -295,9 +347,58 @@ static void rmp_fault_unmap_lost(struct work_struct *work)
  */
 void snp_unmap_lost_pages(void)
 {
-	mod_delayed_work(system_unbound_wq, &lost_work, 0);
+	struct lost_page *lost;
+
+	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
+		if (!READ_ONCE(lost->failed))
+			mod_delayed_work(system_unbound_wq, &lost->unmap, 0);
+	}
 }
 EXPORT_SYMBOL_GPL(snp_unmap_lost_pages);
+
+static void rmp_fault_unmap_again(struct irq_work *work)
+{
+	struct lost_page *lost;
+
+	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
+		if (xchg(&lost->accessed, false))
+			queue_delayed_work(system_unbound_wq, &lost->unmap,
+					   READ_ONCE(lost->tries) ? LOST_DELAY : 0);
+	}
+}
+
+static DEFINE_IRQ_WORK(lost_irq_work, rmp_fault_unmap_again);
+
+/*
+ * A user's access to @pfn has failed because of one of @n pages from @first on. If one of
+ * them is lost: whatever has mapped it, still or again, it is unmapped, and a mapping of
+ * 2 MiB is split. Returns true if @pfn is not lost itself: the access is repeated until
+ * then.
+ *
+ * Context: any, NMIs and the scheduler included, as faults may be.
+ */
+static bool rmp_fault_is_neighbour(u64 first, unsigned int n, u64 pfn)
+{
+	bool pending = false, self = false;
+	struct lost_page *lost;
+
+	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
+		if (lost->pfn < first || lost->pfn >= first + n)
+			continue;
+		if (lost->pfn == pfn) {
+			self = true;
+			if (READ_ONCE(lost->tries) >= LOST_TRIES)
+				WRITE_ONCE(lost->tries, 1);
+		}
+		if (READ_ONCE(lost->tries) < LOST_TRIES) {
+			pending = true;
+			WRITE_ONCE(lost->accessed, true);
+		}
+	}
+	if (pending)
+		irq_work_queue(&lost_irq_work);
+	return pending && !self && rmp_fault_find_owner(pfn, 1) == RMP_OWNER_HOST;
+}
 
 /*
  * No other processor is told: its writes by the old entry fault as well. The entries of a
@@ -363,7 +464,8 @@ bool snp_host_fault(unsigned long address, bool user_table)
 		/* The pages may be lost since. */
 		fallthrough;
 	default:
-		if (!user_table && rmp_fault_replace_lost(address, pfn))
+		if (user_table ? rmp_fault_is_neighbour(first, n, pfn) :
+				 rmp_fault_replace_lost(address, pfn))
 			return true;
 		return !rmp_fault_same_page(address, user_table, pfn);
 	}
