@@ -4,7 +4,7 @@
 # be downloaded without touching the machine's configuration.
 
 APT_DIR=$WORK/apt
-APT_SUITES="bookworm bookworm-security trixie trixie-security trixie-backports forky sid"
+APT_SUITES="bookworm bookworm-security trixie trixie-security trixie-backports forky"
 
 # The mirror that the machine itself uses: apt_mirror main|security
 apt_mirror() {

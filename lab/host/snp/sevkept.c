@@ -271,6 +271,9 @@ static void test_many(void)
 	for (i = 0; i < 200; i++)
 		check(update(i) && errno == EIO, "EIO");
 	qmp("fail ''");
+	for (i = 0; i < 100 && failed_memory() == before; i++)
+		usleep(100000);
+	check(i < 100, "memory fails before anybody accesses it");
 	for (kept = 0; kept < 200 && write_is_sigbus(kept); kept++)
 		;
 	check(kept > 50 && kept <= 64, "some pages are kept, and no more are given");
