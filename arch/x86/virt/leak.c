@@ -79,11 +79,12 @@ static int leak_memory_notify(struct notifier_block *nb, unsigned long action, v
 	unsigned long first, end = mem->start_pfn + mem->nr_pages;
 	void *entry;
 
-	if (action != MEM_GOING_OFFLINE)
+	if (action != MEM_GOING_OFFLINE && action != MEM_GOING_ONLINE)
 		return NOTIFY_OK;
 	xa_for_each_range(&leak_pages, first, entry, 0, end - 1) {
 		if (first + xa_to_value(entry) > mem->start_pfn) {
-			pr_info("memory stays online: page %#lx is leaked\n", first);
+			pr_info("memory stays %sline: page %#lx is leaked\n",
+				action == MEM_GOING_OFFLINE ? "on" : "off", first);
 			return notifier_from_errno(-EBUSY);
 		}
 	}

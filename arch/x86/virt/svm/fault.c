@@ -6,17 +6,19 @@
 #include <linux/bug.h>
 #include <linux/delay.h>
 #include <linux/export.h>
-#include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
 #include <linux/rmap.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
 #include <asm/tlbflush.h>
@@ -41,16 +43,17 @@ struct lost_page {
 	struct page *page;
 	struct delayed_work unmap;
 	unsigned int tries;		/* to unmap it, without success */
-	bool accessed;			/* by users, who may have it mapped again */
 	bool failed;			/* memory_failure() has been told, ... */
 	bool tell;			/* ... but did not tell the file */
 };
 
 static LLIST_HEAD(lost_pages);
 
-/* How often unmapping is tried in a row, and the time in between */
+/* When a page is unmapped again: what could not be unmapped, soon, and what was, in case */
 #define LOST_TRIES	50
-#define LOST_DELAY	(HZ / 10)
+#define LOST_SOON	(HZ / 10)
+#define LOST_LATER	HZ
+#define LOST_CHECK	(10 * HZ)
 
 /* For what a command may lose. Commands come one after another. */
 #define LOST_SPARES	8
@@ -285,33 +288,44 @@ EXPORT_SYMBOL_GPL(snp_in_place_reset);
 
 /*
  * The file may have handed the page to others than page tables, e.g. guest_memfd to nested
- * page tables. Returns false if it has to be tried again.
+ * page tables, and what was written to it is lost. Of a large folio only guest_memfd gives
+ * up a part. Returns false if it has to be tried again.
  */
 static bool rmp_fault_tell_file(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	struct address_space *mapping;
+	bool told = false;
 
 	if (!folio_trylock(folio))
 		return false;
+	if (folio_test_writeback(folio))
+		goto out;
+	told = true;
 	mapping = folio_mapping(folio);
-	if (mapping && mapping->a_ops->error_remove_page)
+	if (!mapping || !mapping->a_ops->error_remove_page)
+		goto out;
+	if (folio_test_dirty(folio))
+		mapping_set_error(mapping, -EIO);
+	if (!folio_test_large(folio) || mapping_unevictable(mapping))
 		mapping->a_ops->error_remove_page(mapping, page);
+out:
 	folio_unlock(folio);
-	return true;
+	return told;
 }
 
 /*
  * Returns true if no user has the page. memory_failure() is called once: it gives up what
- * is isolated from the LRU. It waits for the lock of the folio, with all other failures
- * waiting for it, and a folio may be locked for as long as a server of FUSE likes.
+ * is isolated from the LRU. It waits for the folio, with all other failures waiting for
+ * it, and a folio may be locked for as long as a server of FUSE likes.
  */
 static bool rmp_fault_try_to_unmap(struct lost_page *lost)
 {
 	struct page *page = pfn_to_page(lost->pfn);
+	struct folio *folio = page_folio(page);
 
 	if (!lost->failed) {
-		if (folio_test_locked(page_folio(page)))
+		if (folio_test_locked(folio) || folio_test_writeback(folio))
 			return false;
 		WRITE_ONCE(lost->failed, true);
 		lost->tell = memory_failure(lost->pfn, 0);
@@ -323,18 +337,21 @@ static bool rmp_fault_try_to_unmap(struct lost_page *lost)
 	return !lost->tell;
 }
 
-/* What can't be unmapped is given up, until it is accessed. */
+/*
+ * Never ends: whoever finds the page in a swap cache, in a file, or isolated at that moment
+ * may map it again, and the kernel repeats accesses to what is mapped. There are LOST_MAX
+ * of these at most.
+ */
 static void rmp_fault_unmap_lost(struct work_struct *work)
 {
 	struct lost_page *lost = container_of(to_delayed_work(work), struct lost_page, unmap);
+	unsigned long delay = LOST_CHECK;
 
-	if (rmp_fault_try_to_unmap(lost)) {
-		WRITE_ONCE(lost->tries, 0);
-		return;
-	}
-	WRITE_ONCE(lost->tries, lost->tries + 1);
-	if (lost->tries < LOST_TRIES)
-		queue_delayed_work(system_unbound_wq, &lost->unmap, LOST_DELAY);
+	if (rmp_fault_try_to_unmap(lost))
+		lost->tries = 0;
+	else
+		delay = lost->tries++ < LOST_TRIES ? LOST_SOON : LOST_LATER;
+	queue_delayed_work(system_unbound_wq, &lost->unmap, delay);
 }
 
 /**
@@ -356,48 +373,28 @@ void snp_unmap_lost_pages(void)
 }
 EXPORT_SYMBOL_GPL(snp_unmap_lost_pages);
 
-static void rmp_fault_unmap_again(struct irq_work *work)
-{
-	struct lost_page *lost;
-
-	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
-		if (xchg(&lost->accessed, false))
-			queue_delayed_work(system_unbound_wq, &lost->unmap,
-					   READ_ONCE(lost->tries) ? LOST_DELAY : 0);
-	}
-}
-
-static DEFINE_IRQ_WORK(lost_irq_work, rmp_fault_unmap_again);
-
 /*
- * A user's access to @pfn has failed because of one of @n pages from @first on. If one of
- * them is lost: whatever has mapped it, still or again, it is unmapped, and a mapping of
- * 2 MiB is split. Returns true if @pfn is not lost itself: the access is repeated until
- * then.
- *
- * Context: any, NMIs and the scheduler included, as faults may be.
+ * A user's access to @pfn has failed because of one of @n pages from @first on. If that is
+ * lost, but @pfn is not, the mapping of 2 MiB will be split: wait a moment and return true,
+ * so that the access is repeated. The kernel's accesses see signals here.
  */
-static bool rmp_fault_is_neighbour(u64 first, unsigned int n, u64 pfn)
+static bool rmp_fault_wait_for_split(u64 first, unsigned int n, u64 pfn)
 {
-	bool pending = false, self = false;
 	struct lost_page *lost;
+	bool found = false;
 
+	if (faulthandler_disabled() || irqs_disabled())
+		return false;
 	llist_for_each_entry(lost, READ_ONCE(lost_pages.first), node) {
-		if (lost->pfn < first || lost->pfn >= first + n)
-			continue;
-		if (lost->pfn == pfn) {
-			self = true;
-			if (READ_ONCE(lost->tries) >= LOST_TRIES)
-				WRITE_ONCE(lost->tries, 1);
-		}
-		if (READ_ONCE(lost->tries) < LOST_TRIES) {
-			pending = true;
-			WRITE_ONCE(lost->accessed, true);
-		}
+		if (lost->pfn == pfn)
+			return false;
+		found |= lost->pfn >= first && lost->pfn < first + n;
 	}
-	if (pending)
-		irq_work_queue(&lost_irq_work);
-	return pending && !self && rmp_fault_find_owner(pfn, 1) == RMP_OWNER_HOST;
+	if (!found || rmp_fault_find_owner(pfn, 1) == RMP_OWNER_OTHER ||
+	    fatal_signal_pending(current))
+		return false;
+	schedule_timeout_killable(1);
+	return true;
 }
 
 /*
@@ -434,7 +431,7 @@ static bool rmp_fault_replace_lost(unsigned long address, u64 pfn)
  *
  * The kernel writes to memory of users by the direct map, too, e.g. for ptrace(),
  * or with preemption or interrupts off, and waits there for the end of the command. An
- * access by the addresses of users is repeated: signals are seen in between.
+ * access by the addresses of users is repeated until then.
  *
  * Context: a page fault; @user_table if @address belongs to current->mm.
  * Otherwise interrupts are off.
@@ -464,7 +461,7 @@ bool snp_host_fault(unsigned long address, bool user_table)
 		/* The pages may be lost since. */
 		fallthrough;
 	default:
-		if (user_table ? rmp_fault_is_neighbour(first, n, pfn) :
+		if (user_table ? rmp_fault_wait_for_split(first, n, pfn) :
 				 rmp_fault_replace_lost(address, pfn))
 			return true;
 		return !rmp_fault_same_page(address, user_table, pfn);
