@@ -10,8 +10,9 @@
 
 /* Realize, reset and remove the VMX part of a CPU that TCG runs. */
 bool x86_vmx_realize(X86CPU *cpu, Error **errp);
-/* SEAM mode, for a processor with VMX */
+/* SEAM mode, for a processor with VMX; features that come with it */
 bool x86_seam_realize(X86CPU *cpu, Error **errp);
+void x86_seam_features(CPUX86State *env);
 void x86_vmx_unrealize(X86CPU *cpu);
 void x86_vmx_reset(CPUX86State *env);
 

@@ -40,6 +40,24 @@ QEMU_BUILD_BUG_ON(SEAM_FIRST_PRIVATE_KEY !=
 #define INTR_PENDING_NMI        2
 #define INTR_PENDING_SMI        4
 
+/*
+ * What all processors with SEAM mode have: TDX modules require it, and VMMs
+ * expect that TDs see it.
+ */
+void x86_seam_features(CPUX86State *env)
+{
+    env->features[FEAT_1_EDX] |= CPUID_SS;
+    env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_MOVDIRI |
+                                   CPUID_7_0_ECX_MOVDIR64B;
+    env->features[FEAT_7_0_EDX] |= CPUID_7_0_EDX_MD_CLEAR |
+        CPUID_7_0_EDX_SPEC_CTRL | CPUID_7_0_EDX_STIBP |
+        CPUID_7_0_EDX_FLUSH_L1D | CPUID_7_0_EDX_ARCH_CAPABILITIES |
+        CPUID_7_0_EDX_CORE_CAPABILITY | CPUID_7_0_EDX_SPEC_CTRL_SSBD;
+    env->features[FEAT_7_2_EDX] |= CPUID_7_2_EDX_PSFD |
+        CPUID_7_2_EDX_IPRED_CTRL | CPUID_7_2_EDX_RRSBA_CTRL |
+        CPUID_7_2_EDX_BHI_CTRL;
+}
+
 bool x86_seam_realize(X86CPU *cpu, Error **errp)
 {
     CPUX86State *env = &cpu->env;
@@ -60,10 +78,9 @@ bool x86_seam_realize(X86CPU *cpu, Error **errp)
     env->keyid_mask = TDX_KEYID_MASK;
     /* Without TME, software does not look for key ids in addresses. */
     env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_TME;
-    /* Hosts and TDX modules require these. */
-    env->features[FEAT_1_EDX] |= CPUID_SS;
-    env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_MOVDIR64B;
+    /* TDX modules require these, which no other processor has with TCG. */
     env->features[FEAT_7_0_EDX] |= CPUID_7_0_EDX_PCONFIG;
+    env->features[FEAT_8000_0007_EDX] |= CPUID_APM_INVTSC;
     env->features[FEAT_VMX_SECONDARY_CTLS] |=
         VMX_SECONDARY_EXEC_EPT_VIOLATION_VE;
     return true;

@@ -64,7 +64,8 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
         vmx_fail_invalid(env);
         return;
     }
-    trace_seam_call(env_cpu(env)->cpu_index, env->regs[R_EAX]);
+    trace_seam_call(env_cpu(env)->cpu_index, env->regs[R_EAX],
+                    env->regs[R_ECX], env->regs[R_EDX], env->regs[8]);
     vmx_succeed(env);
     vmx->host_vmcs = vmx->vmcs;
     vmx->host_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
@@ -216,6 +217,12 @@ static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
     }
     if (ud) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    if (guest && op == VMX_OP_TDCALL) {
+        trace_seam_tdcall(env_cpu(env)->cpu_index, env->regs[R_EAX],
+                          env->regs[R_ECX], env->regs[R_EDX], env->regs[10],
+                          env->regs[11], env->regs[12], env->regs[13],
+                          env->regs[14]);
     }
     if (guest && op != VMX_OP_PCONFIG) {
         vmx_exit_insn(env, op == VMX_OP_TDCALL ? VMX_EXIT_TDCALL :
