@@ -24,6 +24,7 @@ side-by-side: deps-lab ## run | 5 min | compare the same SNP guest on stock 6.12
 
 check-attest: ## test | 1 s | unit tests of the verifier of attestation reports
 	@python3 lab/attest/tests/test_attest.py
+	@python3 lab/attest/tests/test_td.py
 
 .PHONY: test-emulator mutants
 test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU (RACES=N: only races, N rounds; SANITIZE=address|thread)

@@ -88,7 +88,7 @@ kernel_initrd_modules()
 }
 
 # What an initramfs of lab/host/guests/guest loads, in any of the kernels that it is made for
-GUEST_MODULES=(virtio_pci virtio_blk virtio_net vmw_vsock_virtio_transport virtio_balloon virtio_mem configfs tsm tsm_report sev-guest
+GUEST_MODULES=(virtio_pci virtio_blk virtio_net vmw_vsock_virtio_transport virtio_balloon virtio_mem configfs tsm tsm_report sev-guest tdx-guest
 	gcm ctr ghash-generic aes_generic seqiv aesni-intel ghash-clmulni-intel)
 
 # cpio_of DIR: an archive of it that depends on nothing but what is in the files

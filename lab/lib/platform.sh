@@ -9,6 +9,7 @@ CONSOLE='console=ttyS0 panic=-1 loglevel=5 tsc=reliable'
 # Where the firmware leaves the certificates of its own root.
 PSP_CERTS=$WORK/image/psp
 SNP_FIRMWARE=OVMF.amdsev.fd
+TDX_FIRMWARE=OVMF.inteltdx.ms.fd
 
 platform()
 {
