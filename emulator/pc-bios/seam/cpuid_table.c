@@ -25,10 +25,15 @@
     { 4, s, ZERO(0x3c00, 0, 0, 4),                                          \
       CONFIG(0xffffc3ff, 0xfffff000, F, 0xfffffffb) }
 
+/*
+ * Some bits that each processor with TDX has are fixed, so that TDs see them
+ * on a processor without them, too: VME, DS, DTES64, DS-CPL and PDCM of leaf
+ * 1, FDP_EXCPTN_ONLY, "no FCS and FDS" and BUS_LOCK_DETECT of leaf 7.
+ */
 const struct cpuid_row cpuid_table[] = {
     { 0, NO, ZERO(0xffffffdc), ONE(CPUID_LAST) },
     { 1, NO, ZERO(0xf000c000, 0xff0000ff, 0x08010060, 0x40120400),
-      ONE(0, 0, 0x80000000, 0x200), CONFIG(0x0fff3fff, 0x00ff0000),
+      ONE(0, 0, 0x80008014, 0x00200202), CONFIG(0x0fff3fff, 0x00ff0000),
       ALLOW(0, 0, 0x31044d88, 0xb8440000) },
     { 2, NO, ZERO(0xff0100fe, F, F, F), ONE(0x00feff01) },
     NONE(3, NO),
@@ -39,6 +44,7 @@ const struct cpuid_row cpuid_table[] = {
     { 5, NO, ZERO(0xffff0000, 0xffff0000, 0xfffffffc) },
     { 6, NO, .ve = true },
     { 7, 0, ZERO(0, 0x00404006, 0x643e8010, 0x002298c3),
+      ONE(0, 0x00002040, 0x01000000),
       ALLOW(0, 0xdc2b9b18, 0x02417f65, 0x0005411c) },
     { 7, 1, ZERO(0xfb77e20f, F, F, 0xfffdfbcf),
       ALLOW(0x04881db0, 0, 0, 0x00020430) },

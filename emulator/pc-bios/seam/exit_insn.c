@@ -119,8 +119,8 @@ static bool run_write_msr(struct run *r, u32 msr, u64 v)
     case MSR_EFER:
         return run_write_efer(v);
     case 0x1d9:
-        /* Single-step on branches */
-        if (v & ~BIT(1)) {
+        /* Single-step on branches, #DB after bus locks */
+        if (v & ~BITS(2, 1)) {
             return false;
         }
         plat_vmwrite(VMCS_DEBUGCTL, v);

@@ -331,7 +331,7 @@ static const struct {
     { 0xc1, false, 0, EV_GP }, { 0x10a, false, 0, 0 },
     { 0x10a, true, 0, EV_GP }, { 0x1a0, false, 0, 0 },
     { 0x1a0, true, 0, EV_VE }, { 0x1d9, false, 0, 0 },
-    { 0x1d9, true, 2, 0 }, { 0x1d9, true, 1, EV_GP },
+    { 0x1d9, true, 2, 0 }, { 0x1d9, true, 4, 0 }, { 0x1d9, true, 1, EV_GP },
     { 0x277, true, 0, 1 }, { 0x38f, true, 0, EV_GP },
     { 0x480, false, 0, EV_VE }, { 0x480, true, 0, EV_GP },
     { 0x6a0, true, 0, EV_GP }, { 0x6e0, true, 0, EV_GP },

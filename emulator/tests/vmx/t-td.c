@@ -76,6 +76,19 @@ static void tdg_test_insns(void)
     tdg_check(r[1], 0x65746e49, "CPUID 0x21: a TD");
     cpuid(0, r);
     tdg_check(r[1], 0x756e6547, "CPUID 0");
+    cpuid(1, r);
+    tdg_check(r[2] & 0x80008014, 0x80008014,
+              "CPUID 1: DTES64, DS-CPL, PDCM, a hypervisor");
+    tdg_check(r[3] & 0x00200202, 0x00200202, "CPUID 1: VME, APIC, DS");
+    cpuid(7, r);
+    tdg_check(r[1] & 0x2040, 0x2040, "CPUID 7: FDP_EXCPTN_ONLY, no FCS, FDS");
+    tdg_check(r[2] & BIT(24), BIT(24), "CPUID 7: BUS_LOCK_DETECT");
+    tdg_check(r[3] & 0xec000400, 0xec000400,
+              "CPUID 7: MD_CLEAR, IBRS, STIBP, capabilities, SSBD");
+    wrmsr(0x1d9, BIT(2));
+    tdg_check(rdmsr(0x1d9), BIT(2), "IA32_DEBUGCTL: bus locks");
+    tdg_check(try_wrmsr(0x1d9, BIT(6)), GP, "IA32_DEBUGCTL: branch trace");
+    wrmsr(0x1d9, 0);
     asm volatile("mov $0x4321, %%ecx" : : : "ecx");
     tdg_check_ve(TRAP("cpuid", "a"(0x40000000), "b"(0), "c"(0), "d"(0)), 10,
                  "CPUID of a hypervisor");

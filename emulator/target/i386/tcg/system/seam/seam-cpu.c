@@ -79,6 +79,7 @@ bool x86_seam_realize(X86CPU *cpu, Error **errp)
     /* Without TME, software does not look for key ids in addresses. */
     env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_TME;
     /* TDX modules require these, which no other processor has with TCG. */
+    env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_BUS_LOCK_DETECT;
     env->features[FEAT_7_0_EDX] |= CPUID_7_0_EDX_PCONFIG;
     env->features[FEAT_8000_0007_EDX] |= CPUID_APM_INVTSC;
     env->features[FEAT_VMX_SECONDARY_CTLS] |=

@@ -64,7 +64,7 @@ static bool check_registers(CPUX86State *env, const GuestCheck *g)
         return false;
     }
     if (g->entry & VMX_VM_ENTRY_LOAD_DEBUG_CONTROLS) {
-        if ((vmx_get(env, VMX_GUEST_DEBUGCTL) & ~0x3ULL) ||
+        if ((vmx_get(env, VMX_GUEST_DEBUGCTL) & ~vmx_debugctl_bits(env)) ||
             (vmx_get(env, VMX_GUEST_DR7) >> 32)) {
             return false;
         }

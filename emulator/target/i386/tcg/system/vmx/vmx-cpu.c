@@ -47,8 +47,8 @@ VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
         env->msr_ia32_feature_control = val;
         return VMX_MSR_OK;
     case MSR_IA32_DEBUGCTL:
-        /* None of these features is emulated. */
-        if (val & ~0x3ULL) {
+        /* LBR, BTF and bus locks are accepted, but not emulated. */
+        if (val & ~vmx_debugctl_bits(env)) {
             return VMX_MSR_GP;
         }
         env->vmx->debugctl = val;

@@ -316,6 +316,15 @@ static inline uint32_t vmx_want_proc2(CPUX86State *env)
            vmx_get(env, VMX_PROC2_CTLS) : 0;
 }
 
+/* Bits of IA32_DEBUGCTL that are not reserved: LBR, BTF, bus locks */
+static inline uint64_t vmx_debugctl_bits(CPUX86State *env)
+{
+    bool bus_locks = env->features[FEAT_7_0_ECX] &
+                     CPUID_7_0_ECX_BUS_LOCK_DETECT;
+
+    return bus_locks ? 7 : 3;
+}
+
 static inline bool vmx_canonical(CPUX86State *env, uint64_t addr)
 {
     int shift = 64 - cpu_x86_virtual_addr_width(env);
