@@ -12,8 +12,8 @@
 #define SPEC_CTRL_IBRS          (1 << 0)
 #define SPEC_CTRL_STIBP         (1 << 1)
 #define SPEC_CTRL_SSBD          (1 << 2)
-#define SPEC_CTRL_IPRED_DIS     (3 << 3)        /* at CPL 3, and below it */
-#define SPEC_CTRL_RRSBA_DIS     (3 << 5)        /* likewise */
+#define SPEC_CTRL_IPRED_DIS     (3 << 3)        /* at CPL 3; below it */
+#define SPEC_CTRL_RRSBA_DIS     (3 << 5)        /* also two bits */
 #define SPEC_CTRL_PSFD          (1 << 7)
 #define SPEC_CTRL_DDPD_U        (1 << 8)
 #define SPEC_CTRL_BHI_DIS_S     (1 << 10)
