@@ -72,7 +72,7 @@ unsigned long x86_leaked_pages(void)
 }
 EXPORT_SYMBOL_GPL(x86_leaked_pages);
 
-/* Memory that comes back after it was offline is free, whoever had references to it. */
+/* Memory that comes back after it was offline is free, whatever references there were. */
 static int leak_memory_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct memory_notify *mem = data;

@@ -338,9 +338,9 @@ static bool rmp_fault_try_to_unmap(struct lost_page *lost)
 }
 
 /*
- * Never ends: whoever finds the page in a swap cache, in a file, or isolated at that moment
- * may map it again, and the kernel repeats accesses to what is mapped. There are LOST_MAX
- * of these at most.
+ * Never ends: a task that finds the page in a swap cache, in a file, or isolated at that
+ * moment may map it again, and the kernel repeats accesses to what is mapped. There are
+ * LOST_MAX of these at most.
  */
 static void rmp_fault_unmap_lost(struct work_struct *work)
 {
