@@ -2,6 +2,7 @@
 """The tables of tests, and other tables of the lab: fields that '|' separates."""
 
 import collections
+import fnmatch
 import glob
 import os
 import re
@@ -45,6 +46,9 @@ TREES = {"ours": "ours", "base": "base", "7.3": "selftests73", "6.12": "selftest
 THINGS = ("guests", "attacker", "bench")
 GUEST_KERNEL = "kernel:"
 
+# Begins the command of a row NAME/* that stands for copies of the rows with these names
+COPIES = "= "
+
 Row = collections.namedtuple("Row", "name kernel platform group flags timeout needs command")
 
 
@@ -85,15 +89,34 @@ def read_rows(path):
     for number, (name, kernel, platform, group, timeout, needs, command) in fields(path, 7):
         group, _, flags = group.partition(",")
         where = f"{path}:{number}"
-        if group not in GROUPS or platform not in PLATFORMS or not timeout.isdigit():
+        copies = command.startswith(COPIES) and name.endswith("/*")
+        if group not in GROUPS or platform not in PLATFORMS or not (timeout.isdigit() or copies and timeout == "-"):
             fail(f"{where}: unknown group, platform or timeout")
+        if copies:
+            timeout = 0
         rows.append(Row(name, kernel, platform, group, flags, int(timeout), needs_of(needs, command, where), command))
     return rows
 
 
-def all_rows():
-    """The rows of all tables."""
-    rows = [row for path in sorted(glob.glob(os.path.join(TABLES, "*.table"))) for row in read_rows(path)]
+def expand(rows):
+    """For a row that stands for copies of others, on another platform: these."""
+    for row in rows:
+        if not row.command.startswith(COPIES):
+            yield row
+            continue
+        patterns = row.command.removeprefix(COPIES).split()
+        found = [other for other in rows if other.group == "quick" and other.kernel == row.kernel and
+                 any(fnmatch.fnmatch(other.name, pattern) for pattern in patterns)]
+        if not found:
+            fail(f"{row.name}: no row is like '{' '.join(patterns)}'")
+        for other in found:
+            yield other._replace(name=row.name[:-1] + other.name.replace("/", "-"), platform=row.platform, group=row.group)
+
+
+def all_rows(path=None):
+    """The rows of all tables, or of one."""
+    paths = [path] if path else sorted(glob.glob(os.path.join(TABLES, "*.table")))
+    rows = list(expand([row for path in paths for row in read_rows(path)]))
     for name, count in collections.Counter(row.name for row in rows).items():
         if count > 1:
             fail(f"{TABLES}: {count} tests '{name}'")

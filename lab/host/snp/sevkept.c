@@ -96,30 +96,46 @@ static void test_again(uint32_t id, void *data)
 	close(vm);
 }
 
-static void test_es(const char *how)
+/* A SEV-ES guest with a vCPU, not yet launched */
+static void begin_es(void)
 {
 	struct kvm_sev_launch_start start = { .policy = ES };
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_VM_COPY_ENC_CONTEXT_FROM };
-	struct kvm_sev_guest_status status;
 
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	check(!command(KVM_SEV_ES_INIT, NULL), "SEV_ES_INIT");
 	check(ioctl(vm, KVM_CREATE_VCPU, 0) >= 0, "a vCPU");
 	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
-	if (!strcmp(how, "mirror")) {
-		cap.args[0] = vm;
-		vm = ioctl(kvm, KVM_CREATE_VM, 0);
-		check(!ioctl(vm, KVM_ENABLE_CAP, &cap), "a mirror");
-		check(ioctl(vm, KVM_CREATE_VCPU, 0) >= 0, "its vCPU");
-	}
-	if (!strcmp(how, "timeout")) {
-		check(!system("echo 2 >/sys/module/ccp/parameters/psp_cmd_timeout"), "2 seconds");
-		/* The next command takes it over. */
-		check(!command(KVM_SEV_GUEST_STATUS, &status), "GUEST_STATUS");
-		qmp("delay LAUNCH_UPDATE_VMSA:4000");
-	} else {
-		qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
-	}
+}
+
+static void test_es(void)
+{
+	begin_es();
+	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
+	test_again(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL);
+}
+
+static void test_timeout(void)
+{
+	struct kvm_sev_guest_status status;
+
+	begin_es();
+	check(!system("echo 2 >/sys/module/ccp/parameters/psp_cmd_timeout"), "2 seconds");
+	/* The next command takes it over. */
+	check(!command(KVM_SEV_GUEST_STATUS, &status), "GUEST_STATUS");
+	qmp("delay LAUNCH_UPDATE_VMSA:4000");
+	test_again(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL);
+}
+
+static void test_mirror(void)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_VM_COPY_ENC_CONTEXT_FROM };
+
+	begin_es();
+	cap.args[0] = vm;
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	check(!ioctl(vm, KVM_ENABLE_CAP, &cap), "a mirror");
+	check(ioctl(vm, KVM_CREATE_VCPU, 0) >= 0, "its vCPU");
+	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
 	test_again(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL);
 }
 
@@ -147,16 +163,22 @@ static void begin_launch(void)
 	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
 }
 
-/* A SEV guest with 2 MiB of memory, which KVM has pinned. */
+/* 2 MiB, aligned */
+static void map_memory(int huge)
+{
+	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mem = (void *)(((uintptr_t)mem + SIZE - 1) & ~(uintptr_t)(SIZE - 1));
+	madvise(mem, SIZE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	memset(mem, 1, SIZE);
+}
+
+/* A SEV guest with memory, which KVM has pinned. */
 static void begin(int huge)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = SIZE };
 	struct kvm_enc_region region = { .size = SIZE };
 
-	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	mem = (void *)(((uintptr_t)mem + SIZE - 1) & ~(uintptr_t)(SIZE - 1));
-	madvise(mem, SIZE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	memset(mem, 1, SIZE);
+	map_memory(huge);
 	slot.userspace_addr = region.addr = (uintptr_t)mem;
 	begin_launch();
 	check(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "memory");
@@ -177,13 +199,18 @@ static void on_sigbus(int sig)
 	siglongjmp(out, sig);
 }
 
-/* Returns 1 if a write to the page is a signal. */
-static int write_is_sigbus(unsigned int page)
+/* Returns 1 if a write to the page, or a read of it, is a signal. */
+static int is_sigbus(unsigned int page, int write)
 {
+	volatile uint8_t *p = mem + page * PAGE;
+
 	signal(SIGBUS, on_sigbus);
 	if (sigsetjmp(out, 1))
 		return 1;
-	*(volatile uint8_t *)(mem + page * PAGE) = 2;
+	if (write)
+		*p = 2;
+	else
+		(void)*p;
 	return 0;
 }
 
@@ -214,7 +241,7 @@ static void wait_for_unmapping(unsigned int page)
 {
 	int i;
 
-	for (i = 0; i < 100 && !write_is_sigbus(page); i++)
+	for (i = 0; i < 100 && !is_sigbus(page, 1); i++)
 		usleep(100000);
 	check(i < 100, "the page is unmapped");
 }
@@ -225,7 +252,7 @@ static volatile int stop, signals, short_reads;
 static void *neighbour(void *arg)
 {
 	while (!stop)
-		signals += write_is_sigbus(100);
+		signals += is_sigbus(100, 1);
 	return arg;
 }
 
@@ -259,7 +286,7 @@ static void test_thp(void)
 	check(!signals, "no other page was a signal");
 	check(!short_reads, "no read() to another page failed");
 	check(futex(0) && errno == EFAULT, "a futex in it is EFAULT");
-	check(!write_is_sigbus(2) && !write_is_sigbus(SIZE / PAGE - 1), "other pages are written to");
+	check(!is_sigbus(2, 1) && !is_sigbus(SIZE / PAGE - 1, 1), "other pages are written to");
 	check(!futex(3), "and have futexes");
 	check(!update(4), "and are encrypted");
 }
@@ -277,14 +304,14 @@ static void test_many(void)
 	for (i = 0; i < 100 && failed_memory() == before; i++)
 		usleep(100000);
 	check(i < 100, "memory fails before anybody accesses it");
-	for (kept = 0; kept < 200 && write_is_sigbus(kept); kept++)
+	for (kept = 0; kept < 200 && is_sigbus(kept, 1); kept++)
 		;
 	check(kept > 50 && kept <= 64, "some pages are kept, and no more are given");
 	for (i = 0; i < kept; i++)
 		bad += !futex(i) || errno != EFAULT;
 	check(!bad, "all of them are unmapped");
 	for (bad = 0; i < 200; i++)
-		bad += write_is_sigbus(i);
+		bad += is_sigbus(i, 1);
 	check(!bad, "the others are not");
 	check(failed_memory() - before == (long)(kept * PAGE / 1024), "the kernel counts them");
 	check(update(kept) && errno == EIO, "EIO, with a firmware that works");
@@ -334,16 +361,6 @@ static void test_pageout(void)
 	check_unmapped(40, 1);
 }
 
-/* Returns 1 if a read of the page is a signal. */
-static int read_is_sigbus(unsigned int page)
-{
-	signal(SIGBUS, on_sigbus);
-	if (sigsetjmp(out, 1))
-		return 1;
-	(void)*(volatile uint8_t *)(mem + page * PAGE);
-	return 0;
-}
-
 /* Nothing is mapped again: a read would give what the firmware has left there. */
 static void test_swapoff(void)
 {
@@ -352,15 +369,13 @@ static void test_swapoff(void)
 	check(!system("dd if=/dev/zero of=/tmp/swap bs=1M count=32 2>/dev/null && "
 		      "losetup /dev/loop5 /tmp/swap && mkswap /dev/loop5 >/dev/null"), "a swap file");
 	check(!swapon("/dev/loop5", 0), "swapon");
-	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	madvise(mem, SIZE, MADV_NOHUGEPAGE);
-	memset(mem, 1, SIZE);
+	map_memory(0);
 	begin_launch();
 	keep(60, 1, pageout);
 	check_unmapped(60, 1);
 	check(!swapoff("/dev/loop5"), "swapoff");
 	for (i = 0; i < 60; i++)
-		bad += !read_is_sigbus(i);
+		bad += !is_sigbus(i, 0);
 	check(!bad, "reads are signals");
 	check_unmapped(60, 1);
 }
@@ -416,9 +431,8 @@ struct region2 {
 static struct kvm_run *run;
 
 /* KVM_RUN returns. */
-static void on_alarm(int sig)
+static void on_alarm(int sig __attribute__((unused)))
 {
-	(void)sig;
 }
 
 /* A guest in real mode, whose memory at 64 KiB is that of a guest_memfd, mapped at @mem as well */
@@ -491,8 +505,7 @@ static unsigned long number_in(const char *command)
 	FILE *pipe = popen(command, "r");
 	unsigned long n = 0;
 
-	if (!pipe || fscanf(pipe, "%lx", &n) != 1)
-		check(0, command);
+	check(pipe && fscanf(pipe, "%lx", &n) == 1, command);
 	if (pipe)
 		pclose(pipe);
 	return n;
@@ -546,9 +559,27 @@ static void test_again_after_reset(void)
 	check(!update(2), "and others are encrypted");
 }
 
+static const struct {
+	const char *name;
+	void (*test)(void);
+} tests[] = {
+	{ "es", test_es },
+	{ "timeout", test_timeout },
+	{ "mirror", test_mirror },
+	{ "snp", test_snp },
+	{ "thp", test_thp },
+	{ "many", test_many },
+	{ "pageout", test_pageout },
+	{ "swapoff", test_swapoff },
+	{ "hugetlb", test_hugetlb },
+	{ "gmem", test_gmem },
+	{ "offline", test_offline },
+	{ "again", test_again_after_reset },
+};
+
 int main(int argc, char **argv)
 {
-	const char *what = argc == 2 ? argv[1] : "";
+	size_t i;
 
 	setbuf(stdout, NULL);
 	kvm = open("/dev/kvm", O_RDWR);
@@ -557,31 +588,15 @@ int main(int argc, char **argv)
 		perror("sevkept");
 		return 2;
 	}
-	if (!strcmp(what, "es") || !strcmp(what, "timeout") || !strcmp(what, "mirror")) {
-		test_es(what);
-	} else if (!strcmp(what, "snp")) {
-		test_snp();
-	} else if (!strcmp(what, "thp")) {
-		test_thp();
-	} else if (!strcmp(what, "many")) {
-		test_many();
-	} else if (!strcmp(what, "pageout")) {
-		test_pageout();
-	} else if (!strcmp(what, "swapoff")) {
-		test_swapoff();
-	} else if (!strcmp(what, "hugetlb")) {
-		test_hugetlb();
-	} else if (!strcmp(what, "gmem")) {
-		test_gmem();
-	} else if (!strcmp(what, "offline")) {
-		test_offline();
-	} else if (!strcmp(what, "again")) {
-		test_again_after_reset();
-	} else {
-		fprintf(stderr, "usage: sevkept es | timeout | mirror | snp | thp | many | pageout | swapoff |\n"
-			"               hugetlb | gmem | offline | again\n");
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		if (argc == 2 && !strcmp(argv[1], tests[i].name))
+			break;
+	}
+	if (i == sizeof(tests) / sizeof(tests[0])) {
+		fprintf(stderr, "usage: sevkept TEST; the tests are at the head of sevkept.c\n");
 		return 2;
 	}
+	tests[i].test();
 	printf("1..%d\n", number);
 	return failed;
 }
