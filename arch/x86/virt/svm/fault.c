@@ -339,8 +339,8 @@ static bool rmp_fault_try_to_unmap(struct lost_page *lost)
 
 /*
  * Never ends: a task that finds the page in a swap cache, in a file, or isolated at that
- * moment may map it again, and the kernel repeats accesses to what is mapped. There are
- * LOST_MAX of these at most.
+ * moment may map it again, and the kernel repeats accesses to what is mapped. Until the
+ * firmware is initialized again there are LOST_MAX of these at most.
  */
 static void rmp_fault_unmap_lost(struct work_struct *work)
 {
