@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the firmware does not return, because of failures and delays that qmp injects here:
- * nobody writes to it, and nothing hangs.
+ * Memory of a process that the firmware does not return, because of failures that qmp injects
+ * here: nobody writes to it, and nothing hangs.
  *
- *   sevkept es        the VMSA of a vCPU of a SEV-ES guest, and the same command again
- *   sevkept timeout   the same, as the firmware takes too long, and is given up
- *   sevkept mirror    the same in a mirror of the guest
- *   sevkept snp       the VMSA of a vCPU of an SNP guest, and the end of the launch again
  *   sevkept thp       a page of a pinned huge page: the others are as before
  *   sevkept many      page after page, until the firmware gets no more
  *   sevkept pageout   pages that reclaim has isolated all the time
@@ -17,142 +13,22 @@
  *   sevkept again     pages, after the firmware had been given no more and was started anew
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <linux/falloc.h>
 #include <linux/futex.h>
-#include <linux/kvm.h>
 
-#include "check.h"
+#include "kept.h"
 
 #define PAGE	4096u
 #define SIZE	(2u << 20)
-#define ES	4u		/* policy: the guest is SEV-ES */
 
-/* Of mainline's <linux/kvm.h> */
-#define SNP_VM			4
-#define SEV_INIT2		22
-#define SNP_START		100
-#define SNP_FINISH		102
-
-struct init2 {
-	uint64_t features;
-	uint32_t flags;
-	uint16_t ghcb_version, pad1;
-	uint32_t pad2[8];
-};
-
-struct snp_start {
-	uint64_t policy;
-	uint8_t gosvw[16];
-	uint16_t flags;
-	uint8_t pad0[6];
-	uint64_t pad1[4];
-};
-
-struct snp_finish {
-	uint64_t id_block, id_auth;
-	uint8_t id_block_en, auth_key_en, vcek_disabled, host_data[32], pad0[3];
-	uint16_t flags;
-	uint64_t pad1[4];
-};
-
-static int kvm, vm, sev;
 static uint8_t *mem;
-
-static int command(uint32_t id, void *data)
-{
-	struct kvm_sev_cmd cmd = { .id = id, .data = (uintptr_t)data, .sev_fd = sev };
-	int rc = ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd);
-
-	error = cmd.error;
-	return rc;
-}
-
-static void qmp(const char *what)
-{
-	char line[200];
-
-	snprintf(line, sizeof(line), "qmp %s", what);
-	check(!system(line), line);
-}
-
-/* The command fails as the firmware keeps the VMSA, and fails again without a write to it. */
-static void test_again(uint32_t id, void *data)
-{
-	check(command(id, data), "the command fails");
-	qmp("fail ''");
-	check(command(id, data) && errno == EIO, "EIO, as the page is the firmware's");
-	close(vm);
-}
-
-/* A SEV-ES guest with a vCPU, not yet launched */
-static void begin_es(void)
-{
-	struct kvm_sev_launch_start start = { .policy = ES };
-
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	check(!command(KVM_SEV_ES_INIT, NULL), "SEV_ES_INIT");
-	check(ioctl(vm, KVM_CREATE_VCPU, 0) >= 0, "a vCPU");
-	check(!command(KVM_SEV_LAUNCH_START, &start), "LAUNCH_START");
-}
-
-static void test_es(void)
-{
-	begin_es();
-	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
-	test_again(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL);
-}
-
-static void test_timeout(void)
-{
-	struct kvm_sev_guest_status status;
-
-	begin_es();
-	check(!system("echo 2 >/sys/module/ccp/parameters/psp_cmd_timeout"), "2 seconds");
-	/* The next command takes it over. */
-	check(!command(KVM_SEV_GUEST_STATUS, &status), "GUEST_STATUS");
-	qmp("delay LAUNCH_UPDATE_VMSA:4000");
-	test_again(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL);
-}
-
-static void test_mirror(void)
-{
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_VM_COPY_ENC_CONTEXT_FROM };
-
-	begin_es();
-	cap.args[0] = vm;
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	check(!ioctl(vm, KVM_ENABLE_CAP, &cap), "a mirror");
-	check(ioctl(vm, KVM_CREATE_VCPU, 0) >= 0, "its vCPU");
-	qmp("fail SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
-	test_again(KVM_SEV_LAUNCH_UPDATE_VMSA, NULL);
-}
-
-static void test_snp(void)
-{
-	struct snp_start start = { .policy = 0x30000 };
-	struct init2 init = { .ghcb_version = 2 };
-	struct snp_finish finish = {};
-
-	vm = ioctl(kvm, KVM_CREATE_VM, SNP_VM);
-	check(!command(SEV_INIT2, &init), "SEV_INIT2");
-	check(!ioctl(vm, KVM_CREATE_IRQCHIP, 0), "interrupt controllers");
-	check(ioctl(vm, KVM_CREATE_VCPU, 0) >= 0, "a vCPU");
-	check(!command(SNP_START, &start), "SNP_LAUNCH_START");
-	qmp("fail SNP_LAUNCH_UPDATE:RESOURCE_LIMIT:1+SNP_PAGE_RECLAIM:RESOURCE_LIMIT:1");
-	test_again(SNP_FINISH, &finish);
-}
 
 static void begin_launch(void)
 {
@@ -559,14 +435,7 @@ static void test_again_after_reset(void)
 	check(!update(2), "and others are encrypted");
 }
 
-static const struct {
-	const char *name;
-	void (*test)(void);
-} tests[] = {
-	{ "es", test_es },
-	{ "timeout", test_timeout },
-	{ "mirror", test_mirror },
-	{ "snp", test_snp },
+static const struct test tests[] = {
 	{ "thp", test_thp },
 	{ "many", test_many },
 	{ "pageout", test_pageout },
@@ -575,28 +444,10 @@ static const struct {
 	{ "gmem", test_gmem },
 	{ "offline", test_offline },
 	{ "again", test_again_after_reset },
+	{}
 };
 
 int main(int argc, char **argv)
 {
-	size_t i;
-
-	setbuf(stdout, NULL);
-	kvm = open("/dev/kvm", O_RDWR);
-	sev = open("/dev/sev", O_RDWR);
-	if (kvm < 0 || sev < 0) {
-		perror("sevkept");
-		return 2;
-	}
-	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		if (argc == 2 && !strcmp(argv[1], tests[i].name))
-			break;
-	}
-	if (i == sizeof(tests) / sizeof(tests[0])) {
-		fprintf(stderr, "usage: sevkept TEST; the tests are at the head of sevkept.c\n");
-		return 2;
-	}
-	tests[i].test();
-	printf("1..%d\n", number);
-	return failed;
+	return run_test(tests, argc, argv);
 }
