@@ -11,7 +11,7 @@ demo-snp: image ## run | 1 min | boot an SNP host and an SNP guest, verify the a
 	@lab/programs runner
 	@lab/programs guests
 	$(if $(filter ours,$(H)),@lab/kernel ours lab)
-	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp --guests --job '/job/demo-snp $(CPUS)'
+	lab/boot --platform snp --kernel $(SNP_HOST_$(H)) --timeout 700 --out work/runs/demo-snp --guests --job '/job/demo-guest snp $(CPUS)'
 	lab/attest/verify work/runs/demo-snp/out/demo
 
 # After 'demo', with which it's 'run'.

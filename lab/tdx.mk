@@ -6,5 +6,5 @@ demo-tdx: image ## run | 5 min | boot mainline 7.3 as a TDX host, and a TD; veri
 	@lab/programs runner
 	@lab/programs guests
 	@lab/kernel 7.3 lab
-	lab/boot --platform tdx --kernel 7.3 --smp 2 --timeout 900 --out work/runs/demo-tdx --guests --job '/job/demo-tdx $(CPUS)'
+	lab/boot --platform tdx --kernel 7.3 --smp 2 --timeout 900 --out work/runs/demo-tdx --guests --job '/job/demo-guest tdx $(CPUS)'
 	lab/attest/verify work/runs/demo-tdx/out/demo
