@@ -43,7 +43,7 @@ GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "tdx", "open")
 
 # What a row may need: selftests of a tree, with the variable that names them in the host, and other things (lab/tests/README)
 TREES = {"ours": "ours", "base": "base", "7.3": "selftests73", "6.12": "selftests612"}
-THINGS = ("guests", "attacker", "bench")
+THINGS = ("guests", "attacker", "bench", "snphost")
 GUEST_KERNEL = "kernel:"
 
 # Begins the command of a row NAME/* that stands for copies of the rows with these names

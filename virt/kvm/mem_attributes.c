@@ -116,12 +116,14 @@ static void kvm_mem_chunk_lookup(const struct kvm_mem_chunk *chunk, gfn_t gfn,
 	bool private = test_bit(bit, chunk->private);
 
 	range->attributes = private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
-	if (private ? bitmap_full(chunk->private, KVM_MEM_CHUNK_GFNS) :
-		      bitmap_empty(chunk->private, KVM_MEM_CHUNK_GFNS))
+
+	/* A change that races with this moves the sequence count on. */
+	if (data_race(private ? bitmap_full(chunk->private, KVM_MEM_CHUNK_GFNS) :
+				bitmap_empty(chunk->private, KVM_MEM_CHUNK_GFNS)))
 		return;
 
-	next = private ? find_next_zero_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1) :
-			 find_next_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1);
+	next = data_race(private ? find_next_zero_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1) :
+				   find_next_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1));
 	range->first = gfn;
 	range->last = gfn - bit + next - 1;
 }

@@ -38,7 +38,7 @@ static void qmp(const char *what)
 }
 
 /* Runs the test that is named by the only argument; @tests end without a name. */
-static int run_test(const struct test *tests, int argc, char **argv)
+static inline int run_test(const struct test *tests, int argc, char **argv)
 {
 	setbuf(stdout, NULL);
 	kvm = open("/dev/kvm", O_RDWR);

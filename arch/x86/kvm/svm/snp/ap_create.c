@@ -127,7 +127,7 @@ static int snp_ap_load_vmsa(struct kvm_vcpu *vcpu, gpa_t gpa)
 	int r = 0;
 
 	/* Before the page is looked up. Pairs with kvm_gfn_invalidate_end(). */
-	seq = kvm->mmu_invalidate_seq;
+	seq = READ_ONCE(kvm->mmu_invalidate_seq);
 	smp_rmb();	/* see above */
 
 	if (!kvm_slot_has_gmem(slot) || !kvm_mem_is_private(kvm, gfn))

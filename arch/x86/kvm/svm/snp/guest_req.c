@@ -40,6 +40,8 @@ static int snp_guest_request_send(struct kvm *kvm, gpa_t req, gpa_t resp, int *f
 	cmd.res_paddr = __psp_pa(snp->response);
 	r = snp_firmware_request(kvm, &cmd, fw_error);
 
+	if (r && *fw_error == SEV_RET_NO_FW_CALL)
+		*fw_error = 0;
 	/* There is an answer even if it's an error, for some errors. */
 	if (!r || *fw_error)
 		r = kvm_write_guest(kvm, resp, snp->response, PAGE_SIZE);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Three SEV guests of one process lend the same page to the firmware, one after the other,
+ * while the kernel writes to it by its own mapping, for /proc/self/mem: no write waits for
+ * many commands.
+ *
+ *   sevrow [MS [COMMANDS]]   a command takes MS milliseconds, by a delay that qmp injects
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "kept.h"
+
+#define PAGE	4096u
+#define GUESTS	3
+#define MOST	20u	/* commands for which a write may wait: it is interrupted like any other task */
+
+static uint8_t *mem;
+static volatile int stop, refused;
+static unsigned int commands;
+
+static void *lender(void *arg)
+{
+	struct kvm_sev_launch_update_data update = { .uaddr = (uintptr_t)mem, .len = PAGE };
+	struct kvm_sev_cmd cmd = { .id = KVM_SEV_LAUNCH_UPDATE_DATA, .data = (uintptr_t)&update, .sev_fd = sev };
+
+	while (!stop) {
+		if (ioctl((intptr_t)arg, KVM_MEMORY_ENCRYPT_OP, &cmd))
+			refused = 1;
+		__atomic_fetch_add(&commands, 1, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+static unsigned int done(void)
+{
+	return __atomic_load_n(&commands, __ATOMIC_SEQ_CST);
+}
+
+/* Writes until @end commands are done; returns the most that were done during one. */
+static unsigned int write_until(unsigned int end)
+{
+	int fd = open("/proc/self/mem", O_RDWR);
+	unsigned int begin, most = 0, writes = 0;
+	char byte = 1;
+
+	for (begin = done(); begin < end; begin = done()) {
+		if (pwrite(fd, &byte, 1, (uintptr_t)mem) != 1)
+			check(0, "a write");
+		writes++;
+		if (done() - begin > most)
+			most = done() - begin;
+	}
+	close(fd);
+	printf("# %u writes during %u commands, the longest during %u\n", writes, end, most);
+	return most;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i, end = argc > 2 ? atoi(argv[2]) : 2000;
+	struct kvm_sev_launch_start start;
+	pthread_t thread[GUESTS];
+	char delay[64];
+
+	setbuf(stdout, NULL);
+	kvm = open("/dev/kvm", O_RDWR);
+	sev = open("/dev/sev", O_RDWR);
+	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	*mem = 1;
+	if (argc > 1) {
+		snprintf(delay, sizeof(delay), "delay LAUNCH_UPDATE_DATA:%d", atoi(argv[1]));
+		qmp(delay);
+	}
+	for (i = 0; i < GUESTS; i++) {
+		memset(&start, 0, sizeof(start));
+		vm = ioctl(kvm, KVM_CREATE_VM, 0);
+		check(!command(KVM_SEV_INIT, NULL) && !command(KVM_SEV_LAUNCH_START, &start), "a guest");
+		check(!pthread_create(&thread[i], NULL, lender, (void *)(intptr_t)vm), "it lends the page");
+	}
+	check(write_until(end) <= MOST, "no write waits for many commands");
+	stop = 1;
+	for (i = 0; i < GUESTS; i++)
+		pthread_join(thread[i], NULL);
+	check(!refused, "no command fails");
+	printf("1..%d\n", number);
+	return failed;
+}
