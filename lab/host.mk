@@ -3,6 +3,8 @@
 K ?= ours
 CONFIG ?= lab
 GROUP ?= quick
+# Two of them keep two processors busy.
+HOSTS ?= 2
 PAYLOADS = --payload work/build/selftests-7.3
 # What T=... says of rows
 NAMED = --test $(foreach t,$(T),'$(t)')
@@ -37,8 +39,8 @@ gdb: image ## run | 10 s | a shell in a host that gdb can attach to (port 1234)
 peer: deps-lab ## test | 10 min | mainline 7.3 as the host, with its own selftests for private memory
 	lab/test --kernel 7.3 --test 'mainline/*'
 
-test: deps-lab ## test | 20 min | run the tests (GROUP=quick|long|snp|snp-host|vmx|tdx, T='name or pattern')
-	@lab/test --config $(CONFIG) $(if $(T),$(NAMED),--group $(GROUP))
+test: deps-lab ## test | 15 min | run the tests (GROUP=quick|long|snp|snp-host|vmx|tdx, T='name or pattern')
+	@lab/test --hosts $(HOSTS) --config $(CONFIG) $(if $(T),$(NAMED),--group $(GROUP))
 
 test-debug: deps-lab ## test | hours | the whole table on the debug kernel: KASAN, lockdep, kmemleak, page poisoning (T='name or pattern')
 	@lab/test --config debug $(if $(T),$(NAMED),--group quick,long,snp-host)
