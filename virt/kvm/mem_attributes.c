@@ -326,10 +326,13 @@ static void kvm_mem_part_store(struct kvm_mem_part *part, void *entry)
 	if (!part->chunk)
 		return;
 
+	/* Races with kvm_mem_chunk_lookup(). */
+	kcsan_disable_current();
 	if (entry)
 		bitmap_set(part->chunk->private, part->first, part->nr);
 	else
 		bitmap_clear(part->chunk->private, part->first, part->nr);
+	kcsan_enable_current();
 }
 
 /* The same for the range [@start, @end), whole chunks if not empty. */

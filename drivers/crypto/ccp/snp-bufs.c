@@ -154,13 +154,14 @@ static int snp_fw_mark_in_place_locked(struct sev_device *sev, struct snp_fw_cmd
 	BUILD_BUG_ON(SNP_IN_PLACE_PAGES > BITS_PER_LONG);
 	if (!npages || npages > SNP_IN_PLACE_PAGES)
 		return -EINVAL;
+	ret = snp_in_place_prepare(npages);
+	if (ret)
+		return ret;
 	for (i = 0; i < npages; i++) {
 		if (!snp_fw_may_mark(pfn + i))
 			return -EFAULT;
 	}
 	ret = rmp_split_direct_map(pfn, npages);
-	if (!ret)
-		ret = snp_in_place_prepare(npages);
 	if (ret)
 		return ret;
 

@@ -28,13 +28,16 @@
 /*
  * User memory that is firmware-owned for the time of a command that writes it in place:
  * there is one mailbox, and a command has one range at most. @changes is odd while the
- * range is being written. @writers wait for the end of a command.
+ * range is being written. @waits is how often a write began to wait for the end of a
+ * command, @over how often it went on, and @waits_seen what the last command knew of that.
  */
 static struct {
 	atomic_t changes;
 	u64 pfn;
 	unsigned long n;
-	atomic_t writers;
+	atomic_t waits;
+	atomic_t over;
+	int waits_seen;
 } in_place;
 
 /* User memory that is lost, and the page that the kernel has in its place; never freed */
@@ -184,7 +187,7 @@ static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
 /*
  * The end of the command depends on no other processor: its caller polls with interrupts
  * off. So it can be waited for in any context that did not interrupt the caller, i.e. in
- * all but NMIs. The command times out if the firmware never answers.
+ * all but NMIs, and what counts as one. The command times out if the firmware never answers.
  *
  * Another command may get the pages before this has seen that they are the host's. The
  * deadline is for one command: once that is over, the access is repeated.
@@ -200,30 +203,33 @@ static bool rmp_fault_wait(u64 pfn, unsigned int n)
 	if (in_nmi())
 		return false;
 
-	atomic_inc(&in_place.writers);
+	atomic_inc(&in_place.waits);
 	changes = atomic_read(&in_place.changes);
 	/* The clock may need this CPU to go on. */
 	end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
 	do {
 		udelay(1);
 		owner = rmp_fault_find_owner(pfn, n);
-		/* Its end changes the range twice. */
+		/* Its end changes the range twice, and so does another one's begin. */
 		over = atomic_read(&in_place.changes) - changes >= 2;
 	} while (owner == RMP_OWNER_COMMAND && !over && --us && ktime_get_mono_fast_ns() < end);
-	atomic_dec(&in_place.writers);
+	atomic_inc(&in_place.over);
 	return owner == RMP_OWNER_HOST || (owner == RMP_OWNER_COMMAND && over);
 }
 
 /* Commands in a row must not keep a writer, which may have interrupts off, from going on. */
 static void rmp_fault_let_writers_go_on(void)
 {
+	int waits = atomic_read(&in_place.waits);
 	unsigned int i;
 
-	for (i = 0; i < 50 && atomic_read(&in_place.writers); i++)
+	if (waits == in_place.waits_seen)
+		return;
+	in_place.waits_seen = waits;
+	for (i = 0; i < 50 && atomic_read(&in_place.over) != atomic_read(&in_place.waits); i++)
 		usleep_range(100, 200);
 	/* These have to repeat their accesses. */
-	if (i)
-		usleep_range(100, 200);
+	usleep_range(100, 200);
 }
 
 /* A walk of tables that change at that moment may have found any page. */
