@@ -9,9 +9,9 @@
 
 static const struct {
     u32 msr;
-    u64 host;                   /* what a TD exit leaves to the host */
+    u64 host;                   /* what a TD exit leaves to the host, ... */
 } enter_msrs[NUM_VMSR] = {
-    [VMSR_SPEC_CTRL] = { 0x48, 0 },
+    [VMSR_SPEC_CTRL] = { 0x48, 0 },     /* ... but here what it had */
     [VMSR_XFD] = { 0x1c4, 0 },
     [VMSR_XFD_ERR] = { 0x1c5, 0 },
     [VMSR_XSS] = { MSR_XSS, 0 },
@@ -40,6 +40,7 @@ static void enter_load(struct run *r)
     }
     plat_xstate_load(pa, r->td->tdcs->xfam);
     plat_xsetbv(r->vp->xcr0);
+    r->host_spec_ctrl = plat_rdmsr(enter_msrs[VMSR_SPEC_CTRL].msr);
     for (unsigned i = 0; i < NUM_VMSR; i++) {
         if (enter_has_msr(r, i)) {
             plat_wrmsr(enter_msrs[i].msr, r->vp->msr[i]);
@@ -61,6 +62,7 @@ static void enter_save(struct run *r)
             plat_wrmsr(enter_msrs[i].msr, enter_msrs[i].host);
         }
     }
+    plat_wrmsr(enter_msrs[VMSR_SPEC_CTRL].msr, r->host_spec_ctrl);
     plat_xstate_save(pa, r->td->tdcs->xfam);
     plat_xstate_host();
     r->vp->last_exit_tsc = plat_tsc();

@@ -50,6 +50,7 @@ struct run {
     u32 reason;                 /* all of it */
     u64 qualification;
     u64 ret;                    /* RAX of the host */
+    u64 host_spec_ctrl;
     bool disable;               /* the vCPU cannot run again */
 };
 

@@ -12,6 +12,9 @@
 #define MSR_FMASK       0xc0000084
 #define MSR_KERNEL_GS   0xc0000102
 #define MSR_TPR         0x808
+#define MSR_SPEC_CTRL   0x48
+#define SPEC_CTRL_IBRS  BIT(0)
+#define SPEC_CTRL_SSBD  BIT(2)
 #define HOST_PATTERN    0x4040404040404040ULL
 #define TD_PATTERN      0x7171717171717171ULL
 
@@ -93,6 +96,7 @@ static void tdg_test_msrs(void)
     wrmsr(MSR_LSTAR, 0xffffffff80001000ULL);
     wrmsr(MSR_FMASK, 0x300);
     wrmsr(MSR_KERNEL_GS, 0xffffffff80002000ULL);
+    wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_SSBD);
     asm volatile("mov %0, %%dr0; mov %1, %%cr2; mov %2, %%dr6"
                  : : "r"(0x1111ULL), "r"(0x2222ULL), "r"(0xffff4ff1ULL));
     tdg_say(SAY_HELLO, 0);
@@ -100,6 +104,7 @@ static void tdg_test_msrs(void)
     tdg_check(rdmsr(MSR_LSTAR), 0xffffffff80001000ULL, "LSTAR");
     tdg_check(rdmsr(MSR_FMASK), 0x300, "FMASK");
     tdg_check(rdmsr(MSR_KERNEL_GS), 0xffffffff80002000ULL, "KERNEL_GS_BASE");
+    tdg_check(rdmsr(MSR_SPEC_CTRL), SPEC_CTRL_SSBD, "SPEC_CTRL");
     asm volatile("mov %%dr0, %0; mov %%cr2, %1" : "=r"(ymm[0]), "=r"(ymm[1]));
     tdg_check(ymm[0], 0x1111, "DR0");
     tdg_check(ymm[1], 0x2222, "CR2");
@@ -152,6 +157,7 @@ static void test_msrs(void)
 {
     u64 cr2, dr0, dr6;
 
+    wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
     td_runs_to(&td, 0, SAY_HELLO, "the TD has written MSRs");
     asm volatile("mov %%cr2, %0; mov %%dr0, %1; mov %%dr6, %2"
                  : "=r"(cr2), "=r"(dr0), "=r"(dr6));
@@ -161,9 +167,11 @@ static void test_msrs(void)
     check_eq(rdmsr(MSR_LSTAR), 0, "LSTAR is the module's");
     check_eq(rdmsr(MSR_FMASK), 0x20200, "FMASK is the module's");
     check_eq(rdmsr(MSR_KERNEL_GS), 0, "KERNEL_GS_BASE is the module's");
+    check_eq(rdmsr(MSR_SPEC_CTRL), SPEC_CTRL_IBRS, "SPEC_CTRL is the host's");
     td_runs_to(&td, 0, SAY_HELLO, "the TD has written its TPR");
     check_eq(read_cr8(), 0, "which is not the host's");
     td_runs_to(&td, 0, SAY_END, "the TD is done");
+    wrmsr(MSR_SPEC_CTRL, 0);
 }
 
 void test_main(void)
