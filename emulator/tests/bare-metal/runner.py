@@ -11,9 +11,10 @@ import sys
 TIMEOUT = 180
 PASSED = 1          # isa-debug-exit: (0 << 1) | 1
 
-# The emulated machine of a program
-Machine = collections.namedtuple('Machine', 'cpu cpus memory devices',
-                                 defaults=(1, '1G', ()))
+# The emulated machine of a program. check(out), if there is one, looks at the
+# program's output and returns pairs: what it has checked, and whether it holds.
+Machine = collections.namedtuple('Machine', 'cpu cpus memory devices check',
+                                 defaults=(1, '1G', (), None))
 
 
 def parser():
@@ -93,6 +94,10 @@ def run_all(args, runs):
             elif line.startswith('#') or (error and line.strip()
                                           and not line.startswith('1..')):
                 print('# ' + line.lstrip('# '))
+        for what, good in machine.check(out) if machine.check else ():
+            number += 1
+            failures += not good
+            print(f"{'ok' if good else 'not ok'} {number} {name}: {what}")
         if error and (error != 'failed' or 'Bail out!' in out):
             number += 1
             failures += 1

@@ -27,8 +27,12 @@ struct IntelTdxState {
     void **transfer;            /* for each logical processor */
 };
 
-/* intel-tdx-report.c: the file of the module, if there is one, is known. */
-void intel_tdx_report_init(IntelTdxState *s);
+/*
+ * intel-tdx-report.c: the file of the module, if there is one, is known. With
+ * KEY_FILE, the key is the one that is kept there.
+ */
+bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
+                           Error **errp);
 
 /* intel-tdx-load.c: false if the module does not fit or is no module. */
 bool intel_tdx_load(IntelTdxState *s, Error **errp);

@@ -2,8 +2,9 @@
  * Intel TDX platform: reports that the processors of this machine seal
  *
  * A report is made of REPORTMACSTRUCT and TEE_TCB_INFO. Its MAC is made with a
- * key that no software has, so that any processor of this machine can verify
- * it, and nobody else.
+ * key that no software of the machine has, so that any of its processors can
+ * verify it. On hardware enclaves get at that key, too, and make quotes; here
+ * x-seam-report-key gives it to a program beside QEMU that does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -62,12 +63,61 @@ static void report_mac(IntelTdxState *s, const uint8_t *report, uint8_t *out)
     memcpy(out, mac, TDX_REPORT_KEY_SIZE);
 }
 
-void intel_tdx_report_init(IntelTdxState *s)
+static bool report_read_key(IntelTdxState *s, const char *file, Error **errp)
+{
+    g_autofree char *key = NULL;
+    g_autoptr(GError) err = NULL;
+    gsize size;
+
+    if (!g_file_get_contents(file, &key, &size, &err)) {
+        error_setg(errp, "x-seam-report-key: %s", err->message);
+        return false;
+    }
+    if (size != sizeof(s->report_key)) {
+        error_setg(errp, "x-seam-report-key: %s has %zu bytes and not %zu",
+                   file, size, sizeof(s->report_key));
+        return false;
+    }
+    memcpy(s->report_key, key, size);
+    return true;
+}
+
+/*
+ * Only who creates the file writes to it. A machine that starts at the same
+ * time finds all of the key, or an error: no two machines have the file and
+ * different keys.
+ */
+static bool report_write_key(IntelTdxState *s, const char *file, Error **errp)
+{
+    int fd = qemu_create(file, O_WRONLY | O_EXCL | O_BINARY, 0600, errp);
+    bool ok;
+
+    if (fd < 0) {
+        return false;
+    }
+    ok = qemu_write_full(fd, s->report_key, sizeof(s->report_key)) ==
+         sizeof(s->report_key);
+    ok = !close(fd) && ok;
+    if (!ok) {
+        error_setg_errno(errp, errno, "x-seam-report-key: %s", file);
+        unlink(file);
+    }
+    return ok;
+}
+
+bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
+                           Error **errp)
 {
     qemu_guest_getrandom_nofail(s->report_key, sizeof(s->report_key));
     if (s->image) {
         report_sha384(s->image->data, s->image->len, s->mrseam);
     }
+    if (!key_file) {
+        return true;
+    }
+    return g_file_test(key_file, G_FILE_TEST_EXISTS) ?
+           report_read_key(s, key_file, errp) :
+           report_write_key(s, key_file, errp);
 }
 
 void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,

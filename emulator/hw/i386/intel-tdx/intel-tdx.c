@@ -24,7 +24,15 @@
 
 static IntelTdxState *the_tdx;
 
-IntelTdxState *intel_tdx_create(const char *module, Error **errp)
+static void tdx_free(IntelTdxState *s)
+{
+    g_clear_pointer(&s->image, g_byte_array_unref);
+    g_free(s->module);
+    g_free(s);
+}
+
+IntelTdxState *intel_tdx_create(const char *module, const char *report_key,
+                                Error **errp)
 {
     IntelTdxState *s = the_tdx;
     g_autofree char *content = NULL;
@@ -38,14 +46,17 @@ IntelTdxState *intel_tdx_create(const char *module, Error **errp)
     if (module) {
         if (!g_file_get_contents(module, &content, &size, &err)) {
             error_setg(errp, "x-seam-module: %s", err->message);
-            g_free(s);
+            tdx_free(s);
             return NULL;
         }
         s->module = g_strdup(module);
         s->image = g_byte_array_new_take((uint8_t *)g_steal_pointer(&content),
                                          size);
     }
-    intel_tdx_report_init(s);
+    if (!intel_tdx_report_init(s, report_key, errp)) {
+        tdx_free(s);
+        return NULL;
+    }
     the_tdx = s;
     return s;
 }

@@ -57,7 +57,8 @@ static inline bool intel_tdx_in_seamrr(hwaddr pa)
 }
 
 /* The platform of the machine; the first processor creates it. */
-IntelTdxState *intel_tdx_create(const char *module, Error **errp);
+IntelTdxState *intel_tdx_create(const char *module, const char *report_key,
+                                Error **errp);
 /* The machine's memory is known. Without a platform, nothing is done. */
 bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
                             hwaddr high_size, Error **errp);

@@ -71,7 +71,8 @@ bool x86_seam_realize(X86CPU *cpu, Error **errp)
                    TDX_KEYID_SHIFT + TDX_KEYID_BITS);
         return false;
     }
-    cpu->tdx = intel_tdx_create(cpu->x_seam_module, errp);
+    cpu->tdx = intel_tdx_create(cpu->x_seam_module, cpu->x_seam_report_key,
+                                errp);
     if (!cpu->tdx) {
         return false;
     }
