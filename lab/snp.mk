@@ -22,9 +22,8 @@ run-snp: demo
 side-by-side: deps-lab ## run | 5 min | compare the same SNP guest on stock 6.12, 7.x and ours: measurement, devices, memory (CPUS=1|2|4)
 	@lab/test --name side-by-side --test $(foreach h,6.12 7.x ours,snp-$(h)/snp-$(CPUS))
 
-check-attest: ## test | 1 s | unit tests of the verifier of attestation reports
-	@python3 lab/attest/tests/test_attest.py
-	@python3 lab/attest/tests/test_td.py
+check-attest: ## test | 20 s | unit tests of the verifier of attestation reports and quotes, and of the quoting service
+	@for name in attest td quote qgs; do python3 lab/attest/tests/test_$$name.py; done
 
 .PHONY: test-emulator mutants
 test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU (RACES=N: only races, N rounds; SANITIZE=address|thread)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From the key that signed a report to the platform's root, by OpenSSL."""
+"""From the key that signed a report or a quote to a root, by OpenSSL."""
 
 import os
 import struct
@@ -14,6 +14,8 @@ TABLE_GUIDS = {
     uuid.UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782"): "ask",
     uuid.UUID("c0b406a4-a803-4952-9743-3fb6014cd0ae"): "ark",
 }
+SGX_CPUSVN_OID = bytes.fromhex("2a864886f84d010d010212")     # 1.2.840.113741.1.13.1.2.18
+SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")   # a key on P-256 begins so, x and y follow
 AMD_OID = bytes.fromhex("2b060104019c7801")     # 1.3.6.1.4.1.3704.1
 SPL_OIDS = {"bootloader": b"\x03\x01", "tee": b"\x03\x02", "snp": b"\x03\x03", "microcode": b"\x03\x08"}
 HWID_OID = b"\x04"
@@ -61,6 +63,19 @@ def pem(der):
     return convert(openssl("x509", "-inform", "DER", data=der), "not a certificate")
 
 
+def der(text):
+    """A certificate from PEM"""
+    return convert(openssl("x509", "-outform", "DER", data=text), "not a certificate")
+
+
+def point(key):
+    """x and y of a public key on P-256, PEM"""
+    found = convert(openssl("pkey", "-pubin", "-outform", "DER", data=key), "not a key")
+    if len(found) != len(SPKI) + 64 or not found.startswith(SPKI):
+        raise Invalid("the key is not on the curve P-256")
+    return found[len(SPKI):]
+
+
 def write(directory, name, data):
     path = os.path.join(directory, name)
     with open(path, "wb") as file:
@@ -81,22 +96,44 @@ def der_integer(value):
     return b"\x02" + bytes([len(body)]) + body
 
 
-def verify_signature(leaf, data, signature):
-    """ECDSA over SHA-384 of @data with the leaf's key; @signature is (r, s)."""
+def public_key(leaf):
+    return convert(openssl("x509", "-inform", "DER", "-pubkey", "-noout", data=leaf), "not a certificate")
+
+
+def verify_ecdsa(key, data, signature, curve, digest):
+    """@key is PEM, @signature (r, s)."""
     body = b"".join(map(der_integer, signature))
+    text = openssl("pkey", "-pubin", "-text", "-noout", data=key).stdout
+    if f"NIST CURVE: {curve}\n".encode() not in text:
+        raise Invalid(f"the signing key is not on the curve {curve}")
     with tempfile.TemporaryDirectory() as tmp:
-        key = convert(openssl("x509", "-inform", "DER", "-pubkey", "-noout", data=leaf), "not a certificate")
-        text = openssl("pkey", "-pubin", "-text", "-noout", data=key).stdout
-        if b"P-384" not in text and b"secp384r1" not in text:
-            raise Invalid("the signing key is not on the curve P-384")
-        result = openssl("dgst", "-sha384", "-verify", write(tmp, "key", key), "-signature",
+        result = openssl("dgst", f"-{digest}", "-verify", write(tmp, "key", key), "-signature",
                          write(tmp, "signature", b"\x30" + bytes([len(body)]) + body), data=data)
-    convert(result, "the report's signature does not hold")
+    convert(result, "the signature does not hold")
+
+
+def verify_signature(leaf, data, signature):
+    """A report's: ECDSA over SHA-384 of @data with the leaf's key"""
+    verify_ecdsa(public_key(leaf), data, signature, "P-384", "sha384")
+
+
+def sign(key_file, data):
+    """ECDSA over SHA-256 with a key on P-256: r and s, 32 bytes each, big endian"""
+    der = convert(openssl("dgst", "-sha256", "-sign", key_file, data=data), "cannot sign")
+    numbers, at = b"", 2
+    for _ in range(2):
+        numbers += int.from_bytes(der[at + 2:at + 2 + der[at + 1]], "big").to_bytes(32, "big")
+        at += 2 + der[at + 1]
+    return numbers
 
 
 def extension(der, suffix):
     """The octets of one of AMD's extensions, None if it is not there."""
-    oid = AMD_OID + suffix
+    return octets(der, AMD_OID + suffix)
+
+
+def octets(der, oid):
+    """The octets that follow an object identifier, None if it is not there."""
     at = der.find(b"\x06" + bytes([len(oid)]) + oid)
     if at < 0:
         return None

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Check a TD's report against what was launched: MRTD against the firmware's image, RTMRs against the event log.
+"""Verify a TD's quote up to a root, and check what it says against what was launched: MRTD against the firmware's image,
+RTMRs against the event log, the module's measurement against its file.
 
-Who reads it has to trust that it comes from the module: its seal can only be verified on the machine that made it.
+Of a report, without a root, only the second half: its seal can only be verified on the machine that made it, so that who
+checks it has to trust where it came from.
 """
 
 import argparse
@@ -10,7 +12,9 @@ import struct
 import sys
 import uuid
 
+import certs
 import ovmf
+import quote
 
 TDX_METADATA = uuid.UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
 PAGE, CHUNK = 4096, 256
@@ -18,9 +22,12 @@ MR_EXTEND = 1                   # of a section's attributes: its content is meas
 PAGE_AUG = 2                    # the section is not added, but accepted by the firmware
 SHA384 = 0xc
 
+DEBUG = 1                       # of a TD's attributes, and of the module's
+
 # name: (offset, length), in a report
 FIELDS = {
-    "type": (0, 4), "report data": (128, 64), "attributes": (512, 8), "MRTD": (528, 48),
+    "type": (0, 4), "report data": (128, 64), "MRSEAM": (280, 48), "attributes of the module": (376, 8),
+    "attributes": (512, 8), "MRTD": (528, 48),
     "RTMR0": (720, 48), "RTMR1": (768, 48), "RTMR2": (816, 48), "RTMR3": (864, 48),
 }
 
@@ -84,16 +91,74 @@ def field(report, name):
     return report[at:at + length]
 
 
+def holds(function, *args):
+    try:
+        function(*args)
+    except certs.Invalid:
+        return False
+    return True
+
+
+def numbers(signature):
+    half = len(signature) // 2
+    return int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+
+
+def attestation_key(point):
+    return certs.convert(certs.openssl("pkey", "-pubin", "-inform", "DER", data=certs.SPKI + point), "no key on the curve P-256")
+
+
+def check_signature(found):
+    """Header and body are signed with the attestation key."""
+    certs.verify_ecdsa(attestation_key(found.key), found.signed, numbers(found.signature), "P-256", "sha256")
+
+
+def check_chain(found, root):
+    """From a quote's header and body to a root that the caller knows"""
+    pck, platform, top = found.chain
+    cpusvn, _misc, flags, _xfrm, _code, signer, _product, _svn, key_hash = quote.ENCLAVE.unpack(found.qe_report)
+    yield "it is a quote of version 4 with ECDSA on P-256", (found.version, found.key_kind) == (quote.VERSION, quote.ECDSA_P256)
+    yield "of a TD", found.tee == quote.TDX and not any(found.reserved)
+    yield "by the lab's quoting service", found.vendor == quote.VENDOR
+    yield "header and TD are signed with the attestation key", holds(check_signature, found)
+    yield "the quoting enclave has this attestation key", \
+        key_hash == hashlib.sha256(found.key + found.qe_auth).digest().ljust(64, b"\0")
+    yield "the platform's key (PCK) signed the enclave's report", \
+        holds(certs.verify_ecdsa, certs.public_key(pck), found.qe_report, numbers(found.qe_signature), "P-256", "sha256")
+    yield "the enclave is initialized, and none for debugging", \
+        flags & (quote.ENCLAVE_INIT | quote.ENCLAVE_DEBUG) == quote.ENCLAVE_INIT
+    yield "the enclave is from who has the root", signer == hashlib.sha256(certs.point(certs.public_key(root))).digest()
+    yield "the PCK is for the enclave's CPUSVN", certs.octets(pck, certs.SGX_CPUSVN_OID) == cpusvn
+    yield "the PCK is certified by the root", holds(certs.verify_chain, root, platform, pck)
+    yield "the quote's root is this one", top == root
+
+
+def check_module(report, module):
+    yield "MRSEAM is that of the TDX module", field(report, "MRSEAM") == hashlib.sha384(module).digest()
+    yield "the host may not debug the module", not field(report, "attributes of the module")[0] & DEBUG
+
+
 def check(report, data, image, log):
     """(what, whether it is so) of all that can be checked"""
-    yield "length", len(report) == 1024
+    yield "length", len(report) == quote.REPORT_SIZE
     yield "it is a TD's", field(report, "type")[0] == 0x81
     yield "report data", field(report, "report data") == data
-    yield "the host may not debug the TD", not field(report, "attributes")[0] & 1
+    yield "the host may not debug the TD", not field(report, "attributes")[0] & DEBUG
     yield "MRTD is that of the firmware", field(report, "MRTD") == mrtd(image)
     for i, value in enumerate(rtmrs(log)):
         yield f"RTMR{i} is that of the event log", field(report, f"RTMR{i}") == value
     yield "the firmware and the boot loader have measured something", sum(1 for _ in events(log)) > 10
+
+
+def all_checks(args):
+    report = read(args.report)
+    if args.root:
+        found = quote.Quote(report)
+        yield from check_chain(found, certs.der(read(args.root)))
+        report = found.report()
+    if args.module:
+        yield from check_module(report, read(args.module))
+    yield from check(report, read(args.report_data), read(args.firmware), read(args.log))
 
 
 def read(path):
@@ -103,15 +168,20 @@ def read(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("report")
+    parser.add_argument("report", help="a report; or a quote, with --root")
     for name in "report-data", "firmware", "log":
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--root", help="PEM: the first argument is a quote, and this is its root")
+    parser.add_argument("--module", help="the TDX module's file")
     args = parser.parse_args()
-    failed = 0
-    for what, good in check(read(args.report), read(args.report_data), read(args.firmware), read(args.log)):
+    try:
+        results = list(all_checks(args))
+    except (certs.Invalid, OSError, ValueError) as error:
+        return f"lab/attest: {error}"
+    for what, good in results:
         print(f"{'ok    ' if good else 'FAILED'}  {what}")
-        failed += not good
-    return 1 if failed else 0
+    print("VERIFIED" if all(good for _, good in results) else "NOT VERIFIED")
+    return 0 if all(good for _, good in results) else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ CONSOLE='console=ttyS0 panic=-1 loglevel=5 tsc=reliable'
 PSP_CERTS=$WORK/image/psp
 SNP_FIRMWARE=OVMF.amdsev.fd
 TDX_FIRMWARE=OVMF.inteltdx.ms.fd
+TDX_MODULE=${TDX_MODULE:-$WORK/build/qemu/seam/seam.elf}
+# The key of the machine, and those of its quoting service.
+TDX_KEYS=$WORK/image/tdx
 
 platform()
 {
@@ -61,12 +64,17 @@ platform_vmx()
 }
 
 # The same with SEAM mode, and a TDX module in it: ours, or TDX_MODULE=FILE. Linux wants to be told to use it.
+# Its network leads to the quoting service and nowhere else. Who has the service's keys can make a quote of anything, so
+# it runs out of the host's reach, as an enclave does on a real machine.
 platform_tdx()
 {
 	platform_vmx
-	CPU=GraniteRapids,vmx=on,check=off,phys-bits=52,x-seam=on
-	CPU+=,x-seam-module=${TDX_MODULE:-$WORK/build/qemu/seam/seam.elf}
+	mkdir -p "$TDX_KEYS"
+	CPU=GraniteRapids,vmx=on,check=off,phys-bits=52,x-seam=on,x-seam-module=$TDX_MODULE
+	CPU+=,x-seam-report-key=$TDX_KEYS/report-key
 	PLATFORM_CMDLINE+=' kvm_intel.tdx=1'
+	PLATFORM_DEVICES+=(-netdev "user,id=quotes,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.4:4050-cmd:$ROOT/lab/attest/quoted $TDX_KEYS")
+	PLATFORM_DEVICES+=(-device "virtio-net-pci,netdev=quotes,romfile=$VIRTIO")
 }
 
 # Both append to ARGS, and want platform() to have been called. add_disk NAME FILE [OPTIONS OF -drive]
