@@ -127,7 +127,8 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(quote.Quote(data[8:]).report()[512:912], self.report[512:912])
 
     def test_standard_input(self):
-        done = subprocess.run([QUOTED, self.directory], input=framed(request(self.report)) + framed(request()), capture_output=True, check=True)
+        requests = framed(request(self.report)) + framed(request())
+        done = subprocess.run([QUOTED, self.directory], input=requests, capture_output=True, check=True)
         good, bad = unframed(done.stdout)
         self.check_quote(good)
         self.assertEqual(parsed(bad), (1, 0x12003, b""))

@@ -111,7 +111,8 @@ class CheckTest(Base):
         self.assertEqual(self.failed(data), [KEY])
 
     def test_enclave(self):
-        for at, value, want in (48, b"\7", ENCLAVE), (48, b"\4", ENCLAVE), (128, b"x", SIGNER), (0, b"\2", CPUSVN), (320, b"x", KEY), (352, b"x", KEY):
+        for at, value, want in ((48, b"\7", ENCLAVE), (48, b"\4", ENCLAVE), (128, b"x", SIGNER), (0, b"\2", CPUSVN),
+                                (320, b"x", KEY), (352, b"x", KEY)):
             self.assertEqual(self.failed(self.keys.quote(self.report, qe_report=put(at, value))), [want], at)
 
     def test_other_root(self):
@@ -221,9 +222,9 @@ class CommandTest(Base):
         files = {name: certs.write(self.tmp.name, name, data) for name, data in names.items()}
 
         def run():
-            td_py = os.path.join(os.path.dirname(os.path.abspath(td.__file__)), "td.py")
-            return subprocess.run([sys.executable, td_py, files["quote"], "--root", os.path.join(self.keys.directory, "root.pem"), "--report-data",
-                                   files["data"], "--firmware", files["image"], "--log", files["log"], "--module", files["module"]],
+            options = {"root": os.path.join(self.keys.directory, "root.pem"), "report-data": files["data"],
+                       "firmware": files["image"], "log": files["log"], "module": files["module"]}
+            return subprocess.run([sys.executable, td.__file__, files["quote"], *(f"--{name}={path}" for name, path in options.items())],
                                   capture_output=True, check=False)
 
         done = run()
