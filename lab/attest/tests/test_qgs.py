@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import unittest
+from random import Random
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -102,6 +103,17 @@ class ServeTest(unittest.TestCase):
         self.assertEqual(self.serve(struct.pack(">I", 4096) + bytes(4096) + framed(request())), [(1, 0x12004), (1, 0)])
         for size in 4097, 0x80000000, 0xffffffff:
             self.assertEqual(self.serve(struct.pack(">I", size) + framed(request()) * 9), [(1, 0x12006)])
+
+    def test_random(self):
+        """Whatever comes, each message that is not too long has an answer, and nothing ends the service."""
+        random = Random(7)
+        for _ in range(2000):
+            message = bytearray(request(random.choice((REPORT, b"\1" * 1024, b"\2" * 1024, b"", REPORT[:99]))))
+            for _ in range(random.randrange(4)):
+                at = random.randrange(min(len(message), 24 + random.randrange(64)))
+                message[at] = random.choice((0, 1, 4, 0x7f, 0xff, random.randrange(256)))
+            message = message[:random.randrange(len(message))] if random.random() < 0.3 else message
+            self.assertEqual(len(self.serve(framed(bytes(message)) + framed(request()))), 2)
 
     def test_ends(self):
         for cut in 0, 1, 3, 4, 5, 1000:

@@ -215,7 +215,7 @@ class CommandTest(Base):
         """td.py as it is called, of a quote with all that belongs to it"""
         from test_td import SECTIONS, event, log, tiny_tdvf  # pylint: disable=import-outside-toplevel
         image, events, module = tiny_tdvf(SECTIONS), log(*[event(1, bytes([n]) * 48) for n in range(12)]), b"a module"
-        fields = {280: hashlib.sha384(module).digest(), 376: bytes(8), 512: bytes(8), 528: td.mrtd(image)}
+        fields = {280: hashlib.sha384(module).digest(), 376: bytes(8), 512: bytes(8), 528: td.mrtd(image), 576: bytes(144)}
         fields.update({720 + 48 * i: value for i, value in enumerate(td.rtmrs(events))})
         names = {"quote": self.keys.quote(sealed_report(bytes(32), fields=fields)), "data": bytes(range(64)), "image": image,
                  "log": events, "module": module}
@@ -228,7 +228,7 @@ class CommandTest(Base):
                                   capture_output=True, check=False)
 
         done = run()
-        self.assertEqual((done.returncode, done.stdout.count(b"ok  "), done.stdout.count(b"FAILED")), (0, 23, 0), done.stdout + done.stderr)
+        self.assertEqual((done.returncode, done.stdout.count(b"ok  "), done.stdout.count(b"FAILED")), (0, 24, 0), done.stdout + done.stderr)
         certs.write(self.tmp.name, "module", b"another module")
         done = run()
         self.assertEqual((done.returncode, done.stdout.count(b"FAILED"), b"FAILED  MRSEAM" in done.stdout), (1, 1, True))

@@ -94,10 +94,18 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(self.failed(), [])
 
     def test_each_field(self):
-        for at in 0, 128, 512, 528, 720, 768, 816, 864:
+        for at in 0, 128, 512, 528, 576, 624, 719, 720, 768, 816, 864:
             self.report[at] ^= 1
             self.assertEqual(len(self.failed()), 1, at)
             self.report[at] ^= 1
+
+    def test_module(self):
+        module = b"a module"
+        self.report[280:328] = hashlib.sha384(module).digest()
+        for at, bit, want in (0, 0, 0), (280, 1, 1), (327, 1, 1), (376, 1, 1):
+            self.report[at] ^= bit
+            self.assertEqual(sum(not good for _, good in td.check_module(bytes(self.report), module)), want, at)
+            self.report[at] ^= bit
 
 
 if __name__ == "__main__":
