@@ -99,6 +99,17 @@ class CheckTest(unittest.TestCase):
             self.assertEqual(len(self.failed()), 1, at)
             self.report[at] ^= 1
 
+    def test_length(self):
+        self.report.append(0)
+        self.assertEqual(self.failed(), ["length"])
+
+    def test_empty_log(self):
+        """Registers that nobody extended agree with it."""
+        self.log = log(event(1, bytes(48)))
+        for i, value in enumerate(td.rtmrs(self.log)):
+            self.report[720 + 48 * i:768 + 48 * i] = value
+        self.assertEqual(self.failed(), ["the firmware and the boot loader have measured something"])
+
     def test_module(self):
         module = b"a module"
         self.report[280:328] = hashlib.sha384(module).digest()
