@@ -19,7 +19,7 @@
  * command ends, but its task may be preempted during many. If a command takes long, it is
  * enough that writes go on at all.
  */
-#define WRITES	5u
+#define WRITES	1u
 
 static uint8_t *mem;
 static volatile int stop, refused;
