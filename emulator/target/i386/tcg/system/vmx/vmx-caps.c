@@ -160,8 +160,8 @@ bool vmx_read_capability(CPUX86State *env, uint32_t msr, uint64_t *val)
         *val = vmx_cr4_fixed1(env);
         break;
     case MSR_IA32_VMX_VMCS_ENUM:
-        /* the highest index: TSC multiplier */
-        *val = 0x32;
+        /* the highest index: PID-pointer table, or TSC multiplier */
+        *val = env->features[FEAT_VMX_TERTIARY_CTLS] ? 0x42 : 0x32;
         break;
     case MSR_IA32_VMX_PROCBASED_CTLS2:
         *val = vmx_ctls(env, FEAT_VMX_SECONDARY_CTLS);
@@ -174,6 +174,13 @@ bool vmx_read_capability(CPUX86State *env, uint32_t msr, uint64_t *val)
             return false;
         }
         *val = vmx_ctls(env, words[msr - MSR_IA32_VMX_TRUE_PINBASED_CTLS]);
+        break;
+    case MSR_IA32_VMX_PROCBASED_CTLS3:
+        if (!(env->features[FEAT_VMX_PROCBASED_CTLS] &
+              VMX_CPU_BASED_ACTIVATE_TERTIARY_CONTROLS)) {
+            return false;
+        }
+        *val = env->features[FEAT_VMX_TERTIARY_CTLS];
         break;
     case MSR_IA32_VMX_VMFUNC:
         if (!(env->features[FEAT_VMX_SECONDARY_CTLS] &
