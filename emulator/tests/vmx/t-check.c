@@ -302,7 +302,8 @@ static void test_pending(void)
     vset(F_INTERRUPTIBILITY, 2);
     vset(F_PENDING_DBG, BIT(14));
     check_eq(vm_enter(), VM_OK, "single step and MOV SS: is accepted");
-    check_eq(vget(F_REASON), X_VMCALL, "single step and MOV SS: without failure");
+    check_eq(vget(F_REASON), X_VMCALL,
+             "single step and MOV SS: without failure");
     vset(F_INTERRUPTIBILITY, 2);
     vset(F_PENDING_DBG, 0);
     vm_exits(X_ENTRY_FAILED | X_GUEST_STATE, "single step that is not pending");

@@ -43,8 +43,8 @@ static void test_nmi(void)
     check_eq(vget(F_INTR), INTR(2, 2), "an NMI");
     check_eq(vget(F_INTERRUPTIBILITY) & 8, 0, "the guest's are not blocked");
     /* The host has not executed IRET since. */
-    asm volatile("push %%rax\nmov %%ss, %%eax\npush %%rax\nlea 8(%%rsp), %%rax\n"
-                 "push %%rax\npushf\nmov %%cs, %%eax\npush %%rax\n"
+    asm volatile("push %%rax\nmov %%ss, %%eax\npush %%rax\n"
+                 "lea 8(%%rsp), %%rax\npush %%rax\npushf\nmov %%cs, %%eax\npush %%rax\n"
                  "lea 1f(%%rip), %%rax\npush %%rax\niretq\n1: pop %%rax"
                  : : : "memory", "cc");
     guest(g_nmi, PIN_NMI, 0);

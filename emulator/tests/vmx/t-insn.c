@@ -90,7 +90,7 @@ static void test_vmxon_cr0(void)
 void g_vmcall(void);
 asm(".pushsection .text\ng_vmcall: vmcall\n.popsection");
 
-/* The instruction, which fails; if it does not, the guest exits to this code. */
+/* An instruction that fails; if it does not, the guest exits to this code. */
 #define ENTER_HERE(insn) ({                                             \
         u8 failed;                                                      \
                                                                         \

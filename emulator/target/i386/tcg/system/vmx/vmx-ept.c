@@ -219,7 +219,9 @@ restart:
         if (ept_misconfigured(env, e, level, leaf)) {
             return ept_fault(env, gpa, access_type, e, 0, true);
         }
-        perm &= vmx_rule(env, VMX_RULE_EPT_PERM_TABLE) || leaf ? e : present;
+        if (leaf || vmx_rule(env, VMX_RULE_EPT_PERM_TABLE)) {
+            perm &= e;
+        }
         if (leaf) {
             break;
         }

@@ -282,8 +282,8 @@ typedef struct X86VmxState {
     GHashTable *active;         /* VMCSs, by address */
     uint64_t debugctl;
     uint64_t tsc_base;          /* as it was written */
-    VmxVmcs *shadow;            /* in a guest: its VMREADs and VMWRITEs use it */
-    VmxVmcs *host_vmcs;         /* in SEAM mode, what was current before it */
+    VmxVmcs *shadow;            /* in a guest, for its VMREAD and VMWRITE */
+    uint64_t host_vmcs;         /* in SEAM mode, what was current before it */
     bool host_nmi_blocked;
 
     /* In VMX non-root operation; copies of frequently used fields */
