@@ -25,12 +25,14 @@ side-by-side: deps-lab ## run | 5 min | compare the same SNP guest on stock 6.12
 check-attest: ## test | 20 s | unit tests of the verifier of attestation reports and quotes, and of the quoting service
 	@for name in attest td quote qgs; do python3 lab/attest/tests/test_$$name.py; done
 
-.PHONY: test-emulator mutants
+.PHONY: test-emulator mutants mutants-vmx
 test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU (RACES=N: only races, N rounds; SANITIZE=address|thread)
 	@lab/test-emulator $(if $(RACES),--races $(RACES)) $(if $(SANITIZE),--sanitize $(SANITIZE))
 
 mutants: deps-lab ## test | 30 min | disable each rule of the emulated machine: a test has to fail
 	@lab/test-emulator --mutants
+mutants-vmx: deps-lab ## test | 15 min | the same for the rules of VMX
+	@lab/test-emulator --mutants-vmx
 
 .PHONY: check-qemu
 check-qemu: deps-lab ## test | an hour | QEMU's own 'make check' on the emulator (T='name or pattern', BASE=1: without the series)

@@ -29,6 +29,10 @@ def parser():
     options.add_argument('--rounds', type=int, metavar='N',
                          help='of programs that have them: t-sync, t-psp')
     options.add_argument('--timeout', type=int, default=TIMEOUT)
+    options.add_argument('--mutants', metavar='RULES',
+                         help='disable each rule in this file')
+    options.add_argument('--only', action='append', metavar='RULE',
+                         help='of the mutants only this one')
     options.add_argument('programs', nargs='*')
     return options
 
@@ -104,3 +108,45 @@ def run_all(args, runs):
             print(f'not ok {number} {name}: {error}')
     print(f'1..{number}')
     return failures != 0 or number == 0
+
+
+def killer(args, runs, option, rule):
+    """
+    What sees that the rule is disabled: ('killed', run, the first check that
+    fails), ('died', run, why) if a run has another end and no check fails in
+    any, or ('SURVIVED', '', '').
+    """
+    verdict = 'SURVIVED', '', ''
+    for name, program, machine in runs:
+        cpu = f'{machine.cpu},{option}={rule}'
+        out, error = boot(args, program, machine._replace(cpu=cpu))
+        m = re.search(r'^not ok \d+ - (.*)', out, re.M)
+        if m:
+            return 'killed', name, m[1]
+        if error:
+            verdict = 'died', name, error
+    return verdict
+
+
+def run_mutants(args, runs, option, elsewhere=()):
+    """
+    Disable each rule in the file args.mutants. @elsewhere has what tests the
+    rules that none of @runs can miss. The run that has missed the last rule is
+    the first to try the next one: neighbours have the same test.
+    """
+    with open(args.mutants, encoding='utf-8') as f:
+        rules = re.findall(r'^\w+_RULE\(\w+, "([\w-]+)"', f.read(), re.M)
+    count = collections.Counter()
+    for rule in rules:
+        if args.only and rule not in args.only:
+            continue
+        if rule in elsewhere:
+            print(f'{"skipped":8} {rule:22} {elsewhere[rule]}')
+            continue
+        verdict, name, what = killer(args, runs, option, rule)
+        runs.sort(key=lambda run: run[0] != name)
+        count[verdict] += 1
+        print(f'{verdict:8} {rule:22} {name}: {what}', flush=True)
+    print(f'{count["killed"]} killed, {count["died"]} died, '
+          f'{count["SURVIVED"]} survived')
+    return count['SURVIVED'] != 0

@@ -105,6 +105,10 @@ static void test_tpr_shadow(void)
     vset(F_TPR_THRESHOLD, 5);
     vm_exits(X_TPR, "TPR below threshold");
     check_eq(vget(F_GUEST_RIP), (u64)g_write_cr8 + 4, "after the instruction");
+    guest(g_write_cr8, 0, 0);
+    vset(F_EXCEPTIONS, BIT(GP));
+    guest_regs[0] = 0x10;
+    vm_exits(X_EXCEPTION, "a reserved bit of CR8 is #GP");
     guest(g_vmcall, 0, 0);
     vset(F_TPR_THRESHOLD, 1);
     check_eq(vm_enter(), VM_FAIL_VALID, "threshold above VTPR at VM entry");
@@ -159,6 +163,10 @@ static void test_x2apic(void)
     check_eq(*reg(PPR), 0x20, "VPPR");
     msr_guest(g_wrmsr, 0x80b, PROC2_X2APIC | PROC2_VID);
     vset(F_INTR_STATUS, 0x5500);
+    vset(F_EXCEPTIONS, BIT(GP));
+    guest_regs[0] = 1;
+    vm_exits(X_EXCEPTION, "EOI of another value than 0 is #GP");
+    guest_regs[0] = 0;
     vset(F_EOI_EXIT(1), BIT(0x15));
     vm_exits(X_EOI, "EOI that exits");
     check_eq(vget(F_QUAL), 0x55, "its vector");

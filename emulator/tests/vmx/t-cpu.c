@@ -136,6 +136,55 @@ static void test_xsaves_faults(void)
     write_cr4(read_cr4() | CR4_OSXSAVE);
 }
 
+#define CR4_PKE         BIT(22)
+#define CR4_PKS         BIT(24)
+#define EFER_NXE        BIT(11)
+#define PTE_KEY_1       BIT(59)
+
+static int read_page(void)
+{
+    u64 val;
+
+    return try_read((u64)pages, &val);
+}
+
+/* Bits that change the meaning of page tables, without an explicit flush */
+static void test_paging_bits(void)
+{
+    mem64 *pte = host_pte((u64)pages);
+    u64 efer = rdmsr(MSR_EFER), cr4 = read_cr4();
+
+    wrmsr(MSR_EFER, efer | EFER_NXE);
+    *pte |= PTE_NX;
+    flush_tlb();
+    check_eq(read_page(), NO_TRAP, "a page without execution");
+    wrmsr(MSR_EFER, efer & ~EFER_NXE);
+    check_eq(read_page(), PF, "its bit is reserved without EFER.NXE");
+    check_eq(trap()->err & PF_RSV, PF_RSV, "error code");
+    wrmsr(MSR_EFER, efer);
+    *pte = (*pte & ~(PTE_NX | PTE_U)) | PTE_KEY_1;
+    flush_tlb();
+    check_eq(read_page(), NO_TRAP, "a page with a key");
+    wrmsr(0x6e1, 1 << 2);
+    write_cr4(cr4 | CR4_PKS);
+    check_eq(read_page(), PF, "CR4.PKS makes keys effective");
+    write_cr4(cr4);
+    check_eq(read_page(), NO_TRAP, "and without it they are not");
+    wrmsr(0x6e1, 0);
+
+    *pte |= PTE_U;
+    write_cr4(cr4 | CR4_PKE);
+    asm volatile("wrpkru" : : "a"(1 << 2), "c"(0), "d"(0));
+    write_cr4(cr4);
+    check_eq(read_page(), NO_TRAP, "a user page with a key");
+    write_cr4(cr4 | CR4_PKE);
+    check_eq(read_page(), PF, "CR4.PKE makes keys effective");
+    asm volatile("wrpkru" : : "a"(0), "c"(0), "d"(0));
+    write_cr4(cr4);
+    *pte &= ~PTE_KEY_1;
+    flush_tlb();
+}
+
 static mem32 seen[2];
 
 static void g_xsaves(void)
@@ -165,6 +214,7 @@ static void test_guest(void)
 void test_main(void)
 {
     test_movdir();
+    test_paging_bits();
     write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXSAVE);
     asm volatile("xsetbv" : : "c"(0), "a"(COMPONENTS), "d"(0));
     test_xsaves();

@@ -48,6 +48,7 @@ static const struct bad bad_host[] = {
 static const struct bad bad_guest[] = {
     { F_GUEST_CR0, BIT(31), "CR0.PG" },
     { F_GUEST_CR0, BIT(0), "CR0.PE" },
+    { F_GUEST_CR0, BIT(5), "CR0.NE" },
     { F_GUEST_CR4, BIT(13), "CR4.VMXE" },
     { F_GUEST_CR4, BIT(5), "CR4.PAE of a 64-bit guest" },
     { F_GUEST_CR3, BIT(52), "CR3 beyond memory" },
@@ -63,6 +64,7 @@ static const struct bad bad_guest[] = {
     { F_GUEST_AR(CS), BIT(5), "DPL of CS" },
     { F_GUEST_AR(CS), BIT(7), "CS is not present" },
     { F_GUEST_AR(CS), BIT(8), "a reserved bit of CS" },
+    { F_GUEST_AR(CS), BIT(16), "CS is unusable" },
     { F_GUEST_AR(CS), BIT(14), "CS.L and CS.D" },
     { F_GUEST_AR(CS), BIT(15), "granularity of CS" },
     { F_GUEST_AR(SS), BIT(3), "SS is code" },
@@ -80,7 +82,6 @@ static const struct bad bad_guest[] = {
     { F_GUEST_RFLAGS, BIT(1), "bit 1 of RFLAGS" },
     { F_GUEST_RFLAGS, BIT(15), "bit 15 of RFLAGS" },
     { F_GUEST_RFLAGS, BIT(17), "RFLAGS.VM of a 64-bit guest" },
-    { F_ACTIVITY, 4, "no activity state" },
     { F_INTERRUPTIBILITY, BIT(5), "no interruptibility" },
     { F_INTERRUPTIBILITY, 3, "blocking by STI and by MOV SS" },
     { F_INTERRUPTIBILITY, 1, "blocking by STI with IF clear" },
@@ -105,6 +106,8 @@ static void try_guest(const struct bad *b, u64 qual)
     vset(b->field, vget(b->field) ^ b->xor);
     vm_exits(X_VMCALL, "without it");
 }
+
+static u64 list[4] __attribute__((aligned(16)));
 
 /* Bitmaps and lists: the address matters if the control or a count is set. */
 static void test_addresses(void)
@@ -134,7 +137,9 @@ static void test_addresses(void)
     }
     for (i = 0; i < ARRAY_SIZE(lists); i++) {
         vm_init(g_vmcall);
-        vset(lists[i].addr, 8);
+        list[1] = MSR_STAR;
+        list[2] = 0;
+        vset(lists[i].addr, (u64)&list[1]);
         vm_exits(X_VMCALL, "an empty list");
         vset(lists[i].count, 1);
         check_eq(vm_enter(), VM_FAIL_VALID, "list not aligned");
@@ -177,8 +182,6 @@ static void test_injection(void)
     injection(INTR(7, 1), 0, 0, false, "another event than MTF");
 }
 
-static u64 list[4] __attribute__((aligned(16)));
-
 /* IA32_FS_BASE belongs to the VMCS, not to a list. */
 static void test_msr_load(void)
 {
@@ -200,6 +203,43 @@ static void test_msr_load(void)
     wrmsr(MSR_STAR, 0x5678);
     vm_exits(X_VMCALL, "MSR-store list");
     check_eq(list[1], 0x5678, "is stored");
+}
+
+static void bad_msr(u64 msr, u64 val, const char *what)
+{
+    vm_init(g_vmcall);
+    list[0] = msr;
+    list[1] = val;
+    vset(F_ENTRY_MSR_LOAD, (u64)list);
+    vset(F_ENTRY_MSR_LOAD_COUNT, 1);
+    vm_exits(X_ENTRY_FAILED | X_MSR_LOAD, what);
+    check_eq(vget(F_QUAL), 1, "%s: qualification", what);
+}
+
+static void test_bad_msrs(void)
+{
+    u64 base = rdmsr(0x1b);
+
+    bad_msr(BIT(32) | MSR_STAR, 0, "reserved bits of a list");
+    bad_msr(0x9b, 0, "IA32_SMM_MONITOR_CTL in a list");
+    bad_msr(MSR_VMX_BASIC, 0, "a read-only MSR in a list");
+    wrmsr(0x1b, base | 0x400);
+    bad_msr(0x808, 0, "an x2APIC register in a list");
+    wrmsr(0x1b, base & ~0x800ULL);
+    wrmsr(0x1b, base);
+}
+
+/* VM exits store the TSC of the host. */
+static void test_list_tsc(void)
+{
+    vm_init(g_vmcall);
+    vm_controls(0, PROC_TSC_OFFSET, 0);
+    vset(F_TSC_OFFSET, BIT(62));
+    list[0] = 0x10;
+    vset(F_EXIT_MSR_STORE, (u64)list);
+    vset(F_EXIT_MSR_STORE_COUNT, 1);
+    vm_exits(X_VMCALL, "the TSC in a list");
+    check_eq(list[1] >> 60, 0, "it is stored without the offset");
 }
 
 static void test_link(void)
@@ -242,6 +282,8 @@ void test_main(void)
     test_addresses();
     test_injection();
     test_msr_load();
+    test_bad_msrs();
+    test_list_tsc();
     test_link();
     test_states();
     check_eq(vmxoff(), VM_OK, "VMXOFF");

@@ -159,6 +159,26 @@ static void test_tables(void)
     check_eq(vget(F_QUAL) & 3, 3, "read and written");
 }
 
+/* An access needs the permission of each entry on its way. */
+static void test_permissions(void)
+{
+    mem64 *table;
+
+    guest(WRITE);
+    ept_entry(DATA);
+    table = ept_table(DATA, 1);
+    *table &= ~EPT_W;
+    vm_exits(X_EPT_VIOLATION, "a write below a table that is read-only");
+    check_eq(vget(F_QUAL), BIT(1) | 5 << 3 | BIT(7) | BIT(8),
+             "read-only: qualification");
+    guest(FETCH);
+    table = ept_table(DATA, 2);
+    *table &= ~EPT_X;
+    ept_entry(DATA);
+    vm_exits(X_EPT_VIOLATION, "no code in a whole GiB");
+    check_eq(vget(F_GPA), (u64)g_fetch, "the guest's code");
+}
+
 #define F_PML_INDEX     0x0812
 #define F_PML_ADDR      0x200e
 #define PROC2_PML       BIT(17)
@@ -216,6 +236,7 @@ void test_main(void)
     test_1g();
     test_ad();
     test_tables();
+    test_permissions();
     test_pml();
     test_eptp();
     check_eq(vmxoff(), VM_OK, "VMXOFF");

@@ -47,6 +47,10 @@ GUEST(g_lidt, "lidt (%rax)")
 GUEST(g_str, "str %ebx")
 GUEST(g_lldt, "lldt %cx")
 GUEST(g_rdrand, "rdrand %rcx")
+GUEST(g_rdseed, "rdseed %ebx")
+GUEST(g_rdpid, "rdpid %rax")
+GUEST(g_monitor, "monitor")
+GUEST(g_mwait, "mwait")
 GUEST(g_xsetbv, "xsetbv")
 GUEST(g_ud2, "ud2")
 GUEST(g_int3, "int3")
@@ -95,7 +99,10 @@ static void test_always(void)
 
 static void test_controls(void)
 {
-    controlled(g_hlt, PROC_HLT, 0, X_HLT, 0, 1, "HLT exiting");
+    vm_init(g_hlt);
+    vm_controls(PIN_TIMER, PROC_HLT, 0);
+    vset(F_PREEMPTION, 10000000);
+    exits_insn(X_HLT, 0, 1, "HLT exiting");
     controlled(g_rdtsc, PROC_RDTSC, 0, X_RDTSC, 0, 2, "RDTSC exiting");
     without(g_rdtsc, "RDTSC");
     controlled(g_rdtscp, PROC_RDTSC, PROC2_RDTSCP, X_RDTSCP, 0, 3,
@@ -103,6 +110,13 @@ static void test_controls(void)
     controlled(g_rdpmc, PROC_RDPMC, 0, X_RDPMC, 0, 2, "RDPMC exiting");
     controlled(g_pause, PROC_PAUSE, 0, X_PAUSE, 0, 2, "PAUSE exiting");
     without(g_pause, "PAUSE");
+    vm_init(g_monitor);
+    vm_controls(0, PROC_MONITOR, 0);
+    exits_insn(X_MONITOR, 0, 3, "MONITOR exiting");
+    without(g_monitor, "MONITOR");
+    vm_init(g_mwait);
+    vm_controls(0, PROC_MWAIT, 0);
+    exits_insn(X_MWAIT, 0, 3, "MWAIT exiting");
     controlled(g_invlpg, PROC_INVLPG, 0, X_INVLPG, 0x123456, 8,
                "INVLPG exiting");
     without(g_invlpg, "INVLPG");
@@ -277,16 +291,31 @@ static void test_desc(void)
     without(g_str, "STR");
 }
 
+/* #UD unless a control enables the instruction, or it is disabled anyway */
+static void undefined(void (*fn)(void), const char *what)
+{
+    vm_init(fn);
+    vset(F_EXCEPTIONS, BIT(UD));
+    vm_exits(X_EXCEPTION, what);
+    check_eq(vget(F_INTR), INTR(3, UD), "%s: undefined", what);
+}
+
 static void test_others(void)
 {
+    vm_init(g_rdseed);
+    vm_controls(0, 0, PROC2_RDSEED);
+    exits_insn(X_RDSEED, 0, 3, "RDSEED");
+    check_eq(vget(F_INFO) & 0x1878, 1 << 11 | 3 << 3, "RDSEED: RBX, 32 bits");
     vm_init(g_rdrand);
     vm_controls(0, 0, PROC2_RDRAND);
     exits_insn(X_RDRAND, 0, 4, "RDRAND");
     check_eq(vget(F_INFO) & 0x1878, 2 << 11 | 1 << 3, "RDRAND: RCX, 64 bits");
-    vm_init(g_rdtscp);
-    vset(F_EXCEPTIONS, BIT(UD));
-    vm_exits(X_EXCEPTION, "RDTSCP that is not enabled");
-    check_eq(vget(F_INTR), INTR(3, UD), "is undefined");
+    undefined(g_rdtscp, "RDTSCP that is not enabled");
+    undefined(g_rdpid, "RDPID that is not enabled");
+    vm_init(g_rdpid);
+    vm_controls(0, 0, PROC2_RDTSCP);
+    not_exits("RDPID");
+    undefined(g_xsetbv, "XSETBV without CR4.OSXSAVE");
     vm_init(g_xsetbv);
     vset(F_GUEST_CR4, read_cr4() | BIT(18));
     exits_insn(X_XSETBV, 0, 3, "XSETBV");

@@ -52,6 +52,7 @@ static void test_vmxon(void)
 {
     u64 region = vm_region(0);
 
+    *(u32 *)(region + 8) = *(u32 *)region;
     check_eq(vmxon(region + 8), VM_FAIL_INVALID, "VMXON pointer not aligned");
     check_eq(vmxon(BEYOND), VM_FAIL_INVALID, "VMXON pointer beyond memory");
     *(u32 *)region ^= 1;
@@ -73,6 +74,44 @@ static int try_write_cr4(u64 val)
     trap()->vec = NO_TRAP;
     asm volatile(EX("mov %0, %%cr4") : : "r"(val));
     return trap()->vec;
+}
+
+/* Also for VMXON: these bits are fixed. */
+static void test_vmxon_cr0(void)
+{
+    u64 cr0;
+
+    asm volatile("mov %%cr0, %0" : "=r"(cr0));
+    asm volatile("mov %0, %%cr0" : : "r"(cr0 & ~BIT(5)));
+    check_eq(vmxon(vm_region(0)), VM_TRAP(GP), "VMXON with CR0.NE clear");
+    asm volatile("mov %0, %%cr0" : : "r"(cr0 | BIT(5)));
+}
+
+void g_vmcall(void);
+asm(".pushsection .text\ng_vmcall: vmcall\n.popsection");
+
+/* An instruction that fails; if it does not, the guest exits to this code. */
+#define ENTER_HERE(insn) ({                                             \
+        u8 failed;                                                      \
+                                                                        \
+        asm volatile("mov %%rsp, %%rcx\nvmwrite %%rcx, %%rax\n"         \
+                     "lea 1f(%%rip), %%rcx\nvmwrite %%rcx, %%rdx\n"     \
+                     insn "\nsetz %0\njmp 2f\n1: movb $0, %0\n2:"       \
+                     : "=&b"(failed) : "a"(F_HOST_RSP), "d"(F_HOST_RIP) \
+                     : "rcx", "cc", "memory");                          \
+        failed; })
+
+static void test_launch(void)
+{
+
+    vm_init(g_vmcall);
+    check_eq(vm_enter(), VM_OK, "VMLAUNCH");
+    check_eq(ENTER_HERE("vmlaunch"), 1, "VMLAUNCH of a launched VMCS");
+    check_eq(vget(F_INSN_ERROR), 4, "VMLAUNCH: error 4");
+    check_eq(ENTER_HERE("mov %%ss, %%ecx\nmov %%ecx, %%ss\nvmresume"), 1,
+             "VMRESUME after MOV SS");
+    check_eq(vget(F_INSN_ERROR), 26, "VMRESUME after MOV SS: error 26");
+    check_eq(vm_enter(), VM_OK, "VMRESUME");
 }
 
 static void test_fixed_bits(void)
@@ -119,8 +158,6 @@ static void test_revision(void)
     *(u32 *)other ^= 1;
     fails(vmptrld(other), 11, "VMPTRLD of another revision");
     *(u32 *)other ^= 1;
-    *(u32 *)other |= 1U << 31;
-    fails(vmptrld(other), 11, "VMPTRLD of a shadow VMCS");
     fails(vmxon(other), 15, "VMXON in VMX root operation");
     fails(vmcall(), 1, "VMCALL in VMX root operation");
     fails(vmresume(), 5, "VMRESUME of a clear VMCS");
@@ -203,12 +240,12 @@ static void test_inv(void)
 
 static void user_vmcall(void)
 {
-    asm volatile("vmcall");
+    asm volatile("vmcall\nud2");
 }
 
 static void user_vmxoff(void)
 {
-    asm volatile("vmxoff");
+    asm volatile("vmxoff\nud2");
 }
 
 static void allow_user(void)
@@ -233,6 +270,7 @@ void test_main(void)
 {
     test_off();
     test_feature_control();
+    test_vmxon_cr0();
     test_vmxon();
     test_fixed_bits();
     test_no_vmcs();
@@ -241,6 +279,7 @@ void test_main(void)
     test_fields();
     test_two();
     test_inv();
+    test_launch();
     test_cpl3();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
     check_eq(vmcall(), VM_TRAP(UD), "VMCALL after VMXOFF");

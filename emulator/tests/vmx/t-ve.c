@@ -105,11 +105,33 @@ static void test_vectoring(void)
     check_eq(info.busy, 0, "no information");
 }
 
+/*
+ * A page fault while #VE is delivered is a double fault. The IDT has a page
+ * with the vectors below 16, and one that is not there.
+ */
+static void test_double_fault(void)
+{
+    u64 idt = 0x20001000 - 16 * 16;
+
+    guest(0, 7);
+    memcpy((void *)idt, (void *)vget(F_GUEST_BASE(IDTR)), 16 * 16);
+    vset(F_GUEST_BASE(IDTR), idt);
+    *host_pte(0x20001000) &= ~PTE_P;
+    flush_tlb();
+    vset(F_EXCEPTIONS, BIT(DF));
+    vset(F_ENTRY_INTR, INTR(3, VE));
+    vm_exits(X_EXCEPTION, "a page fault while #VE is delivered");
+    check_eq(vget(F_INTR), INTR(3, DF) | INTR_ERROR, "is #DF");
+    *host_pte(0x20001000) |= PTE_P;
+    flush_tlb();
+}
+
 void test_main(void)
 {
     vmx_on();
     test_ve();
     test_exits();
     test_vectoring();
+    test_double_fault();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }

@@ -158,6 +158,7 @@ enum { ES, CS, SS, DS, FS, GS, LDTR, TR, GDTR, IDTR };
 #define X_WRMSR                 32
 #define X_GUEST_STATE           33
 #define X_MSR_LOAD              34
+#define X_MWAIT                 36
 #define X_MTF                   37
 #define X_MONITOR               39
 #define X_PAUSE                 40
@@ -170,6 +171,7 @@ enum { ES, CS, SS, DS, FS, GS, LDTR, TR, GDTR, IDTR };
 #define X_WBINVD                54
 #define X_XSETBV                55
 #define X_RDRAND                57
+#define X_RDSEED                61
 #define X_ENTRY_FAILED          BIT(31)
 
 #define INTR_VALID              BIT(31)

@@ -14,6 +14,7 @@
 #include "hw/i386/x86.h"
 #include "system/reset.h"
 #include "hw/i386/e820_memory_layout.h"
+#include "hw/misc/rule-list.h"
 #include "amd-snp-internal.h"
 
 static AmdSnpState *the_snp;
@@ -36,23 +37,8 @@ bool amd_snp_rule(AmdSnpState *s, AmdSnpRule rule)
 
 bool amd_snp_ignore_rules(AmdSnpState *s, const char *names, Error **errp)
 {
-    g_auto(GStrv) list = g_strsplit(names, ":", 0);
-    char **name;
-    int rule;
-
-    for (name = list; *name; name++) {
-        for (rule = 0; rule < SNP_RULE__MAX; rule++) {
-            if (!strcmp(*name, rule_name[rule])) {
-                set_bit(rule, s->ignored);
-                break;
-            }
-        }
-        if (rule == SNP_RULE__MAX) {
-            error_setg(errp, "x-snp-ignore: no rule '%s'", *name);
-            return false;
-        }
-    }
-    return true;
+    return rule_list_parse(names, rule_name, SNP_RULE__MAX, "x-snp-ignore",
+                           s->ignored, errp);
 }
 
 /*

@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
-#include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/log.h"
+#include "hw/misc/rule-list.h"
 #include "psp-internal.h"
 #include "trace.h"
 
@@ -151,24 +151,8 @@ PspStatus psp_refuse(AmdPspState *s, const char *rule, PspStatus status)
 /* NAME[:NAME...]: rules to disable */
 bool psp_parse_rules(AmdPspState *s, const char *text, Error **errp)
 {
-    g_auto(GStrv) names = g_strsplit(text, ":", 0);
-    DECLARE_BITMAP(ignored, PSP_RULE__MAX);
-    int i, r;
-
-    bitmap_zero(ignored, PSP_RULE__MAX);
-    for (i = 0; names[i]; i++) {
-        r = 0;
-        while (r < PSP_RULE__MAX && strcmp(rules[r], names[i])) {
-            r++;
-        }
-        if (r == PSP_RULE__MAX) {
-            error_setg(errp, "amd-psp: no rule '%s'", names[i]);
-            return false;
-        }
-        set_bit(r, ignored);
-    }
-    bitmap_copy(s->ignored, ignored, PSP_RULE__MAX);
-    return true;
+    return rule_list_parse(text, rules, PSP_RULE__MAX, "amd-psp", s->ignored,
+                           errp);
 }
 
 bool psp_cmd_by_name(const char *name, uint32_t *id)

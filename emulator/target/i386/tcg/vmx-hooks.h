@@ -54,6 +54,12 @@ G_NORETURN void x86_vmx_ept_fault(CPUX86State *env, hwaddr gpa, vaddr addr,
  */
 bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
                       hwaddr *paddr, int *prot, int *page_size);
+/* The guest has mode-based execute control. */
+bool x86_vmx_mode_based_exec(CPUX86State *env);
+/* The same for a page of a linear address that is a user-mode address or not */
+bool x86_vmx_ept_walk_mode(CPUX86State *env, hwaddr gpa,
+                           MMUAccessType access_type, bool user, hwaddr *paddr,
+                           int *prot, int *page_size);
 /* The register that maps @addr in PAE paging with EPT */
 uint64_t x86_vmx_pdpte(CPUX86State *env, vaddr addr);
 /* The access type with which the guest's page tables are read. */

@@ -67,7 +67,7 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     trace_seam_call(env_cpu(env)->cpu_index, env->regs[R_EAX],
                     env->regs[R_ECX], env->regs[R_EDX], env->regs[8]);
     vmx_succeed(env);
-    vmx->host_vmcs = vmx->vmcs;
+    vmx->host_vmcs = vmx->vmcs ? vmx->vmcs->pa : VMX_NO_VMCS;
     vmx->host_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
     x86_world_leave(env);
     env->hflags |= HF_SEAM_MASK;
@@ -94,7 +94,8 @@ static void seam_ret(CPUX86State *env)
     if (vmx->host_nmi_blocked) {
         env->hflags2 |= HF2_NMI_MASK;
     }
-    vmx->vmcs = vmx->host_vmcs;
+    /* The module may have cleared it. */
+    vmx->vmcs = g_hash_table_lookup(vmx->active, &vmx->host_vmcs);
     vmx_update_events(env);
 }
 

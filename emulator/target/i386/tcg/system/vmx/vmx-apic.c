@@ -84,7 +84,8 @@ static void vmx_set_status(CPUX86State *env, int rvi, int svi)
 /* "Evaluation of Pending Virtual Interrupts" */
 static void vmx_evaluate(CPUX86State *env)
 {
-    env->vmx->virq = vmx_rvi(env) >> 4 > (vapic_ld(env, VAPIC_PPR) >> 4 & 15);
+    env->vmx->virq = !VMX_BAD(env, APIC_EVALUATE, vmx_rvi(env) >> 4 <=
+                              (vapic_ld(env, VAPIC_PPR) >> 4 & 15));
     vmx_update_events(env);
 }
 
@@ -94,6 +95,9 @@ static void vmx_update_ppr(CPUX86State *env)
     uint8_t tpr = vapic_ld(env, VAPIC_TPR);
     int svi = vmx_svi(env);
 
+    if (!vmx_rule(env, VMX_RULE_APIC_PPR)) {
+        return;
+    }
     vapic_st(env, VAPIC_PPR, tpr >> 4 >= svi >> 4 ? tpr : svi & 0xf0);
 }
 
@@ -114,8 +118,8 @@ static G_NORETURN void vmx_exit_trap(CPUX86State *env, VmxExit reason,
 
 static bool vmx_tpr_below_threshold(CPUX86State *env)
 {
-    return (vapic_ld(env, VAPIC_TPR) >> 4 & 15) <
-           (vmx_get(env, VMX_TPR_THRESHOLD) & 15);
+    return VMX_BAD(env, APIC_THRESHOLD, (vapic_ld(env, VAPIC_TPR) >> 4 & 15) <
+                   (vmx_get(env, VMX_TPR_THRESHOLD) & 15));
 }
 
 /* "TPR Virtualization" */
@@ -135,20 +139,24 @@ static void vmx_eoi(CPUX86State *env, uintptr_t ra)
     int vector = vmx_svi(env);
     uint64_t exits = vmx_get(env, VMX_EOI_EXIT_BITMAP0 + vector / 64);
 
-    vapic_set_bit(env, VAPIC_ISR, vector, false);
+    if (vmx_rule(env, VMX_RULE_APIC_EOI)) {
+        vapic_set_bit(env, VAPIC_ISR, vector, false);
+    }
     vmx_set_status(env, vmx_rvi(env), vapic_highest(env, VAPIC_ISR));
     vmx_update_ppr(env);
-    if (exits & (1ULL << (vector % 64))) {
+    if (VMX_BAD(env, APIC_EOI_EXIT, exits & (1ULL << (vector % 64)))) {
         vmx_exit_trap(env, VMX_EXIT_EOI, vector, ra);
     }
     vmx_evaluate(env);
 }
 
 /* "Self-IPI Virtualization" */
-static void vmx_self_ipi(CPUX86State *env, int vector)
+void vmx_self_ipi(CPUX86State *env, int vector)
 {
-    vapic_set_bit(env, VAPIC_IRR, vector, true);
-    vmx_set_status(env, MAX(vmx_rvi(env), vector), vmx_svi(env));
+    if (vmx_rule(env, VMX_RULE_APIC_SELF_IPI)) {
+        vapic_set_bit(env, VAPIC_IRR, vector, true);
+        vmx_set_status(env, MAX(vmx_rvi(env), vector), vmx_svi(env));
+    }
     vmx_evaluate(env);
 }
 
@@ -157,9 +165,13 @@ int vmx_take_virq(CPUX86State *env)
 {
     int vector = vmx_rvi(env);
 
-    vapic_set_bit(env, VAPIC_ISR, vector, true);
+    if (vmx_rule(env, VMX_RULE_APIC_ISR)) {
+        vapic_set_bit(env, VAPIC_ISR, vector, true);
+    }
     vapic_st(env, VAPIC_PPR, vector & 0xf0);
-    vapic_set_bit(env, VAPIC_IRR, vector, false);
+    if (vmx_rule(env, VMX_RULE_APIC_IRR)) {
+        vapic_set_bit(env, VAPIC_IRR, vector, false);
+    }
     vmx_set_status(env, vapic_highest(env, VAPIC_IRR), vector);
     env->vmx->virq = false;
     vmx_update_events(env);
@@ -184,9 +196,13 @@ void vmx_posted_interrupts(CPUX86State *env)
         return;
     }
     pir = host;
-    qatomic_and((uint8_t *)host + PI_DESC_ON, ~1);
+    if (vmx_rule(env, VMX_RULE_POSTED_ON)) {
+        qatomic_and((uint8_t *)host + PI_DESC_ON, ~1);
+    }
     for (i = 0; i < 4; i++) {
-        uint64_t bits = le64_to_cpu(qatomic_xchg(&pir[i], 0));
+        uint64_t bits = le64_to_cpu(vmx_rule(env, VMX_RULE_POSTED_PIR) ?
+                                    qatomic_xchg(&pir[i], 0) :
+                                    qatomic_read(&pir[i]));
         int reg = VAPIC_IRR + i * 32;
 
         if (!bits) {
@@ -196,7 +212,9 @@ void vmx_posted_interrupts(CPUX86State *env)
         vapic_st(env, reg + 16, vapic_ld(env, reg + 16) | bits >> 32);
         highest = i * 64 + 63 - clz64(bits);
     }
-    vmx_set_status(env, MAX(vmx_rvi(env), highest), vmx_svi(env));
+    if (vmx_rule(env, VMX_RULE_POSTED_RVI)) {
+        vmx_set_status(env, MAX(vmx_rvi(env), highest), vmx_svi(env));
+    }
     vmx_evaluate(env);
 }
 
@@ -233,12 +251,25 @@ bool x86_vmx_write_cr8(CPUX86State *env, target_ulong val, uintptr_t ra)
     if (!vmx_proc(env, VMX_CPU_BASED_TPR_SHADOW)) {
         return false;
     }
-    if (val & ~(target_ulong)15) {
+    if (VMX_BAD(env, APIC_CR8_RESERVED, val & ~(target_ulong)15)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
     vapic_st(env, VAPIC_TPR, val << 4);
     vmx_tpr_written(env, ra);
     return true;
+}
+
+/* WRMSR of ICR with IPI virtualization */
+static void vmx_write_x2apic_icr(CPUX86State *env, uint64_t val, uintptr_t ra)
+{
+    if (VMX_BAD(env, IPI_ICR_RESERVED, val & VMX_ICR_RESERVED)) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+    x86_stq_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + VAPIC_ICR_LO,
+                 val);
+    if (!vmx_virtualize_icr(env, val, val >> 32)) {
+        vmx_exit_trap(env, VMX_EXIT_APIC_WRITE, VAPIC_ICR_LO, ra);
+    }
 }
 
 /* "Virtualizing MSR-Based APIC Accesses": true if the access is virtualized */
@@ -267,11 +298,15 @@ bool x86_vmx_write_x2apic(CPUX86State *env, uint32_t msr, uint64_t val,
         !vmx_proc2(env, VMX_SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE)) {
         return false;
     }
+    if (reg == VAPIC_ICR_LO && vmx_proc3(env, VMX_TERTIARY_EXEC_IPI_VIRT)) {
+        vmx_write_x2apic_icr(env, val, ra);
+        return true;
+    }
     if (reg != VAPIC_TPR &&
         !(vmx_vid(env) && (reg == VAPIC_EOI || reg == VAPIC_SELF_IPI))) {
         return false;
     }
-    if (reg == VAPIC_EOI ? val : val >> 8) {
+    if (VMX_BAD(env, APIC_MSR_RESERVED, reg == VAPIC_EOI ? val : val >> 8)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
     x86_stq_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + reg, val);
@@ -279,7 +314,7 @@ bool x86_vmx_write_x2apic(CPUX86State *env, uint32_t msr, uint64_t val,
         vmx_tpr_written(env, ra);
     } else if (reg == VAPIC_EOI) {
         vmx_eoi(env, ra);
-    } else if (val >> 4) {
+    } else if (!VMX_BAD(env, APIC_SELF_IPI_LOW, !(val >> 4))) {
         vmx_self_ipi(env, val);
     } else {
         vmx_exit_trap(env, VMX_EXIT_APIC_WRITE, reg, ra);
@@ -316,6 +351,9 @@ static bool vapic_virtualizes_write(CPUX86State *env, int reg)
         return vmx_proc(env, VMX_CPU_BASED_TPR_SHADOW);
     }
     if (vmx_vid(env) && (reg == VAPIC_EOI || reg == VAPIC_ICR_LO)) {
+        return true;
+    }
+    if (reg == VAPIC_ICR_LO && vmx_proc3(env, VMX_TERTIARY_EXEC_IPI_VIRT)) {
         return true;
     }
     if (!vmx_proc2(env, VMX_SECONDARY_EXEC_APIC_REGISTER_VIRT)) {
@@ -366,7 +404,8 @@ bool x86_vmx_apic_access(CPUX86State *env, vaddr addr, int size,
     int offset = addr & ~TARGET_PAGE_MASK, reg = offset & ~15;
     int type = env->vmx->event.info ? 3 : types[access_type];
     VmxExitInfo info = { .reason = VMX_EXIT_APIC_ACCESS, .insn = true };
-    bool small = size <= 4 && (offset & 15) + size <= 4;
+    bool small = !VMX_BAD(env, APIC_ACCESS_SIZE,
+                          size > 4 || (offset & 15) + size > 4);
 
     if (!vmx_proc2(env, VMX_SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES) ||
         (*paddr & TARGET_PAGE_MASK) != vmx_get(env, VMX_APIC_ACCESS_ADDR)) {
@@ -385,14 +424,6 @@ bool x86_vmx_apic_access(CPUX86State *env, vaddr addr, int size,
     }
     info.qualification = offset | type << 12;
     vmx_do_exit(env, info, ra);
-}
-
-/* True if a write to ICR_LO is a self-IPI that can be virtualized. */
-static bool vapic_is_self_ipi(uint32_t icr)
-{
-    /* fixed, edge, shorthand self, and nothing reserved */
-    return (icr & 0xfff3b700) == 0 && (icr & 0xc0000) == 0x40000 &&
-           (icr & 0xf0);
 }
 
 /* "APIC-Write Emulation", after the instruction that has written */
@@ -415,8 +446,8 @@ void vmx_apic_written(CPUX86State *env)
         }
         break;
     case VAPIC_ICR_LO:
-        if (vmx_vid(env) && vapic_is_self_ipi(vapic_ld(env, reg))) {
-            vmx_self_ipi(env, vapic_ld(env, reg) & 0xff);
+        if (vmx_virtualize_icr(env, vapic_ld(env, reg),
+                               vapic_ld(env, VAPIC_ICR_HI) >> 24)) {
             return;
         }
         break;

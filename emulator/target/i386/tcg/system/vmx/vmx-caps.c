@@ -129,6 +129,14 @@ static uint64_t vmx_ept_vpid(CPUX86State *env)
     return val;
 }
 
+/* An MSR that exists if a control does */
+static bool vmx_read_if(CPUX86State *env, FeatureWord word, uint64_t ctl,
+                        FeatureWord feature, uint64_t *val)
+{
+    *val = env->features[feature];
+    return env->features[word] & ctl;
+}
+
 /* False if there is no such MSR */
 bool vmx_read_capability(CPUX86State *env, uint32_t msr, uint64_t *val)
 {
@@ -160,8 +168,8 @@ bool vmx_read_capability(CPUX86State *env, uint32_t msr, uint64_t *val)
         *val = vmx_cr4_fixed1(env);
         break;
     case MSR_IA32_VMX_VMCS_ENUM:
-        /* the highest index: TSC multiplier */
-        *val = 0x32;
+        /* the highest index: PID-pointer table, or TSC multiplier */
+        *val = env->features[FEAT_VMX_TERTIARY_CTLS] ? 0x42 : 0x32;
         break;
     case MSR_IA32_VMX_PROCBASED_CTLS2:
         *val = vmx_ctls(env, FEAT_VMX_SECONDARY_CTLS);
@@ -175,13 +183,14 @@ bool vmx_read_capability(CPUX86State *env, uint32_t msr, uint64_t *val)
         }
         *val = vmx_ctls(env, words[msr - MSR_IA32_VMX_TRUE_PINBASED_CTLS]);
         break;
+    case MSR_IA32_VMX_PROCBASED_CTLS3:
+        return vmx_read_if(env, FEAT_VMX_PROCBASED_CTLS,
+                           VMX_CPU_BASED_ACTIVATE_TERTIARY_CONTROLS,
+                           FEAT_VMX_TERTIARY_CTLS, val);
     case MSR_IA32_VMX_VMFUNC:
-        if (!(env->features[FEAT_VMX_SECONDARY_CTLS] &
-              VMX_SECONDARY_EXEC_ENABLE_VMFUNC)) {
-            return false;
-        }
-        *val = env->features[FEAT_VMX_VMFUNC];
-        break;
+        return vmx_read_if(env, FEAT_VMX_SECONDARY_CTLS,
+                           VMX_SECONDARY_EXEC_ENABLE_VMFUNC, FEAT_VMX_VMFUNC,
+                           val);
     default:
         return false;
     }

@@ -6,6 +6,8 @@
 #include "qemu/osdep.h"
 #include "cpu.h"
 #include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "hw/i386/apic.h"
 #include "migration/blocker.h"
 #include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
@@ -13,12 +15,56 @@
 
 static Error *vmx_blocker;
 
+static DeviceState *vmx_deadline_timer(CPUX86State *env)
+{
+    return env->features[FEAT_1_ECX] & CPUID_EXT_TSC_DEADLINE_TIMER ?
+           env_archcpu(env)->apic_state : NULL;
+}
+
+/* WRMSR of the TSC, whose rate does not change */
+static void vmx_write_tsc(CPUX86State *env, uint64_t val)
+{
+    DeviceState *timer = vmx_deadline_timer(env);
+
+    env->vmx->tsc_base += val - cpu_get_tsc(env);
+    if (timer) {
+        BQL_LOCK_GUARD();
+        apic_tsc_written(timer);
+    }
+}
+
+static VmxMsrResult vmx_read_deadline(CPUX86State *env, uint64_t *val)
+{
+    DeviceState *timer = vmx_deadline_timer(env);
+
+    if (!timer) {
+        return VMX_MSR_GP;
+    }
+    BQL_LOCK_GUARD();
+    *val = apic_get_tsc_deadline(timer);
+    return VMX_MSR_OK;
+}
+
+static VmxMsrResult vmx_write_deadline(CPUX86State *env, uint64_t val)
+{
+    DeviceState *timer = vmx_deadline_timer(env);
+
+    if (!timer) {
+        return VMX_MSR_GP;
+    }
+    BQL_LOCK_GUARD();
+    apic_set_tsc_deadline(timer, val);
+    return VMX_MSR_OK;
+}
+
 VmxMsrResult x86_vmx_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
 {
     switch (msr) {
     case MSR_IA32_TSC:
         *val = vmx_guest(env) ? x86_vmx_guest_tsc(env) : cpu_get_tsc(env);
         return VMX_MSR_OK;
+    case MSR_IA32_TSCDEADLINE:
+        return vmx_read_deadline(env, val);
     case MSR_IA32_FEATURE_CONTROL:
         *val = env->msr_ia32_feature_control;
         return VMX_MSR_OK;
@@ -36,8 +82,10 @@ VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
 {
     switch (msr) {
     case MSR_IA32_TSC:
-        env->vmx->tsc_base += val - cpu_get_tsc(env);
+        vmx_write_tsc(env, val);
         return VMX_MSR_OK;
+    case MSR_IA32_TSCDEADLINE:
+        return vmx_write_deadline(env, val);
     case MSR_IA32_FEATURE_CONTROL:
         if ((env->msr_ia32_feature_control & FEATURE_CONTROL_LOCKED) ||
             (val & ~(uint64_t)(FEATURE_CONTROL_LOCKED |
@@ -86,7 +134,8 @@ bool x86_vmx_realize(X86CPU *cpu, Error **errp)
     env->vmx = g_new0(X86VmxState, 1);
     env->vmx->active = g_hash_table_new_full(g_int64_hash, g_int64_equal,
                                              NULL, g_free);
-    return true;
+    return !cpu->x_vmx_ignore ||
+           vmx_ignore_rules(env, cpu->x_vmx_ignore, errp);
 }
 
 void x86_vmx_reset(CPUX86State *env)
@@ -98,6 +147,7 @@ void x86_vmx_reset(CPUX86State *env)
     }
     vmx_vmcs_drop_all(env);
     *vmx = (X86VmxState) {
+        .ignored = vmx->ignored,
         .active = vmx->active,
         .timer = vmx->timer,
     };
@@ -112,6 +162,7 @@ void x86_vmx_unrealize(X86CPU *cpu)
     if (vmx->timer) {
         timer_free(vmx->timer);
     }
+    g_free(vmx->ignored);
     g_free(vmx);
     cpu->env.vmx = NULL;
 }

@@ -40,7 +40,7 @@ target_ulong helper_vmx_read_cr(CPUX86State *env, uint32_t reg)
     if (!vmx_guest(env)) {
         return env->cr[reg];
     }
-    mask = vmx_cr_mask(env, reg);
+    mask = vmx_rule(env, VMX_RULE_CR_SHADOW) ? vmx_cr_mask(env, reg) : 0;
     return (env->cr[reg] & ~mask) | (vmx_cr_shadow(env, reg) & mask);
 }
 
@@ -52,7 +52,8 @@ static bool vmx_cr3_exits(CPUX86State *env, uint64_t val)
         return false;
     }
     for (i = 0; i < vmx_get(env, VMX_CR3_TARGET_COUNT); i++) {
-        if (val == vmx_get(env, VMX_CR3_TARGET0 + i)) {
+        if (val == vmx_get(env, VMX_CR3_TARGET0 + i) &&
+            vmx_rule(env, VMX_RULE_CR3_TARGET)) {
             return false;
         }
     }
@@ -69,8 +70,11 @@ static target_ulong vmx_guest_write_cr(CPUX86State *env, int reg,
     case 0:
     case 4:
         mask = vmx_cr_mask(env, reg);
-        if ((val ^ vmx_cr_shadow(env, reg)) & mask) {
+        if (VMX_BAD(env, CR_MASK, (val ^ vmx_cr_shadow(env, reg)) & mask)) {
             vmx_cr_exit(env, reg, CR_MOV_TO, gpr, ra);
+        }
+        if (!vmx_rule(env, VMX_RULE_CR_HOST_BITS)) {
+            return val;
         }
         return (val & ~mask) | (env->cr[reg] & mask);
     case 3:
@@ -101,7 +105,8 @@ static void vmx_reload_pdptes(CPUX86State *env, int reg, uint64_t val,
                       (CR4_PAE_MASK | CR4_PGE_MASK | CR4_PSE_MASK |
                        CR4_SMEP_MASK)));
 
-    if (load && vmx_uses_pdptes(env, cr0, cr4)) {
+    if (load && vmx_uses_pdptes(env, cr0, cr4) &&
+        vmx_rule(env, VMX_RULE_PDPTES_LOADED)) {
         vmx_load_pdptes(env, reg == 3 ? val : env->cr[3], ra);
     }
 }
@@ -116,7 +121,8 @@ target_ulong x86_vmx_write_cr(CPUX86State *env, int reg, target_ulong val,
     if (reg == 3) {
         val = x86_cr3_of_operand(env, val);
     }
-    if ((reg == 0 || reg == 4) && !x86_vmx_cr_fixed_ok(env, reg, val)) {
+    if (VMX_BAD(env, CR_FIXED, (reg == 0 || reg == 4) &&
+                !x86_vmx_cr_fixed_ok(env, reg, val))) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
     if (reg == 3 && (env->efer & MSR_EFER_LMA) &&
@@ -138,7 +144,7 @@ void helper_vmx_lmsw(CPUX86State *env, target_ulong src)
     bool mem = !(env->vmx_insn.info & VMX_INSN_REG);
     uint64_t bits;
 
-    if ((diff & 0xe) || (diff & src & CR0_PE_MASK)) {
+    if (VMX_BAD(env, LMSW, (diff & 0xe) || (diff & src & CR0_PE_MASK))) {
         if (mem) {
             vmx_set(env, VMX_GUEST_LINEAR_ADDR, env->vmx_insn.disp);
         }
@@ -152,7 +158,7 @@ void helper_vmx_lmsw(CPUX86State *env, target_ulong src)
 void x86_vmx_clts(CPUX86State *env, uintptr_t ra)
 {
     if (vmx_cr_mask(env, 0) & CR0_TS_MASK) {
-        if (vmx_cr_shadow(env, 0) & CR0_TS_MASK) {
+        if (VMX_BAD(env, CLTS, vmx_cr_shadow(env, 0) & CR0_TS_MASK)) {
             vmx_cr_exit(env, 0, CR_CLTS, 0, ra);
         }
         /* Bits that are owned by the host do not change. */

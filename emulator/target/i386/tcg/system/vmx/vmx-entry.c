@@ -132,7 +132,7 @@ static void vmx_load_regs(CPUX86State *env, uint32_t ctls)
 void vmx_load_guest_regs(CPUX86State *env)
 {
     vmx_load_segs(env);
-    vmx_load_regs(env, vmx_get(env, VMX_ENTRY_CTLS));
+    vmx_load_regs(env, vmx_entry_ctls(env));
 }
 
 static void vmx_load_interruptibility(CPUX86State *env)
@@ -155,9 +155,17 @@ static void vmx_load_guest(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
 
-    vmx->pin = vmx_get(env, VMX_PIN_CTLS);
-    vmx->proc = vmx_get(env, VMX_PROC_CTLS);
-    vmx->proc2 = vmx_want_proc2(env);
+    vmx->pin = vmx_effective(env, VMX_PIN_CTLS, VMX_CTL_PIN);
+    vmx->proc = vmx_effective(env, VMX_PROC_CTLS, VMX_CTL_PROC);
+    vmx->proc2 = vmx->proc & VMX_CPU_BASED_ACTIVATE_SECONDARY_CONTROLS ?
+                 vmx_effective(env, VMX_PROC2_CTLS, VMX_CTL_PROC2) : 0;
+    vmx->proc3 = vmx->proc & VMX_CPU_BASED_ACTIVATE_TERTIARY_CONTROLS ?
+                 vmx_effective(env, VMX_PROC3_CTLS, VMX_CTL_PROC3) : 0;
+    vmx->shadow = NULL;
+    if (vmx_proc2(env, VMX_SECONDARY_EXEC_SHADOW_VMCS) &&
+        vmx_get(env, VMX_VMCS_LINK) != VMX_NO_VMCS) {
+        vmx->shadow = vmx_vmcs_activate(env, vmx_get(env, VMX_VMCS_LINK));
+    }
     vmx->event = (VmxEvent) { 0 };
     vmx->event_injected = false;
     vmx->mtf_pending = false;
@@ -184,7 +192,8 @@ static void vmx_entry_failed(CPUX86State *env, VmxExit reason,
     trace_vmx_exit(env_cpu(env)->cpu_index, reason | VMX_EXIT_ENTRY_FAILURE,
                    qualification, vmx_get(env, VMX_GUEST_RIP));
     vmx_set(env, VMX_EXIT_REASON, reason | VMX_EXIT_ENTRY_FAILURE);
-    vmx_set(env, VMX_EXIT_QUALIFICATION, qualification);
+    vmx_set(env, VMX_EXIT_QUALIFICATION,
+            vmx_rule(env, VMX_RULE_QUAL_ENTRY) ? qualification : 0);
     vmx_load_host(env);
 }
 
@@ -194,7 +203,8 @@ static void vmx_pending_debug(CPUX86State *env, uintptr_t ra)
     uint64_t pending = vmx_get(env, VMX_GUEST_PENDING_DBG);
 
     if (!(pending & (VMX_PENDING_DBG_BS | VMX_PENDING_DBG_ENABLED)) ||
-        (env->hflags & HF_INHIBIT_IRQ_MASK)) {
+        (env->hflags & HF_INHIBIT_IRQ_MASK) ||
+        !vmx_rule(env, VMX_RULE_PENDING_DELIVERED)) {
         return;
     }
     env->dr[6] |= pending & (DR6_BS | 0xf);
@@ -255,7 +265,8 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra)
     vmx_timer_arm(env);
     vmx_apic_enter(env);
     vmx_update_events(env);
-    if (vmx_get(env, VMX_ENTRY_INTR_INFO) & VMX_INTR_VALID) {
+    if ((vmx_get(env, VMX_ENTRY_INTR_INFO) & VMX_INTR_VALID) &&
+        vmx_rule(env, VMX_RULE_INJECTION)) {
         vmx_deliver_injected(env);
     } else {
         vmx_pending_debug(env, ra);

@@ -12,13 +12,41 @@
 
 static bool vmx_ept_ad(CPUX86State *env)
 {
-    return vmx_get(env, VMX_EPTP) & VMX_EPTP_AD;
+    return (vmx_get(env, VMX_EPTP) & VMX_EPTP_AD) &&
+           vmx_rule(env, VMX_RULE_EPT_AD);
 }
 
 /* With accessed and dirty flags, accesses to paging structures are writes. */
 MMUAccessType x86_vmx_ptw_access(CPUX86State *env)
 {
-    return vmx_ept_ad(env) ? MMU_DATA_STORE : MMU_DATA_LOAD;
+    return vmx_ept_ad(env) && vmx_rule(env, VMX_RULE_EPT_TABLE_WRITE) ?
+           MMU_DATA_STORE : MMU_DATA_LOAD;
+}
+
+bool x86_vmx_mode_based_exec(CPUX86State *env)
+{
+    return vmx_proc2(env, VMX_SECONDARY_EXEC_MODE_BASED_EXEC);
+}
+
+/* The permission that an access needs */
+static uint32_t ept_needs(CPUX86State *env, MMUAccessType access_type)
+{
+    switch (access_type) {
+    case MMU_DATA_LOAD:
+        return VMX_EPT_R;
+    case MMU_DATA_STORE:
+        return VMX_EPT_W;
+    default:
+        return env->vmx->ept_user && x86_vmx_mode_based_exec(env) ?
+               VMX_EPT_USER_X : VMX_EPT_X;
+    }
+}
+
+/* Bits of which one must be set in an entry that is present */
+static uint32_t ept_present(CPUX86State *env)
+{
+    return x86_vmx_mode_based_exec(env) ? VMX_EPT_RWX | VMX_EPT_USER_X :
+                                          VMX_EPT_RWX;
 }
 
 /* @e: the entry at which the translation ended */
@@ -34,7 +62,9 @@ static bool ept_fault(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
     env->vmx->ept_fault = (VmxEptFault) {
         .gpa = gpa,
         .access = access[access_type] |
-                  (perm & VMX_EPT_RWX) << VMX_EPTV_PERM_SHIFT,
+                  (perm & VMX_EPT_RWX) << VMX_EPTV_PERM_SHIFT |
+                  ((perm & ept_present(env) & VMX_EPT_USER_X) ?
+                   VMX_EPTV_USER_X : 0),
         .misconfig = misconfig,
         .convertible = !misconfig && !(e & VMX_EPT_SUPPRESS_VE),
     };
@@ -50,23 +80,22 @@ static bool ept_misconfigured(CPUX86State *env, uint64_t e, int level,
     uint64_t rsvd = MAKE_64BIT_MASK(0, 52) &
                     ~MAKE_64BIT_MASK(0, env_archcpu(env)->phys_bits);
 
-    if ((e & (VMX_EPT_R | VMX_EPT_W)) == VMX_EPT_W) {
+    if (VMX_BAD(env, EPT_WRITE_ONLY,
+                (e & (VMX_EPT_R | VMX_EPT_W)) == VMX_EPT_W)) {
         return true;
     }
     if (!(e & VMX_EPT_R) && !(caps & MSR_VMX_EPT_EXECONLY)) {
         return true;
     }
-    if (!leaf) {
-        rsvd |= level == 3 ? 0xf8 : 0x78;
-    } else {
-        if (level) {
-            rsvd |= MAKE_64BIT_MASK(12, 9 * level);
-        }
-        if (type == 2 || type == 3 || type == 7) {
-            return true;
-        }
+    if (VMX_BAD(env, EPT_ADDR, e & rsvd)) {
+        return true;
     }
-    return e & rsvd;
+    if (!leaf) {
+        return VMX_BAD(env, EPT_TABLE_RESERVED, e & (level == 3 ? 0xf8 : 0x78));
+    }
+    return VMX_BAD(env, EPT_LARGE_ADDR,
+                   level && (e & MAKE_64BIT_MASK(12, 9 * level))) ||
+           VMX_BAD(env, EPT_TYPE, type == 2 || type == 3 || type == 7);
 }
 
 static bool ept_is_leaf(CPUX86State *env, uint64_t e, int level)
@@ -118,7 +147,7 @@ static bool ept_log(CPUX86State *env, hwaddr gpa)
     if (!vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_PML)) {
         return true;
     }
-    if (index > 511) {
+    if (VMX_BAD(env, PML_FULL, index > 511)) {
         return false;
     }
     x86_stq_phys(env_cpu(env), vmx_get(env, VMX_PML_ADDR) + 8 * index,
@@ -146,7 +175,7 @@ static void ept_result(CPUX86State *env, hwaddr gpa, uint64_t e, uint64_t perm,
     if ((perm & VMX_EPT_W) && (!vmx_ept_ad(env) || (e & VMX_EPT_D))) {
         *prot |= PAGE_WRITE;
     }
-    if (perm & VMX_EPT_X) {
+    if (perm & ept_needs(env, MMU_INST_FETCH)) {
         *prot |= PAGE_EXEC;
     }
 }
@@ -163,11 +192,8 @@ static uint64_t ept_pointer(CPUX86State *env, hwaddr gpa)
 bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
                       hwaddr *paddr, int *prot, int *page_size)
 {
-    static const uint32_t needs[] = {
-        [MMU_DATA_LOAD] = VMX_EPT_R,
-        [MMU_DATA_STORE] = VMX_EPT_W,
-        [MMU_INST_FETCH] = VMX_EPT_X,
-    };
+    const uint32_t needs = ept_needs(env, access_type);
+    const uint32_t present = ept_present(env);
     uint64_t e, perm;
     uint32_t set;
     bool leaf;
@@ -177,7 +203,7 @@ bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
 
 restart:
     e = ept_pointer(env, gpa);
-    perm = VMX_EPT_RWX;
+    perm = present;
     set = vmx_ept_ad(env) ? VMX_EPT_A : 0;
     if (gpa >> 48) {
         return ept_fault(env, gpa, access_type, VMX_EPT_SUPPRESS_VE, 0, false);
@@ -186,14 +212,16 @@ restart:
         addr = (e & MAKE_64BIT_MASK(12, 40)) +
                ((gpa >> (12 + 9 * level)) & 0x1ff) * 8;
         e = ept_load(env, addr, &host);
-        if (!(e & VMX_EPT_RWX)) {
+        if (!(e & present)) {
             return ept_fault(env, gpa, access_type, e, 0, false);
         }
         leaf = ept_is_leaf(env, e, level);
         if (ept_misconfigured(env, e, level, leaf)) {
             return ept_fault(env, gpa, access_type, e, 0, true);
         }
-        perm &= e;
+        if (leaf || vmx_rule(env, VMX_RULE_EPT_PERM_TABLE)) {
+            perm &= e;
+        }
         if (leaf) {
             break;
         }
@@ -201,8 +229,12 @@ restart:
             goto restart;
         }
     }
-    if (!(perm & needs[access_type])) {
-        return ept_fault(env, gpa, access_type, e, perm, false);
+    if (!(perm & needs)) {
+        if (vmx_rule(env, needs == VMX_EPT_USER_X ? VMX_RULE_EPT_USER_FETCH :
+                          VMX_RULE_EPT_READ + access_type)) {
+            return ept_fault(env, gpa, access_type, e, perm, false);
+        }
+        perm |= needs;
     }
     if (set && access_type == MMU_DATA_STORE) {
         set |= VMX_EPT_D;
@@ -217,6 +249,18 @@ restart:
     }
     ept_result(env, gpa, e | set, perm, level, paddr, prot, page_size);
     return true;
+}
+
+bool x86_vmx_ept_walk_mode(CPUX86State *env, hwaddr gpa,
+                           MMUAccessType access_type, bool user, hwaddr *paddr,
+                           int *prot, int *page_size)
+{
+    bool ok;
+
+    env->vmx->ept_user = user;
+    ok = x86_vmx_ept_walk(env, gpa, access_type, paddr, prot, page_size);
+    env->vmx->ept_user = false;
+    return ok;
 }
 
 uint64_t x86_vmx_pdpte(CPUX86State *env, vaddr addr)
@@ -251,8 +295,9 @@ void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
     pa |= base & ~TARGET_PAGE_MASK;
     for (i = 0; i < 4; i++) {
         pdpte[i] = x86_ldq_phys(env_cpu(env), pa + 8 * i);
-        if ((pdpte[i] & PG_PRESENT_MASK) &&
-            ((pdpte[i] & 0x1e6) || pdpte[i] >> env_archcpu(env)->phys_bits)) {
+        if (VMX_BAD(env, PDPTE_GP, (pdpte[i] & PG_PRESENT_MASK) &&
+                    ((pdpte[i] & 0x1e6) ||
+                     pdpte[i] >> env_archcpu(env)->phys_bits))) {
             raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
         }
     }
@@ -267,8 +312,10 @@ static void ept_raise_ve(CPUX86State *env, hwaddr gpa, vaddr addr,
     CPUState *cs = env_cpu(env);
 
     if (!vmx_proc2(env, VMX_SECONDARY_EXEC_EPT_VIOLATION_VE) ||
-        !env->vmx->ept_fault.convertible || !(env->cr[0] & CR0_PE_MASK) ||
-        env->vmx->event.info || x86_ldl_phys(cs, area + 4)) {
+        VMX_BAD(env, VE_SUPPRESS, !env->vmx->ept_fault.convertible) ||
+        !(env->cr[0] & CR0_PE_MASK) ||
+        VMX_BAD(env, VE_VECTORING, env->vmx->event.info) ||
+        VMX_BAD(env, VE_BUSY, x86_ldl_phys(cs, area + 4))) {
         return;
     }
     x86_stl_phys(cs, area, VMX_EXIT_EPT_VIOLATION);

@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/apic.h"
+#include "hw/i386/apic_internal.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
@@ -84,7 +85,7 @@ void vmx_deliver_injected(CPUX86State *env)
             env->eip += vmx->event.insn_len;
         }
     } else if (vector == EXCP08_DBLE || vector == EXCP0E_PAGE ||
-               vector == EXCP00_DIVZ ||
+               vector == EXCP00_DIVZ || vector == EXCP14_VE ||
                (vector >= EXCP0A_TSS && vector <= EXCP0D_GPF)) {
         /* A fault during the delivery is a second one. */
         env->old_exception = vector;
@@ -95,8 +96,8 @@ void vmx_deliver_injected(CPUX86State *env)
 void x86_vmx_iret(CPUX86State *env)
 {
     /* NMIs stay blocked if they exit, unless there are virtual NMIs. */
-    if (vmx_pin(env, VMX_PIN_BASED_NMI_EXITING) &&
-        !vmx_pin(env, VMX_PIN_BASED_VIRTUAL_NMIS)) {
+    if (VMX_BAD(env, IRET_NMI, vmx_pin(env, VMX_PIN_BASED_NMI_EXITING) &&
+                !vmx_pin(env, VMX_PIN_BASED_VIRTUAL_NMIS))) {
         return;
     }
     env->hflags2 &= ~HF2_NMI_MASK;
@@ -153,8 +154,7 @@ void vmx_timer_stop(CPUX86State *env)
         left = 0;
     }
     if (vmx->vmcs &&
-        (vmx_get(env, VMX_EXIT_CTLS) &
-         VMX_VM_EXIT_SAVE_VMX_PREEMPTION_TIMER)) {
+        (vmx_exit_ctls(env) & VMX_VM_EXIT_SAVE_VMX_PREEMPTION_TIMER)) {
         vmx_set(env, VMX_PREEMPTION_TIMER, left >> VMX_PREEMPTION_TIMER_SHIFT);
     }
     vmx->timer_armed = vmx->timer_expired = false;
@@ -231,11 +231,13 @@ static int vmx_own_event(CPUX86State *env)
         return VMX_EXIT_PREEMPTION_TIMER;
     }
     if (vmx_proc(env, VMX_CPU_BASED_VIRTUAL_NMI_PENDING) &&
-        !(env->hflags2 & HF2_NMI_MASK) && !shadow) {
+        !VMX_BAD(env, NMI_WINDOW_OPEN,
+                 (env->hflags2 & HF2_NMI_MASK) || shadow)) {
         return VMX_EXIT_NMI_WINDOW;
     }
     if (vmx_proc(env, VMX_CPU_BASED_VIRTUAL_INTR_PENDING) &&
-        (env->eflags & IF_MASK) && !shadow && vmx->activity <= VMX_HLT) {
+        !VMX_BAD(env, INTR_WINDOW_OPEN, !(env->eflags & IF_MASK) || shadow) &&
+        vmx->activity <= VMX_HLT) {
         return VMX_EXIT_INTR_WINDOW;
     }
     if (vmx->virq && (env->eflags & IF_MASK) && !shadow &&
@@ -338,7 +340,7 @@ static bool vmx_exec_intr(CPUX86State *env)
         env->vmx->activity = VMX_ACTIVE;
         return true;
     }
-    if (vmx_get(env, VMX_EXIT_CTLS) & VMX_VM_EXIT_ACK_INTR_ON_EXIT) {
+    if (vmx_exit_ctls(env) & VMX_VM_EXIT_ACK_INTR_ON_EXIT) {
         int vector;
 
         env_cpu(env)->interrupt_request &= ~CPU_INTERRUPT_HARD;
@@ -371,7 +373,8 @@ bool x86_vmx_exec_interrupt(CPUX86State *env, int req)
     switch (req) {
     case CPU_INTERRUPT_SIPI:
         cpu_reset_interrupt(cs, CPU_INTERRUPT_SIPI);
-        vmx_exit(env, VMX_EXIT_SIPI, 0, 0);
+        vmx_exit(env, VMX_EXIT_SIPI,
+                 APIC_COMMON(env_archcpu(env)->apic_state)->sipi_vector, 0);
     case CPU_INTERRUPT_VMX:
         return vmx_exec_own(env);
     case CPU_INTERRUPT_NMI:

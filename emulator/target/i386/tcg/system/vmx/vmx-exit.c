@@ -126,7 +126,7 @@ static void vmx_save_pdptes(CPUX86State *env)
 
 static void vmx_save_regs(CPUX86State *env)
 {
-    uint32_t ctls = vmx_get(env, VMX_EXIT_CTLS);
+    uint32_t ctls = vmx_exit_ctls(env);
 
     vmx_set(env, VMX_GUEST_CR0, env->cr[0]);
     vmx_set(env, VMX_GUEST_CR3, env->cr[3]);
@@ -195,9 +195,9 @@ static void vmx_save_info(CPUX86State *env)
     VmxEvent *event = &env->vmx->event;
     uint32_t vectoring = event->info, len = 0;
 
-    if (exit->reason == VMX_EXIT_TRIPLE_FAULT ||
-        (exit->reason == VMX_EXIT_EXCEPTION &&
-         (exit->intr_info & VMX_INTR_VECTOR) == EXCP08_DBLE)) {
+    if (VMX_BAD(env, NO_VECTORING, exit->reason == VMX_EXIT_TRIPLE_FAULT ||
+                (exit->reason == VMX_EXIT_EXCEPTION &&
+                 (exit->intr_info & VMX_INTR_VECTOR) == EXCP08_DBLE))) {
         vectoring = 0;
     }
     if (exit->insn) {
@@ -212,9 +212,14 @@ static void vmx_save_info(CPUX86State *env)
     vmx_set(env, VMX_IDT_VEC_INFO, vectoring);
     vmx_set(env, VMX_IDT_VEC_ERROR, event->error);
     vmx_set(env, VMX_EXIT_INSN_LEN, len);
-    vmx_set(env, VMX_ENTRY_INTR_INFO,
-            vmx_get(env, VMX_ENTRY_INTR_INFO) & ~VMX_INTR_VALID);
+    if (vmx_rule(env, VMX_RULE_ENTRY_INFO_CLEARED)) {
+        vmx_set(env, VMX_ENTRY_INTR_INFO,
+                vmx_get(env, VMX_ENTRY_INTR_INFO) & ~VMX_INTR_VALID);
+    }
     *event = (VmxEvent) { 0 };
+    if (unlikely(env->vmx->ignored)) {
+        vmx_drop_info(env);
+    }
 }
 
 static void vmx_load_host_segs(CPUX86State *env, bool host64)
@@ -279,7 +284,7 @@ static void vmx_load_host_regs(CPUX86State *env, uint32_t ctls)
 /* "Loading Host State", also after failed VM entries */
 void vmx_load_host(CPUX86State *env)
 {
-    uint32_t ctls = vmx_get(env, VMX_EXIT_CTLS);
+    uint32_t ctls = vmx_exit_ctls(env);
 
     env->hflags &= ~(HF_GUEST_MASK | HF_INHIBIT_IRQ_MASK);
     env->hflags2 &= ~HF2_NPT_MASK;
@@ -307,10 +312,18 @@ void vmx_abort(CPUX86State *env, uint32_t reason)
 /* "Saving Guest State" */
 void vmx_save_guest(CPUX86State *env)
 {
+    g_autofree VmxVmcs *before = NULL;
+
+    if (unlikely(env->vmx->ignored)) {
+        before = g_memdup2(env->vmx->vmcs, sizeof(*before));
+    }
     vmx_save_regs(env);
     vmx_save_segs(env);
     vmx_save_pdptes(env);
     vmx_save_state(env);
+    if (unlikely(before)) {
+        vmx_drop_state(env, before);
+    }
 }
 
 void x86_vmx_do_vmexit(CPUX86State *env)
@@ -340,6 +353,6 @@ void x86_vmx_do_vmexit(CPUX86State *env)
         env->hflags2 &= ~HF2_NMI_MASK;
     }
     vmx_load_host(env);
-    vmx->pin = vmx->proc = vmx->proc2 = 0;
+    vmx->pin = vmx->proc = vmx->proc2 = vmx->proc3 = 0;
     vmx_update_events(env);
 }

@@ -26,9 +26,12 @@ static bool vmxon_permitted(CPUX86State *env)
     const uint64_t enabled = FEATURE_CONTROL_LOCKED |
                              FEATURE_CONTROL_VMXON_ENABLED_OUTSIDE_SMX;
 
-    return !(env->hflags & HF_CPL_MASK) && env->a20_mask == -1 &&
-           vmx_cr0_ok(env, env->cr[0], false) && vmx_cr4_ok(env, env->cr[4]) &&
-           (env->msr_ia32_feature_control & enabled) == enabled;
+    return !VMX_BAD(env, INSN_CPL, env->hflags & HF_CPL_MASK) &&
+           env->a20_mask == -1 &&
+           !VMX_BAD(env, VMXON_CR0, !vmx_cr0_ok(env, env->cr[0], false)) &&
+           vmx_cr4_ok(env, env->cr[4]) &&
+           !VMX_BAD(env, VMXON_FEATURE_CONTROL,
+                    (env->msr_ia32_feature_control & enabled) != enabled);
 }
 
 static uint32_t vmx_revision_at(CPUX86State *env, uint64_t pa)
@@ -36,17 +39,31 @@ static uint32_t vmx_revision_at(CPUX86State *env, uint64_t pa)
     return x86_ldl_phys(env_cpu(env), pa);
 }
 
+/* A shadow VMCS needs a processor that supports them. */
+static bool vmcs_revision_ok(CPUX86State *env, uint32_t revision)
+{
+    if (env->features[FEAT_VMX_SECONDARY_CTLS] &
+        VMX_SECONDARY_EXEC_SHADOW_VMCS) {
+        revision &= ~VMX_SHADOW_INDICATOR;
+    }
+    return revision == VMX_REVISION;
+}
+
 static void vmx_vmxon(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
     uint64_t pa;
 
-    if (env->vmx->on) {
+    if (VMX_BAD(env, VMXON_ROOT, env->vmx->on)) {
         vmx_fail(env, VMX_ERR_VMXON_IN_ROOT);
         return;
     }
     pa = vmx_load(env, addr, ra);
-    if (!vmx_pa_ok(env, pa, 4096) ||
-        vmx_revision_at(env, pa) != VMX_REVISION) {
+    if (VMX_BAD(env, VMXON_ADDR, !vmx_pa_ok(env, pa, 4096)) ||
+        VMX_BAD(env, VMXON_REVISION,
+                (vmx_revision_at(env, pa) & ~VMX_SHADOW_INDICATOR) !=
+                VMX_REVISION) ||
+        VMX_BAD(env, VMXON_SHADOW,
+                vmx_revision_at(env, pa) & VMX_SHADOW_INDICATOR)) {
         vmx_fail_invalid(env);
         return;
     }
@@ -73,9 +90,9 @@ static void vmx_vmclear(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
     uint64_t pa = vmx_load(env, addr, ra);
 
-    if (!vmx_pa_ok(env, pa, 4096)) {
+    if (VMX_BAD(env, VMCLEAR_ADDR, !vmx_pa_ok(env, pa, 4096))) {
         vmx_fail(env, VMX_ERR_VMCLEAR_ADDR);
-    } else if (pa == env->vmx->vmxon_ptr) {
+    } else if (VMX_BAD(env, VMCLEAR_VMXON, pa == env->vmx->vmxon_ptr)) {
         vmx_fail(env, VMX_ERR_VMCLEAR_VMXON_PTR);
     } else {
         vmx_vmcs_clear(env, pa);
@@ -87,12 +104,12 @@ static void vmx_vmptrld(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
     uint64_t pa = vmx_load(env, addr, ra);
 
-    if (!vmx_pa_ok(env, pa, 4096)) {
+    if (VMX_BAD(env, VMPTRLD_ADDR, !vmx_pa_ok(env, pa, 4096))) {
         vmx_fail(env, VMX_ERR_VMPTRLD_ADDR);
-    } else if (pa == env->vmx->vmxon_ptr) {
+    } else if (VMX_BAD(env, VMPTRLD_VMXON, pa == env->vmx->vmxon_ptr)) {
         vmx_fail(env, VMX_ERR_VMPTRLD_VMXON_PTR);
-    } else if (vmx_revision_at(env, pa) != VMX_REVISION) {
-        /* Bit 31 is set for a shadow VMCS, which is not supported. */
+    } else if (VMX_BAD(env, VMPTRLD_REVISION,
+                       !vmcs_revision_ok(env, vmx_revision_at(env, pa)))) {
         vmx_fail(env, VMX_ERR_VMPTRLD_REVISION);
     } else {
         env->vmx->vmcs = vmx_vmcs_activate(env, pa);
@@ -108,6 +125,39 @@ static void vmx_vmptrst(CPUX86State *env, target_ulong addr, uintptr_t ra)
     vmx_succeed(env);
 }
 
+/* The VMCS that VMREAD and VMWRITE access */
+static VmxVmcs *vmx_accessed_vmcs(CPUX86State *env)
+{
+    return vmx_guest(env) ? env->vmx->shadow : env->vmx->vmcs;
+}
+
+/* VMfail of VMREAD and VMWRITE, whose error is in the VMCS that they access */
+static void vmx_fail_access(CPUX86State *env, uint32_t error)
+{
+    VmxVmcs *vmcs = vmx_accessed_vmcs(env);
+
+    vmcs->f[VMX_INSN_ERROR] = error;
+    vmx_set_flags(env, CC_Z);
+}
+
+/* "VMCS Shadowing": VMREAD or VMWRITE in a guest, with that operand */
+static bool vmx_field_exits(CPUX86State *env, VmxOp op, uint64_t encoding)
+{
+    bool read = op == VMX_OP_VMREAD;
+    uint64_t bitmap = vmx_get(env, read ? VMX_VMREAD_BITMAP :
+                                          VMX_VMWRITE_BITMAP);
+
+    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_SHADOW_VMCS) ||
+        VMX_BAD(env, FIELD_BITMAP_RANGE, encoding >> 15)) {
+        return true;
+    }
+    encoding &= 0x7fff;
+    return (x86_ldub_phys(env_cpu(env), bitmap + encoding / 8) &
+            (1 << (encoding % 8))) &&
+           vmx_rule(env, read ? VMX_RULE_VMREAD_BITMAP :
+                                VMX_RULE_VMWRITE_BITMAP);
+}
+
 static uint64_t vmx_get_gpr(CPUX86State *env, int reg)
 {
     return env->hflags & HF_CS64_MASK ? env->regs[reg] :
@@ -117,15 +167,18 @@ static uint64_t vmx_get_gpr(CPUX86State *env, int reg)
 /* The field in a register operand: VMfail and -1 if it does not exist */
 static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
 {
-    int f = encoding >> 32 ? -1 : vmx_field_lookup(encoding);
+    int f = vmx_field_lookup(encoding);
 
+    if (VMX_BAD(env, FIELD_64, encoding >> 32)) {
+        f = -1;
+    }
     /* These exist in SEAM mode only. */
     if ((f == VMX_HKID || f == VMX_SHARED_EPTP) &&
         !(env->hflags & HF_SEAM_MASK)) {
         f = -1;
     }
     if (f < 0) {
-        vmx_fail(env, VMX_ERR_FIELD);
+        vmx_fail_access(env, VMX_ERR_FIELD);
     }
     return f;
 }
@@ -135,10 +188,11 @@ static void vmx_vmread(CPUX86State *env, target_ulong addr, uintptr_t ra)
     uint32_t info = env->vmx_insn.info;
     bool code64 = env->hflags & HF_CS64_MASK;
     uint64_t encoding = vmx_get_gpr(env, VMX_INSN_REG2(info));
+    VmxVmcs *vmcs = vmx_accessed_vmcs(env);
     uint64_t val;
     int f;
 
-    if (!env->vmx->vmcs) {
+    if (!vmcs) {
         vmx_fail_invalid(env);
         return;
     }
@@ -146,7 +200,7 @@ static void vmx_vmread(CPUX86State *env, target_ulong addr, uintptr_t ra)
     if (f < 0) {
         return;
     }
-    val = vmx_get(env, f);
+    val = vmcs->f[f];
     if (encoding & 1) {
         val >>= 32;
     }
@@ -164,10 +218,11 @@ static void vmx_vmwrite(CPUX86State *env, target_ulong addr, uintptr_t ra)
 {
     uint32_t info = env->vmx_insn.info;
     uint64_t encoding = vmx_get_gpr(env, VMX_INSN_REG2(info));
+    VmxVmcs *vmcs = vmx_accessed_vmcs(env);
     uint64_t val;
     int f;
 
-    if (!env->vmx->vmcs) {
+    if (!vmcs) {
         vmx_fail_invalid(env);
         return;
     }
@@ -184,16 +239,16 @@ static void vmx_vmwrite(CPUX86State *env, target_ulong addr, uintptr_t ra)
     }
     if (vmx_field_read_only(f) &&
         !(env->features[FEAT_VMX_MISC] & MSR_VMX_MISC_VMWRITE_VMEXIT)) {
-        vmx_fail(env, VMX_ERR_READ_ONLY_FIELD);
+        vmx_fail_access(env, VMX_ERR_READ_ONLY_FIELD);
         return;
     }
     if (encoding & 1) {
-        val = deposit64(vmx_get(env, f), 32, 32, val);
+        val = deposit64(vmcs->f[f], 32, 32, val);
     } else if (!(env->hflags & HF_CS64_MASK) &&
                vmx_field_encoding(f) >> 13 == 1) {
-        val = deposit64(vmx_get(env, f), 0, 32, val);
+        val = deposit64(vmcs->f[f], 0, 32, val);
     }
-    vmx_set(env, f, val & vmx_field_mask(f));
+    vmcs->f[f] = val & vmx_field_mask(f);
     vmx_succeed(env);
 }
 
@@ -209,13 +264,17 @@ void vmx_skip_insn(CPUX86State *env)
 
 static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)
 {
-    if (!env->vmx->vmcs) {
+    if (!env->vmx->vmcs ||
+        VMX_BAD(env, ENTRY_SHADOW, env->vmx->vmcs->shadow)) {
         vmx_fail_invalid(env);
-    } else if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
+    } else if (VMX_BAD(env, ENTRY_MOV_SS, (env->hflags & HF_INHIBIT_IRQ_MASK) &&
+                       env->vmx_insn.mov_ss)) {
         vmx_fail(env, VMX_ERR_ENTRY_MOV_SS);
-    } else if (!resume && env->vmx->vmcs->launched) {
+    } else if (VMX_BAD(env, VMLAUNCH_CLEAR,
+                       !resume && env->vmx->vmcs->launched)) {
         vmx_fail(env, VMX_ERR_VMLAUNCH_NOT_CLEAR);
-    } else if (resume && !env->vmx->vmcs->launched) {
+    } else if (VMX_BAD(env, VMRESUME_LAUNCHED,
+                       resume && !env->vmx->vmcs->launched)) {
         vmx_fail(env, VMX_ERR_VMRESUME_NOT_LAUNCHED);
     } else if (vmx_enter(env, ra)) {
         return;
@@ -248,8 +307,12 @@ static void vmx_invept(CPUX86State *env, target_ulong addr, uintptr_t ra)
     default:
         ok = false;
     }
-    if (!ok) {
+    if (VMX_BAD(env, INVEPT_OPERAND, !ok)) {
         vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
+        return;
+    }
+    if (!vmx_rule(env, VMX_RULE_INVEPT)) {
+        vmx_succeed(env);
         return;
     }
     if (type == 2 || vmx_same_ept(eptp, env->tlb.nested.root) ||
@@ -285,8 +348,13 @@ static void vmx_invvpid(CPUX86State *env, target_ulong addr, uintptr_t ra)
     default:
         ok = false;
     }
-    if (!ok || vpid >> 16) {
+    if (VMX_BAD(env, INVVPID_OPERAND, !ok) ||
+        VMX_BAD(env, INVVPID_RESERVED, vpid >> 16)) {
         vmx_fail(env, VMX_ERR_INVEPT_OPERAND);
+        return;
+    }
+    if (!vmx_rule(env, VMX_RULE_INVVPID)) {
+        vmx_succeed(env);
         return;
     }
     if (type == 0) {
@@ -303,7 +371,7 @@ static void vmx_eptp_switch(CPUX86State *env, uintptr_t ra)
     uint64_t index = (uint32_t)env->regs[R_ECX];
     uint64_t eptp;
 
-    if (index >= 512) {
+    if (VMX_BAD(env, EPTP_INDEX_EXIT, index >= 512)) {
         vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
     }
     eptp = x86_ldq_phys(env_cpu(env), vmx_get(env, VMX_EPTP_LIST) + 8 * index);
@@ -323,11 +391,13 @@ static void vmx_vmfunc(CPUX86State *env, uintptr_t ra)
 {
     uint32_t function = env->regs[R_EAX];
 
-    if (!vmx_guest(env) || !vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_VMFUNC)) {
+    if (!vmx_guest(env) ||
+        VMX_BAD(env, VMFUNC_UD,
+                !vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_VMFUNC))) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
-    if (function >= 64 ||
-        !(vmx_get(env, VMX_VMFUNC_CTLS) & (1ULL << function))) {
+    if (VMX_BAD(env, VMFUNC_EXIT, function >= 64 ||
+                !(vmx_get(env, VMX_VMFUNC_CTLS) & (1ULL << function)))) {
         vmx_exit_insn(env, VMX_EXIT_VMFUNC, 0, ra);
     }
     vmx_eptp_switch(env, ra);
@@ -351,6 +421,15 @@ static const struct {
     [VMX_OP_INVEPT] = { VMX_EXIT_INVEPT, true },
     [VMX_OP_INVVPID] = { VMX_EXIT_INVVPID, true },
 };
+
+/* VMREAD or VMWRITE of a guest that accesses its shadow VMCS */
+static bool vmx_op_shadowed(CPUX86State *env, VmxOp op)
+{
+    uint64_t encoding = vmx_get_gpr(env, VMX_INSN_REG2(env->vmx_insn.info));
+
+    return (op == VMX_OP_VMREAD || op == VMX_OP_VMWRITE) &&
+           !vmx_field_exits(env, op, encoding);
+}
 
 /*
  * #UD, VM exit and #GP, in the order of the "Operation" sections. The
@@ -376,7 +455,7 @@ static void vmx_op_check(CPUX86State *env, VmxOp op, uintptr_t ra)
     if (bad_mode) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
-    if (vmx_guest(env)) {
+    if (vmx_guest(env) && !vmx_op_shadowed(env, op)) {
         if (vmx_ops[op].memory) {
             vmx_set(env, VMX_EXIT_INSN_INFO, env->vmx_insn.info);
         }
@@ -384,7 +463,8 @@ static void vmx_op_check(CPUX86State *env, VmxOp op, uintptr_t ra)
                       vmx_ops[op].memory && !(env->vmx_insn.info & VMX_INSN_REG)
                       ? env->vmx_insn.disp : 0, ra);
     }
-    if (cpl || (op == VMX_OP_VMXON && !env->vmx->on && !vmxon_permitted(env))) {
+    if (VMX_BAD(env, INSN_CPL, cpl) ||
+        (op == VMX_OP_VMXON && !env->vmx->on && !vmxon_permitted(env))) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
 }

@@ -18,9 +18,12 @@ static bool vmx_exception_exits(CPUX86State *env, int intno, uint32_t error)
 {
     bool bit = vmx_get(env, VMX_EXCEPTION_BITMAP) & (1U << (intno & 31));
 
-    if (intno == EXCP0E_PAGE &&
-        (error & vmx_get(env, VMX_PF_ERROR_MASK)) !=
-        vmx_get(env, VMX_PF_ERROR_MATCH)) {
+    if (!vmx_rule(env, VMX_RULE_EXCEPTION_BITMAP)) {
+        return false;
+    }
+    if (VMX_BAD(env, PF_MASK, intno == EXCP0E_PAGE &&
+                (error & vmx_get(env, VMX_PF_ERROR_MASK)) !=
+                vmx_get(env, VMX_PF_ERROR_MATCH))) {
         bit = !bit;
     }
     return bit;
@@ -56,7 +59,8 @@ void x86_vmx_page_fault(CPUX86State *env, int intno, uint64_t error_code,
 {
     if (intno == EXCP0E_PAGE) {
         env->vmx->pf_addr = addr;
-        if (!vmx_exception_exits(env, intno, error_code)) {
+        if (!vmx_exception_exits(env, intno, error_code) ||
+            !vmx_rule(env, VMX_RULE_CR2_KEPT)) {
             env->cr[2] = addr;
         }
     }
@@ -83,7 +87,7 @@ static bool vmx_msr_exits(CPUX86State *env, uint32_t msr, bool write)
     }
     if (msr >= 0xc0000000 && msr <= 0xc0001fff) {
         bitmap += 1024;
-    } else if (msr > 0x1fff) {
+    } else if (VMX_BAD(env, MSR_BITMAP_RANGE, msr > 0x1fff)) {
         return true;
     }
     if (write) {
@@ -114,7 +118,7 @@ static bool vmx_io_exits(CPUX86State *env, uint32_t port, int size)
         hwaddr bitmap = vmx_get(env, port & 0x8000 ? VMX_IO_BITMAP_B :
                                                      VMX_IO_BITMAP_A);
 
-        if (port > 0xffff ||
+        if (VMX_BAD(env, IO_WRAP, port > 0xffff) ||
             (x86_ldub_phys(env_cpu(env), bitmap + (port & 0x7fff) / 8) &
              (1 << (port % 8)))) {
             return true;
@@ -174,11 +178,13 @@ static bool vmx_pause_exits(CPUX86State *env)
         return true;
     }
     if (!vmx_proc2(env, VMX_SECONDARY_EXEC_PAUSE_LOOP_EXITING) ||
-        (env->hflags & HF_CPL_MASK)) {
+        VMX_BAD(env, PLE_CPL, env->hflags & HF_CPL_MASK)) {
         return false;
     }
     now = cpu_get_tsc(env);
-    if (!vmx->ple_valid || now - vmx->ple_last > vmx_get(env, VMX_PLE_GAP)) {
+    if (!vmx->ple_valid ||
+        VMX_BAD(env, PLE_GAP,
+                now - vmx->ple_last > vmx_get(env, VMX_PLE_GAP))) {
         vmx->ple_first = now;
     }
     vmx->ple_valid = true;
@@ -221,7 +227,9 @@ static void vmx_check_desc(CPUX86State *env, VmxExit reason, int identity,
 /* XSETBV always exits, but faults have priority. */
 static void vmx_check_xsetbv(CPUX86State *env, uintptr_t ra)
 {
-    if (!(env->cr[4] & CR4_OSXSAVE_MASK) || (env->hflags & HF_CPL_MASK)) {
+    if (VMX_BAD(env, XSETBV_FAULT, !(env->cr[4] & CR4_OSXSAVE_MASK) ||
+                (env->hflags & HF_CPL_MASK)) ||
+        !vmx_rule(env, VMX_RULE_EXIT_XSETBV)) {
         return;
     }
     vmx_exit_insn(env, VMX_EXIT_XSETBV, 0, ra);
@@ -240,9 +248,15 @@ static void vmx_check_system(CPUX86State *env, uint32_t type, uint64_t param,
 {
     switch (type) {
     case SVM_EXIT_CPUID:
-        vmx_exit_insn(env, VMX_EXIT_CPUID, 0, ra);
+        if (vmx_rule(env, VMX_RULE_EXIT_CPUID)) {
+            vmx_exit_insn(env, VMX_EXIT_CPUID, 0, ra);
+        }
+        break;
     case SVM_EXIT_INVD:
-        vmx_exit_insn(env, VMX_EXIT_INVD, 0, ra);
+        if (vmx_rule(env, VMX_RULE_EXIT_INVD)) {
+            vmx_exit_insn(env, VMX_EXIT_INVD, 0, ra);
+        }
+        break;
     case SVM_EXIT_INIT:
         cpu_reset_interrupt(env_cpu(env), CPU_INTERRUPT_INIT);
         vmx_exit(env, VMX_EXIT_INIT, 0, ra);
@@ -350,7 +364,7 @@ static void vmx_check_xsaves(CPUX86State *env, VmxExit reason, uintptr_t ra)
 {
     uint64_t rfbm = deposit64(env->regs[R_EAX], 32, 32, env->regs[R_EDX]);
 
-    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_XSAVES)) {
+    if (VMX_BAD(env, XSAVES_UD, !vmx_proc2(env, VMX_SECONDARY_EXEC_XSAVES))) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
     if (!(env->hflags & HF_CPL_MASK) &&
@@ -366,7 +380,8 @@ void helper_vmx_check(CPUX86State *env, uint32_t check)
 
     switch (check) {
     case VMX_CHECK_RDTSCP:
-        if (!vmx_proc2(env, VMX_SECONDARY_EXEC_RDTSCP)) {
+        if (VMX_BAD(env, RDTSCP_UD,
+                    !vmx_proc2(env, VMX_SECONDARY_EXEC_RDTSCP))) {
             raise_exception_ra(env, EXCP06_ILLOP, ra);
         }
         if ((env->cr[4] & CR4_TSD_MASK) && (env->hflags & HF_CPL_MASK)) {
@@ -376,7 +391,8 @@ void helper_vmx_check(CPUX86State *env, uint32_t check)
                       ra);
         break;
     case VMX_CHECK_RDPID:
-        if (!vmx_proc2(env, VMX_SECONDARY_EXEC_RDTSCP)) {
+        if (VMX_BAD(env, RDPID_UD,
+                    !vmx_proc2(env, VMX_SECONDARY_EXEC_RDTSCP))) {
             raise_exception_ra(env, EXCP06_ILLOP, ra);
         }
         break;
@@ -401,7 +417,8 @@ void helper_vmx_check(CPUX86State *env, uint32_t check)
 
 void x86_vmx_check_invpcid(CPUX86State *env, uintptr_t ra)
 {
-    if (!vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_INVPCID)) {
+    if (VMX_BAD(env, INVPCID_UD,
+                !vmx_proc2(env, VMX_SECONDARY_EXEC_ENABLE_INVPCID))) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
     if (env->hflags & HF_CPL_MASK) {
@@ -420,6 +437,9 @@ void x86_vmx_task_switch(CPUX86State *env, uint32_t selector, int source,
     /* JMP, IRET and CALL in the numbering of seg_helper.c */
     static const uint32_t sources[] = { 2, 1, 0 };
 
+    if (!vmx_rule(env, VMX_RULE_EXIT_TASK_SWITCH)) {
+        return;
+    }
     if (env->vmx->event.info) {
         /* A task gate in the IDT: the event is IDT-vectoring information */
         vmx_exit(env, VMX_EXIT_TASK_SWITCH, selector | 3U << 30, ra);

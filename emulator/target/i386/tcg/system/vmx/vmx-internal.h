@@ -170,6 +170,7 @@ enum {
 #define VMX_EPT_LEAF                (1 << 7)
 #define VMX_EPT_A                   (1 << 8)
 #define VMX_EPT_D                   (1 << 9)
+#define VMX_EPT_USER_X              (1 << 10)   /* mode-based execute control */
 #define VMX_EPT_SUPPRESS_VE         (1ULL << 63)
 #define SEAM_GPA_SHARED             (1ULL << 47)
 #define SEAM_FIRST_PRIVATE_KEY      (32ULL << 46)
@@ -179,6 +180,7 @@ enum {
 #define VMX_EPTV_WRITE              (1 << 1)
 #define VMX_EPTV_FETCH              (1 << 2)
 #define VMX_EPTV_PERM_SHIFT         3
+#define VMX_EPTV_USER_X             (1 << 6)
 #define VMX_EPTV_GLA_VALID          (1 << 7)
 #define VMX_EPTV_TRANSLATED         (1 << 8)
 #define VMX_EPTV_NMI_UNBLOCKING     (1 << 12)
@@ -195,11 +197,18 @@ enum {
 #define VMX_INSN_REG1(info)         (((info) >> 3) & 0xf)
 #define VMX_INSN_REG2(info)         (((info) >> 28) & 0xf)
 
+/* The interrupt command register, with its delivery status as reserved */
+#define VMX_ICR_RESERVED            0xfff32000u
+#define VMX_ICR_STATUS              (1 << 12)
+#define VMX_ICR_TYPE                0xc8f00     /* shorthand, trigger, mode */
+#define VMX_ICR_SELF                0x40000
+
 /* The rate of the preemption timer: 2^5 of the TSC. */
 #define VMX_PREEMPTION_TIMER_SHIFT  5
 #define VMX_CR3_TARGETS             4
 #define MSR_IA32_DEBUGCTL           0x1d9
 #define VMX_REVISION                0x0b1e55ed
+#define VMX_SHADOW_INDICATOR        (1U << 31)
 #define VMX_NO_VMCS                 (~0ULL)
 
 typedef enum VmxField {
@@ -213,6 +222,7 @@ typedef enum VmxField {
 typedef struct VmxVmcs {
     uint64_t pa;
     bool launched;
+    bool shadow;                /* cannot be used for VM entries */
     uint64_t f[VMX_FIELDS];
 } VmxVmcs;
 
@@ -246,18 +256,38 @@ typedef struct VmxEptFault {
     bool convertible;           /* to #VE, as far as the entry says */
 } VmxEptFault;
 
+/* Rules of VMX, which x-vmx-ignore disables by their names */
+typedef enum VmxRule {
+#define VMX_RULE(id, name) VMX_RULE_##id,
+#define VMX_CTL_RULE(id, name, word, ctl) VMX_RULE_##id,
+#include "vmx-rules.h.inc"
+#undef VMX_RULE
+#undef VMX_CTL_RULE
+    VMX_RULE__MAX
+} VmxRule;
+
+enum { VMX_CTL_PIN, VMX_CTL_PROC, VMX_CTL_PROC2, VMX_CTL_PROC3, VMX_CTL_EXIT,
+       VMX_CTL_ENTRY, VMX_CTL_WORDS };
+
+typedef struct VmxIgnored {
+    DECLARE_BITMAP(rules, VMX_RULE__MAX);
+    uint32_t ctls[VMX_CTL_WORDS];   /* controls that have no effect */
+} VmxIgnored;
+
 typedef struct X86VmxState {
+    VmxIgnored *ignored;        /* NULL if all rules are enabled */
     bool on;                    /* in VMX operation */
     uint64_t vmxon_ptr;
     VmxVmcs *vmcs;              /* current; NULL if there is none */
     GHashTable *active;         /* VMCSs, by address */
     uint64_t debugctl;
     uint64_t tsc_base;          /* as it was written */
-    VmxVmcs *host_vmcs;         /* in SEAM mode, what was current before it */
+    VmxVmcs *shadow;            /* in a guest, for its VMREAD and VMWRITE */
+    uint64_t host_vmcs;         /* in SEAM mode, what was current before it */
     bool host_nmi_blocked;
 
     /* In VMX non-root operation; copies of frequently used fields */
-    uint32_t pin, proc, proc2;
+    uint32_t pin, proc, proc2, proc3;
     bool root_nmi_blocked;      /* what HF2_NMI was before the VM entry */
     uint32_t activity;
     VmxExitInfo exit;
@@ -268,6 +298,7 @@ typedef struct X86VmxState {
     bool virq;                  /* a virtual interrupt is recognized */
     int apic_write;             /* register whose write is to be emulated */
     VmxEptFault ept_fault;
+    bool ept_user;              /* walks are for a user-mode address */
     uint64_t pdpte[4];          /* with EPT */
     uint64_t pf_addr;           /* linear address of the last page fault */
     bool ple_valid;             /* first and last PAUSE are recorded */
@@ -293,6 +324,35 @@ static inline void vmx_set(CPUX86State *env, VmxField f, uint64_t val)
     env->vmx->vmcs->f[f] = val;
 }
 
+static inline bool vmx_rule(CPUX86State *env, VmxRule rule)
+{
+    return likely(!env->vmx->ignored) ||
+           !test_bit(rule, env->vmx->ignored->rules);
+}
+
+/* True if @cond breaks a rule that is enabled */
+#define VMX_BAD(env, rule, cond) \
+    (unlikely(cond) && vmx_rule(env, VMX_RULE_##rule))
+
+/* A field of controls, without those that rules disable */
+static inline uint32_t vmx_effective(CPUX86State *env, VmxField f, int word)
+{
+    uint32_t ctls = vmx_get(env, f);
+
+    return likely(!env->vmx->ignored) ? ctls :
+           ctls & ~env->vmx->ignored->ctls[word];
+}
+
+static inline uint32_t vmx_exit_ctls(CPUX86State *env)
+{
+    return vmx_effective(env, VMX_EXIT_CTLS, VMX_CTL_EXIT);
+}
+
+static inline uint32_t vmx_entry_ctls(CPUX86State *env)
+{
+    return vmx_effective(env, VMX_ENTRY_CTLS, VMX_CTL_ENTRY);
+}
+
 /* Controls that are in effect, and those that a VMCS specifies. */
 static inline bool vmx_pin(CPUX86State *env, uint32_t ctl)
 {
@@ -307,6 +367,18 @@ static inline bool vmx_proc(CPUX86State *env, uint32_t ctl)
 static inline bool vmx_proc2(CPUX86State *env, uint32_t ctl)
 {
     return env->vmx->proc2 & ctl;
+}
+
+static inline bool vmx_proc3(CPUX86State *env, uint32_t ctl)
+{
+    return env->vmx->proc3 & ctl;
+}
+
+static inline uint64_t vmx_want_proc3(CPUX86State *env)
+{
+    return vmx_get(env, VMX_PROC_CTLS) &
+           VMX_CPU_BASED_ACTIVATE_TERTIARY_CONTROLS ?
+           vmx_get(env, VMX_PROC3_CTLS) : 0;
 }
 
 static inline uint32_t vmx_want_proc2(CPUX86State *env)
@@ -410,8 +482,17 @@ bool vmx_store_msrs(CPUX86State *env, uint64_t addr, uint32_t count);
 /* vmx-apic.c */
 void vmx_apic_enter(CPUX86State *env);
 void vmx_apic_written(CPUX86State *env);
+void vmx_self_ipi(CPUX86State *env, int vector);
 int vmx_take_virq(CPUX86State *env);
 void vmx_posted_interrupts(CPUX86State *env);
+
+/* vmx-rules.c: of rules that are disabled */
+bool vmx_ignore_rules(CPUX86State *env, const char *names, Error **errp);
+void vmx_drop_info(CPUX86State *env);
+void vmx_drop_state(CPUX86State *env, const VmxVmcs *before);
+
+/* vmx-ipi.c */
+bool vmx_virtualize_icr(CPUX86State *env, uint32_t icr, uint32_t dest);
 
 /* vmx-event.c */
 void vmx_timer_arm(CPUX86State *env);

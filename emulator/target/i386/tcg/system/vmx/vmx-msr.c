@@ -14,14 +14,17 @@
 /* MSRs that "Loading MSRs" and "Saving MSRs" exclude */
 static bool vmx_msr_in_list(CPUX86State *env, uint32_t msr, bool load)
 {
-    if (load && (msr == MSR_FSBASE || msr == MSR_GSBASE)) {
+    if (VMX_BAD(env, LIST_BASE,
+                load && (msr == MSR_FSBASE || msr == MSR_GSBASE))) {
         return false;
     }
-    if (msr >> 8 == 8 && is_x2apic_mode(env_archcpu(env)->apic_state)) {
+    if (VMX_BAD(env, LIST_X2APIC, msr >> 8 == 8 &&
+                is_x2apic_mode(env_archcpu(env)->apic_state))) {
         return false;
     }
     /* IA32_SMM_MONITOR_CTL, IA32_SMBASE */
-    return !(load && msr == 0x9b) && !(!load && msr == 0x9e);
+    return !VMX_BAD(env, LIST_SMM,
+                    (load && msr == 0x9b) || (!load && msr == 0x9e));
 }
 
 /* The number of the first entry that cannot be loaded, or 0. */
@@ -34,8 +37,9 @@ int vmx_load_msrs(CPUX86State *env, uint64_t addr, uint32_t count)
         uint64_t msr = x86_ldq_phys(cs, addr);
         uint64_t val = x86_ldq_phys(cs, addr + 8);
 
-        if (msr >> 32 || !vmx_msr_in_list(env, msr, true) ||
-            !x86_wrmsr_value(env, msr, val)) {
+        if (VMX_BAD(env, LIST_RESERVED, msr >> 32) ||
+            !vmx_msr_in_list(env, msr, true) ||
+            VMX_BAD(env, LIST_VALUE, !x86_wrmsr_value(env, msr, val))) {
             return i + 1;
         }
     }
@@ -55,7 +59,7 @@ bool vmx_store_msrs(CPUX86State *env, uint64_t addr, uint32_t count)
             !x86_rdmsr_value(env, msr, &val)) {
             return false;
         }
-        if (msr == MSR_IA32_TSC) {
+        if (msr == MSR_IA32_TSC && vmx_rule(env, VMX_RULE_LIST_TSC)) {
             /* the host's value, without the guest's offset */
             val = cpu_get_tsc(env);
         }

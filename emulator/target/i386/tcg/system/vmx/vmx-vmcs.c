@@ -125,6 +125,7 @@ VmxVmcs *vmx_vmcs_read(CPUX86State *env, uint64_t pa)
     VmxVmcs *vmcs = g_new0(VmxVmcs, 1);
 
     vmcs->pa = pa;
+    vmcs->shadow = x86_ldl_phys(env_cpu(env), pa) & VMX_SHADOW_INDICATOR;
     vmx_image_read(env, vmcs);
     vmx_image_write(env, vmcs, IMAGE_ACTIVE, IMAGE_SCRAMBLE);
     return vmcs;
