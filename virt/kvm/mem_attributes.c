@@ -122,6 +122,7 @@ static void kvm_mem_chunk_lookup(const struct kvm_mem_chunk *chunk, gfn_t gfn,
 				bitmap_empty(chunk->private, KVM_MEM_CHUNK_GFNS)))
 		return;
 
+	/* The same. */
 	next = data_race(private ? find_next_zero_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1) :
 				   find_next_bit(chunk->private, KVM_MEM_CHUNK_GFNS, bit + 1));
 	range->first = gfn;
