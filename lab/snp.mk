@@ -23,7 +23,7 @@ side-by-side: deps-lab ## run | 5 min | compare the same SNP guest on stock 6.12
 	@lab/test --name side-by-side --test $(foreach h,6.12 7.x ours,snp-$(h)/snp-$(CPUS))
 
 check-attest: ## test | 20 s | unit tests of the verifier of attestation reports and quotes, and of the quoting service
-	@for name in attest td quote qgs; do python3 lab/attest/tests/test_$$name.py; done
+	@for name in attest td quote qgs; do python3 lab/attest/tests/test_$$name.py || exit; done
 
 .PHONY: test-emulator mutants mutants-vmx
 test-emulator: deps-lab ## test | 10 min | test the emulated machines by themselves: processors, firmware, IOMMU (RACES=N: only races, N rounds; SANITIZE=address|thread)
