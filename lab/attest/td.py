@@ -22,7 +22,7 @@ MR_EXTEND = 1                   # of a section's attributes: its content is meas
 PAGE_AUG = 2                    # the section is not added, but accepted by the firmware
 SHA384 = 0xc
 
-DEBUG = 1                       # of a TD's attributes, and of the module's
+SEPT_VE_DISABLE = 1 << 28       # the only attribute that a TD may have: no debugging, no migration
 
 # name: (offset, length), in a report
 FIELDS = {
@@ -135,7 +135,7 @@ def check_chain(found, root):
 
 def check_module(report, module):
     yield "MRSEAM is that of the TDX module", field(report, "MRSEAM") == hashlib.sha384(module).digest()
-    yield "the host may not debug the module", not field(report, "attributes of the module")[0] & DEBUG
+    yield "the host may not debug the module", not any(field(report, "attributes of the module"))
 
 
 def check(report, data, image, log):
@@ -143,7 +143,8 @@ def check(report, data, image, log):
     yield "length", len(report) == quote.REPORT_SIZE
     yield "it is a TD's", field(report, "type")[0] == 0x81
     yield "report data", field(report, "report data") == data
-    yield "the host may not debug the TD", not field(report, "attributes")[0] & DEBUG
+    yield "the host may not debug the TD, nor move it", \
+        not int.from_bytes(field(report, "attributes"), "little") & ~SEPT_VE_DISABLE
     yield "MRTD is that of the firmware", field(report, "MRTD") == mrtd(image)
     yield "nobody gave the TD an owner or a configuration", not any(field(report, "MRCONFIGID, MROWNER, MROWNERCONFIG"))
     for i, value in enumerate(rtmrs(log)):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -126,6 +127,40 @@ class CheckTest(Base):
         theirs, ours = (self.split(keys) for keys in (other, self.keys))
         other.chain = theirs[0] + theirs[1] + ours[2]
         self.assertEqual(self.failed(other.quote(self.report, qe_report=lambda _: None)), [SIGNER, CERTIFIED])
+
+    def test_trusted_by_the_system(self):
+        """A chain whose root stands in the system's store of certificates is not ours for that."""
+        ours = [certs.der(text) for text in self.split(self.keys)]
+        store = os.path.join(self.tmp.name, "store")
+        os.mkdir(store)
+        path = os.path.join(store, "other.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj", "/CN=Other",
+                        "-keyout", os.path.join(self.tmp.name, "key"), "-out", path], check=True, capture_output=True)
+        subprocess.run(["openssl", "rehash", store], check=True)
+        with open(path, "rb") as file:
+            other = certs.der(file.read())
+        with unittest.mock.patch.dict(os.environ, SSL_CERT_DIR=store, SSL_CERT_FILE=path):
+            self.assertRaises(certs.Invalid, certs.verify_chain, ours[2], ours[1], other)
+        certs.verify_chain(ours[2], ours[1], ours[0])
+
+    def test_trailing_bytes(self):
+        """An extension is not looked for behind a certificate."""
+        ours = [certs.der(text) for text in self.split(self.keys)]
+        for i in range(3):
+            changed = list(ours)
+            changed[i] += b"\x06\x01\x01"
+            self.assertRaises(certs.Invalid, certs.verify_chain, *reversed(changed))
+
+    def test_attributes(self):
+        at = 512
+        for byte, bit, good in ((at, 0, False), (at + 3, 4, True), (at + 3, 5, False), (at + 1, 0, False), (376, 1, False)):
+            report = bytearray(self.report)
+            report[at:at + 8] = report[376:384] = bytes(8)
+            report[byte] |= 1 << bit
+            module = dict(td.check_module(report, b""))["the host may not debug the module"]
+            with unittest.mock.patch.multiple(td, mrtd=lambda _: b"", rtmrs=lambda _: [], events=lambda _: []):
+                fine = dict(td.check(report, b"", b"", b""))["the host may not debug the TD, nor move it"]
+            self.assertEqual(fine and module, good, (byte, bit))
 
     @staticmethod
     def split(keys):
