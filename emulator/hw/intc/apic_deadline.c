@@ -13,7 +13,7 @@
 #include "hw/i386/apic.h"
 #include "hw/i386/apic_internal.h"
 
-/* What is further away than 36 years never happens. */
+/* What is further away than 36 years, in ns or in ticks, never happens. */
 #define NEVER   (1ULL << 60)
 
 bool apic_deadline_mode(APICCommonState *s)
@@ -47,7 +47,8 @@ void apic_deadline_update(APICCommonState *s)
     uint64_t left = deadline_ticks_left(env);
 
     s->timer_expiry = -1;
-    if (!env->tsc_deadline || left >= NEVER) {
+    if (!env->tsc_deadline || left >= NEVER ||
+        left / env->tsc_khz >= NEVER / 1000000) {
         timer_del(s->timer);
         return;
     }

@@ -184,7 +184,7 @@ int vmx_take_virq(CPUX86State *env)
  */
 void vmx_posted_interrupts(CPUX86State *env)
 {
-    hwaddr desc = vmx_get(env, VMX_POSTED_INTR_DESC);
+    hwaddr desc = vmx_get(env, VMX_POSTED_INTR_DESC) & ~63ULL;
     CPUTLBEntryFull *full;
     int i, highest = 0;
     uint64_t *pir;

@@ -46,12 +46,13 @@ target_ulong helper_vmx_read_cr(CPUX86State *env, uint32_t reg)
 
 static bool vmx_cr3_exits(CPUX86State *env, uint64_t val)
 {
-    int i;
+    uint64_t n = MIN(vmx_get(env, VMX_CR3_TARGET_COUNT), VMX_CR3_TARGETS);
+    uint64_t i;
 
     if (!vmx_proc(env, VMX_CPU_BASED_CR3_LOAD_EXITING)) {
         return false;
     }
-    for (i = 0; i < vmx_get(env, VMX_CR3_TARGET_COUNT); i++) {
+    for (i = 0; i < n; i++) {
         if (val == vmx_get(env, VMX_CR3_TARGET0 + i) &&
             vmx_rule(env, VMX_RULE_CR3_TARGET)) {
             return false;
