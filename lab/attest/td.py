@@ -12,6 +12,7 @@ import struct
 import sys
 import uuid
 
+import boot
 import certs
 import ovmf
 import quote
@@ -161,6 +162,9 @@ def all_checks(args):
     if args.module:
         yield from check_module(report, read(args.module))
     yield from check(report, read(args.report_data), read(args.firmware), read(args.log))
+    if args.kernel:
+        yield from boot.check(list(events(read(args.log))), read(args.kernel), read(args.initrd),
+                              read(args.append).decode().rstrip("\n"))
 
 
 def read(path):
@@ -175,7 +179,12 @@ def main():
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--root", help="PEM: the first argument is a quote, and this is its root")
     parser.add_argument("--module", help="the TDX module's file")
+    parser.add_argument("--kernel", help="what shim and grub have booted")
+    parser.add_argument("--initrd", help="its initramfs")
+    parser.add_argument("--append", help="a file with its command line")
     args = parser.parse_args()
+    if len({args.kernel is None, args.initrd is None, args.append is None}) > 1:
+        parser.error("--kernel, --initrd and --append belong together")
     try:
         results = list(all_checks(args))
     except (certs.Invalid, OSError, ValueError, struct.error) as error:

@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import boot  # noqa: E402
 import ovmf  # noqa: E402
 import td  # noqa: E402
 
@@ -73,6 +74,47 @@ class EventLogTest(unittest.TestCase):
     def test_bad_events(self):
         self.assertRaises(ValueError, td.rtmrs, log(event(5, bytes(48))))
         self.assertRaises(ValueError, td.rtmrs, log(event(1, bytes(48), algorithm=0xb)))
+
+
+class BootTest(unittest.TestCase):
+    def setUp(self):
+        image = bytearray(range(256)) * 4
+        struct.pack_into("<I", image, 0x3c, 0x80)
+        image[0x80:0x84] = b"PE\0\0"
+        struct.pack_into("<H", image, 0x98, 0x20b)
+        struct.pack_into("<II", image, 0x98 + 112 + 32, 0x300, 0x40)
+        self.kernel = bytes(image)
+        kept = image[:0x98 + 64] + image[0x98 + 68:0x98 + 144] + image[0x98 + 152:0x300] + image[0x340:]
+        end = [hashlib.sha384(text).digest() for text in boot.END_OF_BOOT_SERVICES]
+        self.two = [bytes(48), hashlib.sha384(kept).digest(), *end]
+        self.three = [bytes(48), hashlib.sha384("BOOT_IMAGE=/vmlinuz quiet".encode("utf-16-le")).digest(), hashlib.sha384(b"initrd").digest()]
+
+    def results(self, two=None, three=None, kernel=None, initrd=b"initrd", command_line="quiet"):
+        events = [(2, digest) for digest in two or self.two] + [(3, digest) for digest in three or self.three]
+        return [good for _, good in boot.check(events, kernel or self.kernel, initrd, command_line)]
+
+    def test_good(self):
+        self.assertEqual(self.results(), [True, True])
+
+    def test_what_is_measured(self):
+        """Of the kernel all but the checksum, the entry of the signature, and the signature"""
+        for at, good in ((0, True), (0x98 + 63, True), (0x98 + 64, False), (0x98 + 68, True), (0x98 + 152, True), (0x2ff, True),
+                         (0x300, False), (0x33f, False), (0x340, True), (0x3ff, True)):
+            changed = bytearray(self.kernel)
+            changed[at] ^= 1
+            self.assertEqual(self.results(kernel=bytes(changed)), [not good, True], at)
+
+    def test_other(self):
+        self.assertEqual(self.results(initrd=b"other"), [True, False])
+        self.assertEqual(self.results(command_line="quiet init=/bin/sh"), [True, False])
+        self.assertEqual(self.results(two=self.two + [bytes(48)]), [False, True])
+        self.assertEqual(self.results(two=self.two[:-2]), [False, True])
+        self.assertEqual(self.results(three=self.three + [bytes(48)]), [True, False])
+        self.assertEqual(self.results(three=self.three[::-1]), [True, False])
+
+    def test_no_kernel(self):
+        for image in b"", b"MZ", bytes(0x100), self.kernel[:0x90]:
+            self.assertRaises(ValueError, boot.authenticode, image)
 
 
 class CheckTest(unittest.TestCase):
