@@ -85,13 +85,13 @@ def write(directory, name, data):
 
 def verify_chain(root, intermediate, leaf):
     """The root vouches for itself, so who calls must know it from elsewhere. Nobody else's does: not what the system trusts."""
-    for certificate in root, intermediate, leaf:
-        # openssl ignores what follows, but an extension may be looked for there.
-        if der(pem(certificate)) != certificate:
-            raise Invalid("something follows a certificate")
+    texts = [pem(certificate) for certificate in (root, intermediate, leaf)]
+    # openssl ignores what follows, but an extension may be looked for there.
+    if [der(text) for text in texts] != [root, intermediate, leaf]:
+        raise Invalid("something follows a certificate")
     with tempfile.TemporaryDirectory() as tmp:
-        result = openssl("verify", "-no-CApath", "-no-CAstore", "-CAfile", write(tmp, "root", pem(root)),
-                         "-untrusted", write(tmp, "middle", pem(intermediate)), write(tmp, "leaf", pem(leaf)))
+        result = openssl("verify", "-no-CApath", "-no-CAstore", "-CAfile", write(tmp, "root", texts[0]),
+                         "-untrusted", write(tmp, "middle", texts[1]), write(tmp, "leaf", texts[2]))
     convert(result, "the certificate chain does not hold")
 
 

@@ -154,16 +154,16 @@ def check(report, data, image, log):
 
 
 def all_checks(args):
-    report = read(args.report)
+    report, log = read(args.report), read(args.log)
     if args.root:
         found = quote.Quote(report)
         yield from check_chain(found, certs.der(read(args.root)))
         report = found.report()
     if args.module:
         yield from check_module(report, read(args.module))
-    yield from check(report, read(args.report_data), read(args.firmware), read(args.log))
+    yield from check(report, read(args.report_data), read(args.firmware), log)
     if args.kernel:
-        yield from boot.check(list(events(read(args.log))), read(args.kernel), read(args.initrd),
+        yield from boot.check(list(events(log)), read(args.kernel), read(args.initrd),
                               read(args.append).decode().rstrip("\n"))
 
 

@@ -125,3 +125,10 @@ debs_fetch()
 		echo "$file"
 	done < <(grep -v '^#' "$lock")
 }
+
+# debs_unpack TREE: the files on standard input, all that they have
+debs_unpack()
+{
+	local file
+	while read -r file; do dpkg-deb --fsys-tarfile "$file" | tar -x -C "$1" --no-same-owner; done
+}

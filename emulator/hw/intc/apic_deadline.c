@@ -13,8 +13,8 @@
 #include "hw/i386/apic.h"
 #include "hw/i386/apic_internal.h"
 
-/* What is further away than 36 years, in ns or in ticks, never happens. */
-#define NEVER   (1ULL << 60)
+/* What is further away than 36 years never happens; in ms. */
+#define NEVER   ((1ULL << 60) / 1000000)
 
 bool apic_deadline_mode(APICCommonState *s)
 {
@@ -47,8 +47,7 @@ void apic_deadline_update(APICCommonState *s)
     uint64_t left = deadline_ticks_left(env);
 
     s->timer_expiry = -1;
-    if (!env->tsc_deadline || left >= NEVER ||
-        left / env->tsc_khz >= NEVER / 1000000) {
+    if (!env->tsc_deadline || left / env->tsc_khz >= NEVER) {
         timer_del(s->timer);
         return;
     }

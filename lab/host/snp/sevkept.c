@@ -23,7 +23,7 @@
 #include <linux/falloc.h>
 #include <linux/futex.h>
 
-#include "kept.h"
+#include "sev.h"
 
 #define PAGE	4096u
 #define SIZE	(2u << 20)

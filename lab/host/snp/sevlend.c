@@ -32,26 +32,16 @@
 #include <linux/io_uring.h>
 #include <linux/kvm.h>
 
-#include "check.h"
+#include "sev.h"
 
 #define SIZE	(4u << 20)
 #define PAGE	4096u
 #define ES	4u	/* policy: the guest is SEV-ES */
 
-static int vm, sev;
 static volatile int stop;
 static int may_fail;	/* writes of the kernel end once the page is unmapped */
 static uint8_t *mem;
 static int file = -1;
-
-static int command(uint32_t id, void *data)
-{
-	struct kvm_sev_cmd cmd = { .id = id, .data = (uintptr_t)data, .sev_fd = sev };
-	int rc = ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd);
-
-	error = cmd.error;
-	return rc;
-}
 
 /* The last page of each 2 MiB is nobody's business but this thread's. */
 static void *writer(void *arg)
@@ -382,18 +372,18 @@ int main(int argc, char **argv)
 	struct kvm_enc_region region = { .size = SIZE };
 	pthread_t thread;
 	void *late;
-	int kvm;
 
-	kvm = open("/dev/kvm", O_RDWR);
+	/* Without the firmware's device, which would keep its driver busy, too. */
 	if (argc > 1 && !strcmp(argv[1], "hold")) {
+		kvm = open("/dev/kvm", O_RDWR);
 		if (kvm < 0 || ioctl(kvm, KVM_CREATE_VM, 0) < 0)
 			return 2;
 		puts("held");
 		fflush(stdout);
 		pause();
 	}
-	sev = open("/dev/sev", O_RDWR);
-	vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+	open_devices(argv[0]);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (argc > 1 && (!strcmp(argv[1], "splice") || !strcmp(argv[1], "lost"))) {
 		file = memfd_create("guest", 0);
 		if (file < 0 || ftruncate(file, 2 * SIZE))
@@ -401,7 +391,7 @@ int main(int argc, char **argv)
 	}
 	mem = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE,
 		   file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, file, 0);
-	if (vm < 0 || sev < 0 || mem == MAP_FAILED) {
+	if (vm < 0 || mem == MAP_FAILED) {
 		perror("sevlend");
 		return 2;
 	}

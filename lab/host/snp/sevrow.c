@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include "kept.h"
+#include "sev.h"
 
 #define PAGE	4096u
 #define GUESTS	3
@@ -66,8 +66,7 @@ int main(int argc, char **argv)
 	char delay[64];
 
 	setbuf(stdout, NULL);
-	kvm = open("/dev/kvm", O_RDWR);
-	sev = open("/dev/sev", O_RDWR);
+	open_devices(argv[0]);
 	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	*mem = 1;
 	for (i = 0; i < GUESTS; i++) {

@@ -8,7 +8,7 @@
  *   sevvmsa mirror    the same in a mirror of the guest
  *   sevvmsa snp       the VMSA of a vCPU of an SNP guest, and the end of the launch again
  */
-#include "kept.h"
+#include "sev.h"
 
 #define ES	4u		/* policy: the guest is SEV-ES */
 

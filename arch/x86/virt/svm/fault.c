@@ -195,9 +195,9 @@ static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
 static bool rmp_fault_wait(u64 pfn, unsigned int n)
 {
 	unsigned long us = LOST_SPARES * SNP_IN_PLACE_NS / NSEC_PER_USEC;
-	enum rmp_owner owner = RMP_OWNER_COMMAND;
-	bool over = false;
+	enum rmp_owner owner;
 	int changes;
+	bool over;
 	u64 end;
 
 	if (in_nmi())

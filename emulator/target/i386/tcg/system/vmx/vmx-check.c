@@ -55,18 +55,24 @@ bool vmx_eptp_ok(CPUX86State *env, uint64_t eptp)
                     eptp & 0xf80 || eptp >> env_archcpu(env)->phys_bits);
 }
 
+/* The field is the address of a page. */
+static bool vmx_page_ok(CPUX86State *env, VmxField f)
+{
+    return vmx_pa_ok(env, vmx_get(env, f), 4096);
+}
+
 static bool vmx_check_bitmaps(CPUX86State *env, uint32_t proc)
 {
     if ((proc & VMX_CPU_BASED_USE_IO_BITMAPS) &&
         (VMX_BAD(env, CHECK_IO_BITMAP_A,
-                 !vmx_pa_ok(env, vmx_get(env, VMX_IO_BITMAP_A), 4096)) ||
+                 !vmx_page_ok(env, VMX_IO_BITMAP_A)) ||
          VMX_BAD(env, CHECK_IO_BITMAP_B,
-                 !vmx_pa_ok(env, vmx_get(env, VMX_IO_BITMAP_B), 4096)))) {
+                 !vmx_page_ok(env, VMX_IO_BITMAP_B)))) {
         return false;
     }
     return !(proc & VMX_CPU_BASED_USE_MSR_BITMAPS) ||
            !VMX_BAD(env, CHECK_MSR_BITMAP,
-                    !vmx_pa_ok(env, vmx_get(env, VMX_MSR_BITMAP), 4096));
+                    !vmx_page_ok(env, VMX_MSR_BITMAP));
 }
 
 static bool vmx_check_tpr(CPUX86State *env, uint32_t proc, uint32_t proc2)
@@ -126,7 +132,7 @@ static bool vmx_check_apic(CPUX86State *env, uint32_t pin, uint32_t proc2)
 
     if ((proc2 & VMX_SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES) &&
         (VMX_BAD(env, CHECK_APIC_ACCESS,
-                 !vmx_pa_ok(env, vmx_get(env, VMX_APIC_ACCESS_ADDR), 4096)) ||
+                 !vmx_page_ok(env, VMX_APIC_ACCESS_ADDR)) ||
          VMX_BAD(env, CHECK_APIC_MODES,
                  proc2 & VMX_SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE))) {
         return false;
@@ -162,7 +168,7 @@ static bool vmx_check_vmfunc(CPUX86State *env, bool ept)
     return !(functions & MSR_VMX_VMFUNC_EPT_SWITCHING) ||
            (!VMX_BAD(env, CHECK_EPTP_LIST_EPT, !ept) &&
             !VMX_BAD(env, CHECK_EPTP_LIST,
-                     !vmx_pa_ok(env, vmx_get(env, VMX_EPTP_LIST), 4096)));
+                     !vmx_page_ok(env, VMX_EPTP_LIST)));
 }
 
 static bool vmx_check_ept(CPUX86State *env, uint32_t proc2)
@@ -179,12 +185,12 @@ static bool vmx_check_ept(CPUX86State *env, uint32_t proc2)
     if ((proc2 & VMX_SECONDARY_EXEC_ENABLE_PML) &&
         (VMX_BAD(env, CHECK_PML_EPT, !ept) ||
          VMX_BAD(env, CHECK_PML,
-                 !vmx_pa_ok(env, vmx_get(env, VMX_PML_ADDR), 4096)))) {
+                 !vmx_page_ok(env, VMX_PML_ADDR)))) {
         return false;
     }
     if ((proc2 & VMX_SECONDARY_EXEC_EPT_VIOLATION_VE) &&
         VMX_BAD(env, CHECK_VE,
-                !vmx_pa_ok(env, vmx_get(env, VMX_VE_INFO_ADDR), 4096))) {
+                !vmx_page_ok(env, VMX_VE_INFO_ADDR))) {
         return false;
     }
     if (VMX_BAD(env, CHECK_UNRESTRICTED,
@@ -193,9 +199,9 @@ static bool vmx_check_ept(CPUX86State *env, uint32_t proc2)
     }
     if ((proc2 & VMX_SECONDARY_EXEC_SHADOW_VMCS) &&
         (VMX_BAD(env, CHECK_VMREAD_BITMAP,
-                 !vmx_pa_ok(env, vmx_get(env, VMX_VMREAD_BITMAP), 4096)) ||
+                 !vmx_page_ok(env, VMX_VMREAD_BITMAP)) ||
          VMX_BAD(env, CHECK_VMWRITE_BITMAP,
-                 !vmx_pa_ok(env, vmx_get(env, VMX_VMWRITE_BITMAP), 4096)))) {
+                 !vmx_page_ok(env, VMX_VMWRITE_BITMAP)))) {
         return false;
     }
     if (VMX_BAD(env, CHECK_MBEC,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Programs whose tests make the firmware keep pages, by failures and delays that qmp injects. */
-#ifndef SNP_KEPT_H
-#define SNP_KEPT_H
+/* KVM and the firmware, for tests with SEV guests; failures and delays of the firmware, by qmp. */
+#ifndef SNP_SEV_H
+#define SNP_SEV_H
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +20,16 @@ struct test {
 
 static int kvm, vm, sev;
 
+static void open_devices(const char *program)
+{
+	kvm = open("/dev/kvm", O_RDWR);
+	sev = open("/dev/sev", O_RDWR);
+	if (kvm < 0 || sev < 0) {
+		perror(program);
+		exit(2);
+	}
+}
+
 static int command(uint32_t id, void *data)
 {
 	struct kvm_sev_cmd cmd = { .id = id, .data = (uintptr_t)data, .sev_fd = sev };
@@ -29,7 +39,7 @@ static int command(uint32_t id, void *data)
 	return rc;
 }
 
-static void qmp(const char *what)
+static inline void qmp(const char *what)
 {
 	char line[200];
 
@@ -41,12 +51,7 @@ static void qmp(const char *what)
 static inline int run_test(const struct test *tests, int argc, char **argv)
 {
 	setbuf(stdout, NULL);
-	kvm = open("/dev/kvm", O_RDWR);
-	sev = open("/dev/sev", O_RDWR);
-	if (kvm < 0 || sev < 0) {
-		perror(argv[0]);
-		return 2;
-	}
+	open_devices(argv[0]);
 	for (; tests->name; tests++) {
 		if (argc == 2 && !strcmp(argv[1], tests->name))
 			break;
