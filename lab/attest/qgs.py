@@ -17,6 +17,7 @@ GET_QUOTE, GET_QUOTE_RESPONSE = 0, 1
 KNOWN_REQUESTS = (0, 2, 4)              # each response has the next number
 MAJOR, MINORS = 1, (0, 1)
 LONGEST = 4096                          # more than any request that has an answer
+REQUESTS = 64                           # of one connection
 
 UNEXPECTED, INVALID_PARAMETER, INVALID_VERSION, INVALID_TYPE, INVALID_SIZE = 0x12001, 0x12003, 0x12004, 0x12005, 0x12006
 
@@ -72,8 +73,8 @@ def answer(message, make_quote, log):
 
 
 def serve(source, sink, make_quote, log):
-    """All requests of one connection, until it ends or cannot be understood any more."""
-    while True:
+    """The requests of one connection, until it ends, has had enough of them, or cannot be understood any more."""
+    for _ in range(REQUESTS):
         head = source.read(LENGTH.size)
         if len(head) != LENGTH.size:
             return

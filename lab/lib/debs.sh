@@ -41,13 +41,14 @@ debs_file() { echo "$DEBS_CACHE/$1_${2//:/%3a}.deb"; }
 # debs_download PACKAGE=VERSION...: into the cache; apt checks the signed hashes
 debs_download()
 {
-	local pv tmp=$DEBS_CACHE/tmp file
+	local pv tmp file
 	[ $# -gt 0 ] || return 0
-	rm -rf "$tmp"; mkdir -p "$tmp"
-	(cd "$tmp" && debs_apt apt-get download -q "$@" >"$APT_DIR/download.log" 2>&1) || return 1
+	tmp=$(mktemp -d "$DEBS_CACHE/tmp.XXXXXX")
+	(cd "$tmp" && debs_apt apt-get download -q "$@" >"$APT_DIR/download.log" 2>&1) || { rm -rf "$tmp"; return 1; }
 	for pv in "$@"; do
 		for file in "$tmp/${pv%%=*}"_*.deb; do mv "$file" "$(debs_file "${pv%%=*}" "${pv#*=}")"; done
 	done
+	rmdir "$tmp"
 }
 
 # debs_closure PACKAGE...: what apt would install, one "package version" a line

@@ -115,6 +115,9 @@ class ServeTest(unittest.TestCase):
             message = message[:random.randrange(len(message))] if random.random() < 0.3 else message
             self.assertEqual(len(self.serve(framed(bytes(message)) + framed(request()))), 2)
 
+    def test_too_many(self):
+        self.assertEqual(len(self.serve(framed(request()) * 70)), 64)
+
     def test_ends(self):
         for cut in 0, 1, 3, 4, 5, 1000:
             self.assertEqual(self.serve(framed(request()) + framed(request())[:cut]), [(1, 0)])
@@ -146,6 +149,34 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(parsed(bad), (1, 0x12003, b""))
         self.assertEqual(done.stderr, b"")
 
+    def test_slots(self):
+        """As many processes as may serve do, and the next one has no answer until one of them ends."""
+        directory = tempfile.mkdtemp(dir=self.directory)
+        certs.write(directory, "report-key", bytes(32))
+        serving = []
+        try:
+            for _ in range(16):
+                serving.append(subprocess.Popen([QUOTED, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+                serving[-1].stdin.write(framed(request()))
+                serving[-1].stdin.flush()
+                self.assertTrue(serving[-1].stdout.read(4))
+            refused = subprocess.run([QUOTED, directory], input=framed(request(self.report)), capture_output=True, check=True)
+            self.assertEqual((refused.stdout, refused.stderr), (b"", b""))
+            serving.pop().communicate()
+            served = subprocess.run([QUOTED, directory], input=framed(request(self.report)), capture_output=True, check=True)
+            self.check_quote(unframed(served.stdout)[0])
+        finally:
+            for process in serving:
+                process.communicate()
+
+    def test_log_is_bounded(self):
+        log = os.path.join(self.directory, "log")
+        with open(log, "wb") as file:
+            file.truncate(1 << 21)
+        subprocess.run([QUOTED, self.directory], input=framed(request()), capture_output=True, check=True)
+        self.assertEqual(os.path.getsize(log + ".old"), 1 << 21)
+        self.assertLess(os.path.getsize(log), 1000)
+
     @staticmethod
     def call(path):
         connection = socket.socket(socket.AF_UNIX)
@@ -157,6 +188,15 @@ class ServiceTest(unittest.TestCase):
     def receive(connection):
         size, = struct.unpack(">I", connection.recv(4, socket.MSG_WAITALL))
         return connection.recv(size, socket.MSG_WAITALL)
+
+    def check_bound(self, path):
+        """Of more connections than may be served at a time, at least one is closed, and none of those that are served."""
+        many = [self.call(path) for _ in range(17)]
+        self.assertEqual(many[16].recv(1), b"")
+        many[0].send(framed(request(self.report)))
+        self.check_quote(self.receive(many[0]))
+        for connection in many:
+            connection.close()
 
     def test_connections(self):
         """Who says nothing, who goes away and who says too much do not keep others from their quotes."""
@@ -184,6 +224,7 @@ class ServiceTest(unittest.TestCase):
                 self.assertIsNone(service.poll())
                 for connection in silent, half, rude:
                     connection.close()
+                self.check_bound(path)
             finally:
                 service.terminate()
 

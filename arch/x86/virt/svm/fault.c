@@ -25,6 +25,13 @@
 
 #include "rmp.h"
 
+#define CREATE_TRACE_POINTS
+#include <asm/trace/snp_host.h>
+
+/* For tests that have to know where a write is */
+EXPORT_TRACEPOINT_SYMBOL_GPL(snp_write_waits);
+EXPORT_TRACEPOINT_SYMBOL_GPL(snp_write_goes_on);
+
 /*
  * User memory that is firmware-owned for the time of a command that writes it in place:
  * there is one mailbox, and a command has one range at most. @changes is odd while the
@@ -205,6 +212,7 @@ static bool rmp_fault_wait(u64 pfn, unsigned int n)
 
 	atomic_inc(&in_place.waits);
 	changes = atomic_read(&in_place.changes);
+	trace_snp_write_waits(pfn, n);
 	/* The clock may need this CPU to go on. */
 	end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
 	do {
@@ -213,6 +221,7 @@ static bool rmp_fault_wait(u64 pfn, unsigned int n)
 		/* Its end changes the range twice, and so does another one's begin. */
 		over = atomic_read(&in_place.changes) - changes >= 2;
 	} while (owner == RMP_OWNER_COMMAND && !over && --us && ktime_get_mono_fast_ns() < end);
+	trace_snp_write_goes_on(pfn, n);
 	atomic_inc(&in_place.over);
 	return owner == RMP_OWNER_HOST || (owner == RMP_OWNER_COMMAND && over);
 }
