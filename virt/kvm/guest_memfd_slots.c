@@ -24,8 +24,10 @@ void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end)
 	struct kvm *kvm = view->kvm;
 	unsigned long index = start;
 	pgoff_t first, next;
+	bool bound = false;
 
 	mt_for_each(&view->bindings, slot, index, end - 1) {
+		bound = true;
 		first = max(start, slot->gmem.pgoff);
 		next = min(end, slot->gmem.pgoff + slot->npages);
 
@@ -42,6 +44,10 @@ void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end)
 		kvm_gfn_invalidate_end(kvm);
 		KVM_MMU_UNLOCK(kvm);
 	}
+
+	/* Caches may hold what the guest has written with its key. */
+	if (bound)
+		kvm_arch_guest_memory_reclaimed(kvm);
 }
 
 /* The same for all VMs. */
@@ -107,9 +113,10 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 	mutex_lock(&gi->views_lock);
 	/* The slot is going to be freed, whatever memory there is. */
 	mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
-	mutex_unlock(&gi->views_lock);
+	/* A hole does not find the slot any more: what it takes away is not used by then. */
 	if (gi->ops && gi->ops->unmapped)
 		gi->ops->unmapped(view->kvm, slot->base_gfn, slot->base_gfn + slot->npages);
+	mutex_unlock(&gi->views_lock);
 	slot->gmem.view = NULL;
 }
 

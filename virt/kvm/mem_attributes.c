@@ -92,9 +92,11 @@ void kvm_mem_attributes_destroy(struct kvm *kvm)
 	void *entry;
 
 	mutex_lock(&kvm->slots_lock);
-	mt_for_each(&kvm->mem_attributes, entry, index, ULONG_MAX)
+	mt_for_each(&kvm->mem_attributes, entry, index, ULONG_MAX) {
 		if (kvm_mem_is_chunk(entry))
 			kfree(entry);
+		cond_resched();
+	}
 	__mt_destroy(&kvm->mem_attributes);
 	mutex_unlock(&kvm->slots_lock);
 }
@@ -158,13 +160,29 @@ void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
 EXPORT_SYMBOL_GPL(kvm_mem_attributes_lookup);
 
 /*
+ * Let others have mmu_lock.  Userspace decides how many runs of gfns a range has, and the
+ * handlers don't yield in one of them.
+ */
+static void kvm_mem_yield(struct kvm *kvm, bool flush)
+{
+	if (!need_resched() && !rwlock_needbreak(&kvm->mmu_lock))
+		return;
+
+	if (flush)
+		kvm_flush_remote_tlbs(kvm);
+	cond_resched_rwlock_write(&kvm->mmu_lock);
+}
+
+/*
  * kvm_handle_shared_gfns - call a handler for the shared part of a range
  * @kvm:	the VM
  * @range:	part of a slot
  * @handler:	called for each run of shared gfns in it
  *
- * mmu_lock is held for write: the attributes can't change, and what is
- * mapped is what they say.  Returns true if one of the calls did.
+ * mmu_lock is held for write: the attributes can't change, and what is mapped is what
+ * they say.  If the range may block, mmu_lock is released in between, and the caller has
+ * the range invalidated until the end: what becomes shared meanwhile isn't mapped.
+ * Returns true if one of the calls did.
  */
 bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 			    bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range))
@@ -182,6 +200,8 @@ bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 		part.end = min(range->end - 1, attr.last) + 1;
 		if (!(attr.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE))
 			ret |= handler(kvm, &part);
+		if (range->may_block)
+			kvm_mem_yield(kvm, ret);
 	}
 
 	return ret;

@@ -105,7 +105,7 @@ static int sev_dbg_page(struct sev_dbg *dbg, bool encrypt, u64 guest, u64 plain,
 	r = encrypt ? sev_dbg_encrypt(dbg, offset, plain, len) :
 		      sev_dbg_decrypt(dbg, offset, plain, len);
 
-	unpin_user_page(dbg->guest);
+	unpin_user_pages_dirty_lock(&dbg->guest, 1, encrypt);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 
 #include "mmu.h"
 #include "svm/ghcb.h"
+#include "svm/sev_core.h"
 #include "snp.h"
 
 #include "cpuid.h"
@@ -211,6 +212,9 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	r = snp_ap_load_vmsa(vcpu, vmsa);
 	if (!r) {
 		if (action == SNP_AP_START) {
+			/* A vCPU that was created after the launch has no other state. */
+			if (!vcpu->arch.guest_state_protected)
+				sev_es_protect_state(vcpu);
 			snp->stopped = false;
 			vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		}

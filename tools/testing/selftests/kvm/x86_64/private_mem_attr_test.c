@@ -2,7 +2,8 @@
 /*
  * A change of attributes over very many chunks of 2 MiB, whose pages have mixed
  * attributes: other tasks run on the same processor in the meantime, a fatal signal is
- * handled, and the final attributes are the requested ones.
+ * handled, and the final attributes are the requested ones.  The same for a change of the
+ * memory that userspace has mapped for the shared pages of such chunks.
  *
  * The test measures no time. It counts how often the thread is preempted inside one
  * ioctl, which on a kernel without preemption happens only where KVM yields.
@@ -95,6 +96,50 @@ static void test_yields(int vm_fd)
 		      preempted, ms);
 }
 
+/* All memory of one slot, of which nothing is populated */
+static void *add_slot(int vm_fd)
+{
+	void *memory = mmap(NULL, nr_chunks * SZ_2M, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int fd = gmem_create(vm_fd, nr_chunks * SZ_2M);
+
+	TEST_ASSERT(memory != MAP_FAILED, "No addresses, errno %d", errno);
+	TEST_ASSERT(!__set_region2(vm_fd, 0, KVM_MEM_GUEST_MEMFD, 0, nr_chunks * SZ_2M, memory,
+				   fd, 0), "No slot, errno %d", errno);
+	return memory;
+}
+
+/* Two of three runs of gfns are shared; KVM looks at each of them in one notifier. */
+static void test_unmap_yields(int vm_fd)
+{
+	struct rusage before, after;
+	long ms, preempted;
+	void *memory;
+	pid_t other;
+
+	mix_chunks(vm_fd, 0, nr_chunks);
+	memory = add_slot(vm_fd);
+	other = fork();
+	if (!other)
+		for (;;)
+			;
+
+	getrusage(RUSAGE_THREAD, &before);
+	munmap(memory, nr_chunks * SZ_2M);
+	getrusage(RUSAGE_THREAD, &after);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+
+	ms = cpu_ms(&after) - cpu_ms(&before);
+	preempted = after.ru_nivcsw - before.ru_nivcsw;
+	if (ms < ENOUGH_MS)
+		printf("# %ld ms of munmap() are too short to be preempted\n", ms);
+	/* One preemption happens when mmu_lock is released, and one at the end. */
+	else
+		check(preempted > 2, "munmap() of mixed memory lets other tasks run (%ld times in %ld ms)",
+		      preempted, ms);
+}
+
 /* A VM without a guest: attributes need no memory. */
 static int create_vm(void)
 {
@@ -145,6 +190,7 @@ int main(int argc, char *argv[])
 	test_yields(vm_fd);
 	r = __set_attributes(vm_fd, 0, nr_chunks * SZ_2M, 0);
 	check_errno(r, 0, "all are shared again");
+	test_unmap_yields(vm_fd);
 	close(vm_fd);
 	test_killed();
 	return check_finish();

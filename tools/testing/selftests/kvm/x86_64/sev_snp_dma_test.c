@@ -10,53 +10,18 @@
  * Pages that are cleared when they are allocated would hide that, since the processors
  * keep their own accesses coherent: the kernel must run without init_on_alloc.
  */
-#include <fcntl.h>
-
+#include "disk_sums.h"
 #include "private_mem.h"
 #include "processor.h"
 #include "snp_bare.h"
 
-#define PARAMETERS	"/sys/module/kvm/parameters/"
 #define GPA		(32 * SZ_2M)
 #define SIZE		(16 * SZ_2M)
 #define NR_PAGES	(SIZE / SZ_4K)
 #define ROUNDS		6
 #define VALUE		0x57a1e000ul
-/* What is read each time, and its pages' sums when no guest had been there */
-#define DISK_SIZE	(2 * SIZE)
-#define NR_SUMS		(DISK_SIZE / SZ_4K)
 
 static struct snp_bare guest;
-static uint64_t sums[NR_SUMS];
-static int disk;
-
-static uint64_t sum_of(const uint64_t *page)
-{
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < SZ_4K / sizeof(*page); i++)
-		sum = (sum << 7 | sum >> 57) ^ page[i];
-	return sum;
-}
-
-/* Read from the disk, not from the page cache. Returns how many pages are not as before. */
-static unsigned int read_disk(bool first)
-{
-	static uint64_t page[SZ_4K / sizeof(uint64_t)];
-	unsigned int i, differ = 0;
-	int r;
-
-	r = posix_fadvise(disk, 0, DISK_SIZE, POSIX_FADV_DONTNEED);
-	TEST_ASSERT(!r, "posix_fadvise: %d", r);
-	for (i = 0; i < NR_SUMS; i++) {
-		TEST_ASSERT(pread(disk, page, SZ_4K, i * SZ_4K) == SZ_4K, "The disk is too small");
-		if (first)
-			sums[i] = sum_of(page);
-		differ += sum_of(page) != sums[i];
-	}
-	return differ;
-}
 
 static int setup(void)
 {
@@ -81,7 +46,7 @@ static unsigned int round_of(int fd, unsigned int i)
 	TEST_ASSERT(!r && !guest.ctl[0]->result, "The guest can't write: %d, errno %d, %lu pages",
 		    r, errno, guest.ctl[0]->result);
 	gmem_punch(fd, 0, SIZE);
-	return read_disk(false);
+	return disk_changes();
 }
 
 int main(int argc, char *argv[])
@@ -93,10 +58,8 @@ int main(int argc, char *argv[])
 		ksft_exit_fail_msg("usage: %s disk\n", argv[0]);
 	require_snp();
 	setbuf(stdout, NULL);
-	disk = open(argv[1], O_RDONLY);
-	TEST_ASSERT(disk >= 0, "%s can't be opened, errno %d", argv[1], errno);
-	read_disk(true);
-	check(!read_disk(false), "the disk holds what it held");
+	disk_open(argv[1], 2 * SIZE);
+	check(!disk_changes(), "the disk holds what it held");
 
 	fd = setup();
 	for (i = 0; i < ROUNDS; i++)
@@ -105,6 +68,5 @@ int main(int argc, char *argv[])
 	      differ);
 	close(fd);
 	bare_free(&guest);
-	close(disk);
 	return check_finish();
 }

@@ -4,10 +4,13 @@
  * changes, AP creation, guest requests, and the rest of version 2 of the protocol.
  */
 #include <linux/kvm_para.h>
+#include <sys/klog.h>
 
 #include "processor.h"
 #include "snp.h"
 
+#define EVENT_MMIO_READ		0x80000001
+#define EVENT_MMIO_WRITE	0x80000002
 #define EVENT_PSC		0x80000010
 #define EVENT_GUEST_REQUEST	0x80000011
 #define EVENT_EXT_REQUEST	0x80000012
@@ -28,6 +31,10 @@
 #define PSC_BAD_HEADER		(1ul << 32 | 1)
 #define PSC_BAD_ENTRY		(1ul << 32 | 2)
 #define PSC_FAILED		(0x100ul << 32)
+
+#define LAPIC_GPA		0xfee00000ul
+#define IOAPIC_GPA		0xfec00000ul
+#define NOTHING_GPA		0xd0000000ul
 
 static struct snp_vm snp;
 
@@ -119,16 +126,85 @@ static void test_protocol(void)
 	      "page state change without a list");
 	ghcb_clear(&snp);
 	ghcb_set(&snp, GHCB_SCRATCH, SNP_GHCB_GPA + GHCB_SHARED_BUFFER);
-	check(!snp_event(&snp, 0x80000001, 0xfee00000, 0) && snp_refused(&snp, ERR_INPUT),
+	check(!snp_event(&snp, EVENT_MMIO_READ, LAPIC_GPA, 0) && snp_refused(&snp, ERR_INPUT),
 	      "MMIO of no bytes");
 	ghcb_clear(&snp);
 	ghcb_set(&snp, GHCB_SCRATCH, SNP_GHCB_GPA + GHCB_SHARED_BUFFER);
-	check(!snp_event(&snp, 0x80000001, 0xfee00000, 9) && snp_refused(&snp, ERR_INPUT),
+	check(!snp_event(&snp, EVENT_MMIO_READ, LAPIC_GPA, 9) && snp_refused(&snp, ERR_INPUT),
 	      "MMIO of nine bytes");
 	ghcb_clear(&snp);
 	ghcb_set(&snp, GHCB_SCRATCH, SNP_BUFFER_GPA);
-	check(!snp_event(&snp, 0x80000001, 0xfee00000, 4) && snp_refused(&snp, ERR_SCRATCH),
+	check(!snp_event(&snp, EVENT_MMIO_READ, LAPIC_GPA, 4) && snp_refused(&snp, ERR_SCRATCH),
 	      "scratch area elsewhere");
+}
+
+static int mmio(uint64_t event, uint64_t gpa, uint64_t len, uint64_t data)
+{
+	ghcb_clear(&snp);
+	ghcb_set(&snp, GHCB_SCRATCH, SNP_GHCB_GPA + GHCB_SHARED_BUFFER);
+	*(uint64_t *)(snp.event + GHCB_SHARED_BUFFER) = data;
+	return snp_event(&snp, event, gpa, len);
+}
+
+static bool is_mmio(int r, bool write)
+{
+	struct kvm_run *run = snp.vcpus[0]->run;
+
+	return r == KVM_EXIT_MMIO && run->mmio.phys_addr == NOTHING_GPA && run->mmio.len == 8 &&
+	       run->mmio.is_write == write;
+}
+
+/* Each kind comes after the other one, and after itself. */
+static void test_mmio(void)
+{
+	uint64_t *data = (uint64_t *)snp.vcpus[0]->run->mmio.data;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		check(is_mmio(mmio(EVENT_MMIO_WRITE, NOTHING_GPA, 8, i), true) && *data == i,
+		      "%u: a write", i);
+		*data = ~0ul;
+		check(!snp_resume(&snp) && ghcb_get(&snp, GHCB_SHARED_BUFFER) == i,
+		      "%u: it returns nothing to the guest", i);
+		if (i == 1)
+			continue;
+		check(is_mmio(mmio(EVENT_MMIO_READ, NOTHING_GPA, 8, i), false), "%u: a read", i);
+		*data = 0x5eed + i;
+		check(!snp_resume(&snp) && ghcb_get(&snp, GHCB_SHARED_BUFFER) == 0x5eed + i,
+		      "%u: it returns what userspace has", i);
+	}
+}
+
+static unsigned int count_in_log(const char *text)
+{
+	static char log[SZ_2M];
+	unsigned int nr = 0;
+	const char *at;
+	int size;
+
+	size = klogctl(3, log, sizeof(log) - 1);
+	TEST_ASSERT(size >= 0, "The log can't be read, errno %d", errno);
+	log[size] = 0;
+	for (at = log; (at = strstr(at, text)); at++)
+		nr++;
+	return nr;
+}
+
+/* The APICs know no such lengths, but a guest must not fill the log with that. */
+static void test_log(void)
+{
+	static const char * const texts[] = { "Local APIC read with len", "ioapic: " };
+	uint64_t gpas[] = { LAPIC_GPA + 0x20, IOAPIC_GPA };
+	unsigned int i, apic, before, after;
+
+	for (apic = 0; apic < 2; apic++) {
+		before = count_in_log(texts[apic]);
+		for (i = 0; i < 400; i++)
+			mmio(i & 1 ? EVENT_MMIO_READ : EVENT_MMIO_WRITE, gpas[apic], 3, i);
+		after = count_in_log(texts[apic]);
+		check(after - before < 200, "%s: %u messages for 400 accesses", texts[apic],
+		      after - before);
+	}
 }
 
 static void test_psc_msr(void)
@@ -353,6 +429,8 @@ int main(int argc, char *argv[])
 	snp_vm_launch(&snp);
 
 	test_protocol();
+	test_mmio();
+	test_log();
 	test_psc_msr();
 	test_psc_lists();
 	test_psc_nonsense();

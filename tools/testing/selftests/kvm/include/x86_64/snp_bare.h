@@ -119,6 +119,8 @@ int bare_init2(struct snp_bare *b);
 int bare_add_memory(struct snp_bare *b);
 int bare_add_blank_vcpus(struct snp_bare *b);	/* without registers, both runnable */
 int bare_add_vcpus(struct snp_bare *b);
+int bare_add_vcpu(struct snp_bare *b, int cpu);	/* without registers */
+int bare_add_first_vcpu(struct snp_bare *b);	/* with registers, and nothing of the second */
 int bare_launch_start(struct snp_bare *b);
 int bare_launch_page(struct snp_bare *b, uint64_t gpa);
 int bare_launch_pages(struct snp_bare *b);	/* all of them */

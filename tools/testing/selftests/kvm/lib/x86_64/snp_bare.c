@@ -338,7 +338,7 @@ static int bare_set_registers(struct snp_bare *b, int cpu)
 	       ioctl(b->vcpu_fd[cpu], KVM_SET_REGS, &regs);
 }
 
-static int bare_add_vcpu(struct snp_bare *b, int cpu)
+int bare_add_vcpu(struct snp_bare *b, int cpu)
 {
 	b->run_size = ioctl(b->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	b->vcpu_fd[cpu] = ioctl(b->vm_fd, KVM_CREATE_VCPU, cpu);
@@ -374,6 +374,12 @@ int bare_add_vcpus(struct snp_bare *b)
 	for (cpu = 0; !r && cpu < NR_BARE_VCPUS; cpu++)
 		r = bare_set_registers(b, cpu);
 	return r ?: ioctl(b->vcpu_fd[1], KVM_SET_MP_STATE, &waiting);
+}
+
+int bare_add_first_vcpu(struct snp_bare *b)
+{
+	return ioctl(b->vm_fd, KVM_CREATE_IRQCHIP, 0) ?: bare_add_vcpu(b, 0) ?:
+	       bare_set_registers(b, 0);
 }
 
 int bare_launch_start(struct snp_bare *b)
