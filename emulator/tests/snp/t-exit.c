@@ -243,6 +243,28 @@ static void test_int_state(enum kind kind)
     }
 }
 
+/* Hypervisors look at the type even if EXITINTINFO is not valid. */
+static void test_delivered(enum kind kind)
+{
+    const char *name = kind_name[kind];
+
+    vm_init(&vm, kind);
+    VMCB64(&vm, VMCB_EXIT_INT_INFO) = ~0UL;
+    vm_call(&vm, g_ud2, 0, 0, 0, 0);
+    check_eq(vm.exit.vec, UD, "%s: the guest handles #UD", name);
+    check_eq(VMCB64(&vm, VMCB_EXIT_INT_INFO), 0,
+             "%s: nothing is being delivered at the exit after it", name);
+
+    vm_init(&vm, kind);
+    VMCB64(&vm, VMCB_EXIT_INT_INFO) = ~0UL;
+    VMCB64(&vm, VMCB_EVENT_INJ) = BIT(31) | 3 << 8 | BIT(11) | PF | 2UL << 32;
+    vm_call(&vm, g_nop, 0, 0, 0, 0);
+    check_eq(vm.exit.vec, PF, "%s: the guest handles an injected #PF", name);
+    check_eq(VMCB64(&vm, VMCB_EXIT_INT_INFO), 0,
+             "%s: nothing is being delivered after that", name);
+    check_eq(VMCB32(&vm, VMCB_EVENT_INJ), 0, "%s: nor to be injected", name);
+}
+
 static void test_shutdown(enum kind kind)
 {
     vm_init(&vm, kind);
@@ -279,6 +301,7 @@ void test_main(void)
         test_intercepts(kind);
         test_nested_faults(kind);
         test_msrs(kind);
+        test_delivered(kind);
         test_shutdown(kind);
     }
     for (kind = SEV_ES; kind <= SNP; kind++) {
