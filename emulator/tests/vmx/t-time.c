@@ -104,12 +104,11 @@ static void guest_writes_tsc(void (*fn)(void), u64 pin, u64 proc2, u64 ahead)
 static void test_written(void)
 {
     const u64 count = 10000000000ULL / 32;
-    u64 before;
+    u64 before = rdtsc();
 
     guest_writes_tsc(g_wrmsr, PIN_TIMER, 0, BIT(40));
     vset(F_EXIT, vget(F_EXIT) | EXIT_SAVE_TIMER);
     vset(F_PREEMPTION, count);
-    before = rdtsc();
     vm_exits(X_VMCALL, "a guest writes the TSC");
     between(before + BIT(40), rdtsc(), before + BIT(41), "which is the host's");
     between(count / 2, vget(F_PREEMPTION), count, "the timer that is saved");
