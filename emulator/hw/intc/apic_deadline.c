@@ -22,6 +22,13 @@ bool apic_deadline_mode(APICCommonState *s)
            APIC_LVT_TIMER_TSCDEADLINE;
 }
 
+/* Bits of the timer's LVT that are reserved on a processor without this mode */
+uint32_t apic_lvt_timer_reserved(APICCommonState *s)
+{
+    return s->cpu->env.features[FEAT_1_ECX] & CPUID_EXT_TSC_DEADLINE_TIMER ?
+           0 : APIC_LVT_TIMER_TSCDEADLINE;
+}
+
 /* The timer's mode is to change from or to this one: the timer is disarmed. */
 void apic_deadline_mode_changes(APICCommonState *s, uint32_t lvt)
 {

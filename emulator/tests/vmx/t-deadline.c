@@ -58,6 +58,17 @@ static bool pending_soon(void)
     return pending();
 }
 
+/* Long enough for the emulator to deliver what has expired */
+static bool pending_later(void)
+{
+    u64 start = timer_read();
+
+    while (timer_ns(start) < 50000000) {
+        asm volatile("pause");
+    }
+    return pending();
+}
+
 /* Accept the interrupt by a guest that it makes exit. */
 static void take(void)
 {
@@ -77,17 +88,23 @@ static void test_mode(void)
     check_eq(rdmsr(MSR_DEADLINE), 0, "no deadline in another mode");
     *reg(DIVIDE) = 0xb;
     *reg(INITIAL_COUNT) = 0xffffffff;
+    check(*reg(CURRENT_COUNT) != 0, "which counts");
     *reg(LVT_TIMER) = DEADLINE | VECTOR;
-    check_eq(*reg(CURRENT_COUNT), 0, "the mode disarms the timer");
-    *reg(INITIAL_COUNT) = 0x1000;
-    check_eq(*reg(CURRENT_COUNT), 0, "it has no count");
+    check_eq(*reg(CURRENT_COUNT), 0, "it has no count in this mode");
     check_eq(rdmsr(MSR_DEADLINE), 0, "it is not armed");
-    wrmsr(MSR_DEADLINE, FAR);
-    check_eq(rdmsr(MSR_DEADLINE), FAR, "IA32_TSC_DEADLINE is read back");
+    /* In this mode the count reads as 0, whatever it is. */
+    *reg(LVT_TIMER) = ONE_SHOT | MASKED | VECTOR;
+    check_eq(*reg(CURRENT_COUNT), 0, "the mode has disarmed the timer");
+    *reg(LVT_TIMER) = DEADLINE | VECTOR;
+    *reg(INITIAL_COUNT) = 0xffffffff;
+    check_eq(*reg(INITIAL_COUNT), 0, "a count that is written is ignored");
+    wrmsr(MSR_DEADLINE, rdtsc() + FAR);
+    check(rdmsr(MSR_DEADLINE) > FAR, "IA32_TSC_DEADLINE is read back");
+    wrmsr(MSR_DEADLINE, rdtsc() + 20000000);
     *reg(LVT_TIMER) = ONE_SHOT | VECTOR;
     *reg(LVT_TIMER) = DEADLINE | VECTOR;
     check_eq(rdmsr(MSR_DEADLINE), 0, "another mode disarms it");
-    check(!pending(), "nothing has expired");
+    check(!pending_later(), "nothing has expired");
 }
 
 static void test_expires(void)
@@ -104,7 +121,8 @@ static void test_expires(void)
     take();
     wrmsr(MSR_DEADLINE, rdtsc() + 20000000);
     wrmsr(MSR_DEADLINE, 0);
-    check_eq(rdmsr(MSR_DEADLINE), 0, "0 disarms the timer");
+    check_eq(rdmsr(MSR_DEADLINE), 0, "0 is no deadline");
+    check(!pending_later(), "it disarms the timer");
     *reg(LVT_TIMER) = DEADLINE | MASKED | VECTOR;
     wrmsr(MSR_DEADLINE, 1);
     while (rdmsr(MSR_DEADLINE)) {
@@ -112,7 +130,7 @@ static void test_expires(void)
     }
     check(!pending(), "no interrupt of a masked timer");
     *reg(LVT_TIMER) = DEADLINE | VECTOR;
-    check(!pending(), "nor when it is unmasked");
+    check(!pending_later(), "nor when it is unmasked");
 }
 
 static void test_tsc(void)
@@ -120,15 +138,17 @@ static void test_tsc(void)
     u64 tsc = rdtsc();
 
     wrmsr(MSR_DEADLINE, tsc + FAR);
-    check(!pending(), "a deadline far away");
+    check(!pending_later(), "a deadline far away");
     wrmsr(MSR_TSC, tsc + FAR + 1);
     check(pending_soon(), "writing the TSC lets it pass");
     take();
 }
 
 /* A guest without exits uses the processor's TSC, whatever its own is. */
-static void guest_writes(u64 offset, u64 deadline, const char *what)
+static void guest_writes(u64 offset, u64 ahead, bool expires, const char *what)
 {
+    u64 deadline;
+
     vm_init(g_wrmsr);
     vset(F_EXIT, vget(F_EXIT) | BIT(15));
     vm_controls(PIN_EXT_INTR | PIN_TIMER, PROC_MSR_BITMAPS | PROC_TSC_OFFSET,
@@ -136,10 +156,11 @@ static void guest_writes(u64 offset, u64 deadline, const char *what)
     vset(F_PREEMPTION, 100000000 / 32);
     vset(F_MSR_BITMAP, (u64)msr_bitmap);
     vset(F_TSC_OFFSET, offset);
+    deadline = rdtsc() + ahead;
     guest_regs[1] = MSR_DEADLINE;
     guest_regs[0] = (u32)deadline;
     guest_regs[2] = deadline >> 32;
-    if (deadline - rdtsc() < FAR) {
+    if (expires) {
         vm_exits(X_EXT_INTR, what);
         check_eq(vget(F_INTR), INTR(0, VECTOR), "%s: vector", what);
         *reg(EOI) = 0;
@@ -151,8 +172,8 @@ static void guest_writes(u64 offset, u64 deadline, const char *what)
 
 static void test_guest(void)
 {
-    guest_writes(2 * FAR, rdtsc() + 1000000, "a guest's deadline");
-    guest_writes(2 * FAR, rdtsc() + 2 * FAR, "one of its own TSC");
+    guest_writes(2 * FAR, 1000000, true, "a guest's deadline");
+    guest_writes(2 * FAR, 2 * FAR, false, "one of its own TSC");
 }
 
 void test_main(void)

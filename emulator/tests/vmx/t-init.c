@@ -5,6 +5,8 @@
  */
 #include "vmx.h"
 
+#define MSR_TSC     0x10
+#define AHEAD       BIT(50)
 #define APIC        0xfee00000UL
 #define ICR_INIT    0x4500          /* for the processor in ICR_HIGH */
 #define ICR_SIPI    0x4600
@@ -44,9 +46,54 @@ static void ap(void)
     }
 }
 
+static u64 tsc(void)
+{
+    u32 lo, hi;
+
+    asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return lo | (u64)hi << 32;
+}
+
+/* The other processor's TSC, which it sets before the INIT */
+static mem64 ap_tsc;
+
+static void ap_sets_tsc(void)
+{
+    wrmsr(MSR_TSC, AHEAD);
+    ap_tsc = tsc();
+}
+
+static void ap_reads_tsc(void)
+{
+    ap_tsc = tsc();
+}
+
+static u64 tsc_of_ap(void (*fn)(void))
+{
+    u64 start = timer_read();
+
+    ap_tsc = 0;
+    start_ap(fn);
+    while (!ap_tsc && timer_ns(start) < 4000000000) {
+        asm volatile("pause");
+    }
+    return ap_tsc;
+}
+
+/* INIT changes neither the TSC nor what is added to the clock for it. */
+static void test_tsc(void)
+{
+    u64 first = tsc_of_ap(ap_sets_tsc), second = tsc_of_ap(ap_reads_tsc);
+
+    check(first >= AHEAD, "a processor's TSC that is written");
+    check(second > first && second < first + AHEAD, "INIT does not change it");
+    check(tsc() < AHEAD, "the other processor's is another one");
+}
+
 void test_main(void)
 {
     vmx_on();
+    test_tsc();
     start_ap(ap);
     vm_init(g_loop);
     command = ICR_INIT;

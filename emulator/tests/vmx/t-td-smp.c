@@ -124,6 +124,8 @@ static void tdg_vcpu(u64 index)
             break;
         case 1:
             tdg_accept((u64)page, 0);
+            /* Read it before the host blocks it: the first read would exit. */
+            shared[8] = *page;
             shared[index] = 1;
             while (shared[index]) {
                 shared[8] = *page;

@@ -6,10 +6,10 @@
 #ifndef TARGET_I386_TCG_SPEC_CTRL_H
 #define TARGET_I386_TCG_SPEC_CTRL_H
 
-/* True if CPUID says that there is this MSR. */
-bool x86_spec_ctrl_has_msr(CPUX86State *env, uint32_t msr);
+/* True if it is one of these MSRs, which not all processors have. */
+bool x86_spec_ctrl_msr(uint32_t msr);
 
-/* An MSR that there is; false: #GP */
+/* False for #GP(0), as without the MSR in CPUID */
 bool x86_spec_ctrl_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 bool x86_spec_ctrl_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
 

@@ -51,7 +51,22 @@ static uint64_t spec_ctrl_allowed(CPUX86State *env)
     return allowed;
 }
 
-bool x86_spec_ctrl_has_msr(CPUX86State *env, uint32_t msr)
+bool x86_spec_ctrl_msr(uint32_t msr)
+{
+    switch (msr) {
+    case MSR_IA32_SPEC_CTRL:
+    case MSR_IA32_PRED_CMD:
+    case MSR_IA32_CORE_CAPABILITY:
+    case MSR_IA32_ARCH_CAPABILITIES:
+    case MSR_IA32_FLUSH_CMD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* True if CPUID says that there is this MSR. */
+static bool spec_ctrl_has_msr(CPUX86State *env, uint32_t msr)
 {
     uint32_t edx = env->features[FEAT_7_0_EDX];
 
@@ -73,6 +88,9 @@ bool x86_spec_ctrl_has_msr(CPUX86State *env, uint32_t msr)
 
 bool x86_spec_ctrl_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
 {
+    if (!spec_ctrl_has_msr(env, msr)) {
+        return false;
+    }
     switch (msr) {
     case MSR_IA32_SPEC_CTRL:
         *val = env->spec_ctrl;
@@ -91,6 +109,9 @@ bool x86_spec_ctrl_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val)
 
 bool x86_spec_ctrl_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
 {
+    if (!spec_ctrl_has_msr(env, msr)) {
+        return false;
+    }
     switch (msr) {
     case MSR_IA32_SPEC_CTRL:
         if (val & ~spec_ctrl_allowed(env)) {

@@ -26,7 +26,7 @@ static void vmx_write_tsc(CPUX86State *env, uint64_t val)
 {
     DeviceState *timer = vmx_deadline_timer(env);
 
-    env->vmx->tsc_base += val - cpu_get_tsc(env);
+    env->vmx_tsc_base = val - vmx_ticks(env);
     if (timer) {
         BQL_LOCK_GUARD();
         apic_tsc_written(timer);
@@ -110,8 +110,7 @@ VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
 
 uint64_t x86_vmx_tsc(CPUX86State *env)
 {
-    return muldiv64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), env->tsc_khz,
-                    1000000) + env->vmx->tsc_base;
+    return vmx_ticks(env) + env->vmx_tsc_base;
 }
 
 bool x86_vmx_realize(X86CPU *cpu, Error **errp)

@@ -112,7 +112,13 @@ static void vmx_timer_cb(void *opaque)
     cpu_interrupt(CPU(cpu), CPU_INTERRUPT_VMX);
 }
 
-/* Ticks of the TSC, in nanoseconds of its clock */
+uint64_t vmx_ticks(CPUX86State *env)
+{
+    return muldiv64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), env->tsc_khz,
+                    1000000);
+}
+
+/* vmx_ticks() in nanoseconds */
 static int64_t vmx_ticks_to_ns(CPUX86State *env, uint64_t ticks)
 {
     return muldiv64(ticks, 1000000, env->tsc_khz) + 1;
@@ -131,12 +137,11 @@ void vmx_timer_arm(CPUX86State *env)
                                   env_archcpu(env));
     }
     ticks = vmx_get(env, VMX_PREEMPTION_TIMER) << VMX_PREEMPTION_TIMER_SHIFT;
-    vmx->timer_deadline = cpu_get_tsc(env) + ticks;
+    vmx->timer_deadline = vmx_ticks(env) + ticks;
     vmx->timer_armed = true;
     vmx->timer_expired = !ticks;
     if (ticks) {
-        timer_mod(vmx->timer, vmx_ticks_to_ns(env, vmx->timer_deadline -
-                                                   vmx->tsc_base));
+        timer_mod(vmx->timer, vmx_ticks_to_ns(env, vmx->timer_deadline));
     }
 }
 
@@ -149,7 +154,7 @@ void vmx_timer_stop(CPUX86State *env)
         return;
     }
     timer_del(vmx->timer);
-    left = vmx->timer_deadline - cpu_get_tsc(env);
+    left = vmx->timer_deadline - vmx_ticks(env);
     if (vmx->timer_expired || left < 0) {
         left = 0;
     }
@@ -351,7 +356,9 @@ static bool vmx_exec_intr(CPUX86State *env)
         }
         if (vmx_pin(env, VMX_PIN_BASED_POSTED_INTR) &&
             vector == vmx_get(env, VMX_POSTED_INTR_NV)) {
-            apic_do_eoi(env_archcpu(env)->apic_state);
+            if (env_archcpu(env)->apic_state) {
+                apic_do_eoi(env_archcpu(env)->apic_state);
+            }
             vmx_posted_interrupts(env);
             return vmx_halt_again(env);
         }

@@ -168,7 +168,7 @@ void x86_vmx_check_io(CPUX86State *env, uint32_t port, uint32_t param,
     vmx_exit_insn(env, VMX_EXIT_IO, qualification | port << 16, ra);
 }
 
-/* "Pause-loop exiting" counts TSC ticks, and only at CPL 0. */
+/* "Pause-loop exiting" counts at the TSC's rate, and only at CPL 0. */
 static bool vmx_pause_exits(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
@@ -181,7 +181,7 @@ static bool vmx_pause_exits(CPUX86State *env)
         VMX_BAD(env, PLE_CPL, env->hflags & HF_CPL_MASK)) {
         return false;
     }
-    now = cpu_get_tsc(env);
+    now = vmx_ticks(env);
     if (!vmx->ple_valid ||
         VMX_BAD(env, PLE_GAP,
                 now - vmx->ple_last > vmx_get(env, VMX_PLE_GAP))) {

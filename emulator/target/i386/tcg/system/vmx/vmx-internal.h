@@ -281,7 +281,6 @@ typedef struct X86VmxState {
     VmxVmcs *vmcs;              /* current; NULL if there is none */
     GHashTable *active;         /* VMCSs, by address */
     uint64_t debugctl;
-    uint64_t tsc_base;          /* as it was written */
     VmxVmcs *shadow;            /* in a guest, for its VMREAD and VMWRITE */
     uint64_t host_vmcs;         /* in SEAM mode, what was current before it */
     bool host_nmi_blocked;
@@ -305,7 +304,7 @@ typedef struct X86VmxState {
     uint64_t ple_first, ple_last;
 
     QEMUTimer *timer;           /* VMX-preemption timer */
-    int64_t timer_deadline;     /* in ticks of the TSC */
+    int64_t timer_deadline;     /* as vmx_ticks() counts */
     bool timer_armed, timer_expired;
 } X86VmxState;
 
@@ -476,6 +475,7 @@ bool vmx_uses_pdptes(CPUX86State *env, uint64_t cr0, uint64_t cr4);
 void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra);
 
 /* vmx-msr.c */
+bool vmx_x2apic_mode(CPUX86State *env);     /* false without an APIC, too */
 int vmx_load_msrs(CPUX86State *env, uint64_t addr, uint32_t count);
 bool vmx_store_msrs(CPUX86State *env, uint64_t addr, uint32_t count);
 
@@ -494,7 +494,11 @@ void vmx_drop_state(CPUX86State *env, const VmxVmcs *before);
 /* vmx-ipi.c */
 bool vmx_virtualize_icr(CPUX86State *env, uint32_t icr, uint32_t dest);
 
-/* vmx-event.c */
+/*
+ * vmx-event.c: the clock that the TSC, the preemption timer and pause-loop
+ * exiting count. Only the TSC can be written.
+ */
+uint64_t vmx_ticks(CPUX86State *env);
 void vmx_timer_arm(CPUX86State *env);
 void vmx_timer_stop(CPUX86State *env);
 void vmx_update_events(CPUX86State *env);

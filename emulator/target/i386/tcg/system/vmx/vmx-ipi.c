@@ -61,7 +61,7 @@ static void pid_notify(CPUX86State *env, uint64_t notify)
     if (!vmx_rule(env, VMX_RULE_IPI_NOTIFY)) {
         return;
     }
-    if (!is_x2apic_mode(env_archcpu(env)->apic_state)) {
+    if (!vmx_x2apic_mode(env)) {
         dest = (dest >> 8) & 0xff;
     }
     BQL_LOCK_GUARD();

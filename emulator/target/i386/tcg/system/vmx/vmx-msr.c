@@ -11,6 +11,13 @@
 /* Index, reserved, data */
 #define VMX_MSR_ENTRY   16
 
+bool vmx_x2apic_mode(CPUX86State *env)
+{
+    DeviceState *apic = env_archcpu(env)->apic_state;
+
+    return apic && is_x2apic_mode(apic);
+}
+
 /* MSRs that "Loading MSRs" and "Saving MSRs" exclude */
 static bool vmx_msr_in_list(CPUX86State *env, uint32_t msr, bool load)
 {
@@ -18,8 +25,7 @@ static bool vmx_msr_in_list(CPUX86State *env, uint32_t msr, bool load)
                 load && (msr == MSR_FSBASE || msr == MSR_GSBASE))) {
         return false;
     }
-    if (VMX_BAD(env, LIST_X2APIC, msr >> 8 == 8 &&
-                is_x2apic_mode(env_archcpu(env)->apic_state))) {
+    if (VMX_BAD(env, LIST_X2APIC, msr >> 8 == 8 && vmx_x2apic_mode(env))) {
         return false;
     }
     /* IA32_SMM_MONITOR_CTL, IA32_SMBASE */
