@@ -23,29 +23,8 @@
 #include "exec/ram_addr.h"
 #include "hw/core/cpu.h"
 #include "system/tcg.h"
+#include "hw/i386/cc/mem-mask.h"
 #include "amd-snp-internal.h"
-
-static inline uint64_t mask_mix(uint64_t x)
-{
-    x ^= x >> 32;
-    x *= 0xd6e8feb86659fd93ULL;
-    x ^= x >> 32;
-    return x;
-}
-
-static uint64_t mask_seed(uint32_t key, uint64_t index)
-{
-    uint64_t seed = mask_mix((uint64_t)key << 40 ^ index ^
-                              0x9e3779b97f4a7c15ULL);
-
-    return mask_mix(seed + key);
-}
-
-/* The ciphertext mask of a page's i-th quadword */
-static inline uint64_t mask_at(uint64_t seed, unsigned int i)
-{
-    return mask_mix(seed + i * 0x9e3779b97f4a7c15ULL);
-}
 
 /* XOR the page with the ciphertext mask of (@key, @index). */
 static void mask_xor(uint64_t *page, uint32_t key, uint64_t index)
@@ -56,9 +35,9 @@ static void mask_xor(uint64_t *page, uint32_t key, uint64_t index)
     if (key == AMD_MEM_KEY_NONE) {
         return;
     }
-    seed = mask_seed(key, index);
+    seed = cc_mask_seed(key, index);
     for (i = 0; i < SNP_PAGE_SIZE / sizeof(*page); i++) {
-        page[i] ^= mask_at(seed, i);
+        page[i] ^= cc_mask_at(seed, i);
     }
 }
 
@@ -260,7 +239,7 @@ static uint64_t ciphertext_read(void *opaque, hwaddr spa, unsigned int size)
         key = s->pages[index].key;
     }
     if (key != AMD_MEM_KEY_NONE) {
-        word ^= mask_at(mask_seed(key, index), i);
+        word ^= cc_mask_at(cc_mask_seed(key, index), i);
     }
     return extract64(cpu_to_le64(word), spa % sizeof(word) * 8, size * 8);
 }

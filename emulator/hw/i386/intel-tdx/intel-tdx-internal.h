@@ -6,11 +6,26 @@
 #ifndef HW_I386_INTEL_TDX_INTERNAL_H
 #define HW_I386_INTEL_TDX_INTERNAL_H
 
+#include "qemu/thread.h"
 #include "hw/i386/intel-tdx.h"
 
 typedef struct TdxRange {
     hwaddr base, size;
 } TdxRange;
+
+/* A page of RAM: the tag of all of its lines, or of each (intel-tdx-mem.c) */
+typedef struct TdxPage {
+    uint8_t *lines;
+    uint32_t cached;            /* epoch in which a TLB was given it */
+    uint8_t tag;
+} TdxPage;
+
+/* Masks of packages */
+typedef struct TdxKeyid {
+    uint32_t programmed;        /* these have a key for the key id */
+    uint32_t cached;            /* ... may have lines of it in caches */
+    bool missed;                /* it was used without a key: said once */
+} TdxKeyid;
 
 struct IntelTdxState {
     char *module;               /* file */
@@ -25,7 +40,24 @@ struct IntelTdxState {
     uint8_t report_key[TDX_REPORT_KEY_SIZE];
     uint8_t mrseam[TDX_HASH_SIZE];      /* of the module's file */
     void **transfer;            /* for each logical processor */
+    TdxKeyid keyid[TDX_KEYIDS];
+    uint32_t *flushed;          /* blocks of each package's caches */
+    uint32_t ignored;           /* rules */
+    uint8_t *ram;
+    ram_addr_t ram_addr;
+    hwaddr low_size, high_size;
+    TdxPage *pages;
+    uint64_t nr_pages;
+    QemuMutex lock;             /* tags of pages and lines */
+    uint32_t epoch;             /* begins with a flush of all TLBs */
+    bool flush_due;
+    MemoryRegion view;          /* lines as another key id sees them */
 };
+
+static inline bool intel_tdx_rule(const IntelTdxState *s, TdxRule rule)
+{
+    return likely(!(s->ignored & (1u << rule)));
+}
 
 /*
  * intel-tdx-report.c: the file of the module, if there is one, is known. With
@@ -33,6 +65,23 @@ struct IntelTdxState {
  */
 bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
                            Error **errp);
+
+/* intel-tdx-keys.c: a processor uses the key id; it is not 0. */
+void intel_tdx_key_use(IntelTdxState *s, unsigned int keyid, unsigned int lp);
+void intel_tdx_keys_reset(IntelTdxState *s);
+unsigned int intel_tdx_package(const IntelTdxState *s, unsigned int lp);
+
+/*
+ * intel-tdx-mem.c: a CPU calls FN while all others are stopped and no TLB has a
+ * translation.
+ */
+typedef void TdxStoppedFn(IntelTdxState *s, uint64_t arg);
+void intel_tdx_stopped(IntelTdxState *s, TdxStoppedFn *fn, uint64_t arg);
+/* While CPUs are stopped: nobody can read what the key id has written. */
+void intel_tdx_mem_drop_key(IntelTdxState *s, uint64_t keyid);
+void intel_tdx_mem_init(IntelTdxState *s, MachineState *ms, hwaddr low_size,
+                        hwaddr high_size);
+void intel_tdx_mem_reset(IntelTdxState *s);
 
 /* intel-tdx-load.c: false if the module does not fit or is no module. */
 bool intel_tdx_load(IntelTdxState *s, Error **errp);

@@ -203,7 +203,7 @@ static void write_lp(Loader *l, unsigned int n)
     stq_le_p(l->ram + area + 8, SEAM_WINDOWS(n));
     stq_le_p(l->ram + area + 16, SEAM_PTES(n));
     stl_le_p(l->ram + area + 24, n);
-    stl_le_p(l->ram + area + 28, n * s->nr_packages / s->nr_lps);
+    stl_le_p(l->ram + area + 28, intel_tdx_package(s, n));
     map_pages(l, SEAM_LP(n), area, PAGE, PTE_DATA);
     map_pages(l, SEAM_STACK(n), stack, SEAM_STACK_SIZE, PTE_DATA);
     map_pages(l, SEAM_PTES(n), windows, PAGE, PTE_DATA);

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
-#include "qemu/bitops.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
@@ -12,15 +11,6 @@
 #include "system/reset.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "intel-tdx-internal.h"
-
-/* MKTME_KEY_PROGRAM: command and algorithm */
-#define KEY_SET_DIRECT      0
-#define KEY_SET_RANDOM      1
-#define KEY_CLEAR           2
-#define KEY_NO_ENCRYPT      3
-#define KEY_COMMAND(c)      ((c) & 0xff)
-#define KEY_ALGORITHM(c)    (((c) >> 8) & 0xffff)
-#define KEY_AES_XTS_128     1
 
 static IntelTdxState *the_tdx;
 
@@ -89,6 +79,8 @@ static void tdx_reset(void *opaque)
     for (n = 0; n < s->nr_lps; n++) {
         g_clear_pointer(&s->transfer[n], g_free);
     }
+    intel_tdx_keys_reset(s);
+    intel_tdx_mem_reset(s);
     s->ready = s->image && intel_tdx_load(s, &error_fatal);
 }
 
@@ -103,6 +95,8 @@ bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
     s->nr_lps = ms->smp.max_cpus;
     s->nr_packages = ms->smp.sockets;
     s->transfer = g_new0(void *, s->nr_lps);
+    s->flushed = g_new0(uint32_t, s->nr_packages);
+    intel_tdx_mem_init(s, ms, low_size, high_size);
     s->cmr[0] = (TdxRange) { 1 * MiB, low_size - 1 * MiB };
     if (high_size) {
         s->cmr[1] = (TdxRange) { 4 * GiB, high_size };
@@ -146,21 +140,4 @@ hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp)
 void **intel_tdx_transfer_state(IntelTdxState *s, unsigned int lp)
 {
     return &s->transfer[lp];
-}
-
-/* Contents are not encrypted yet: a key has no effect on memory. */
-TdxKeyResult intel_tdx_program_key(IntelTdxState *s, uint16_t keyid,
-                                   uint32_t control)
-{
-    if (extract32(control, 24, 8) || KEY_COMMAND(control) > KEY_NO_ENCRYPT) {
-        return TDX_KEY_INVALID_COMMAND;
-    }
-    if (!keyid || keyid > TDX_SHARED_KEYIDS + TDX_PRIVATE_KEYIDS) {
-        return TDX_KEY_INVALID_KEYID;
-    }
-    if (KEY_COMMAND(control) <= KEY_SET_RANDOM &&
-        KEY_ALGORITHM(control) != KEY_AES_XTS_128) {
-        return TDX_KEY_INVALID_ALGORITHM;
-    }
-    return TDX_KEY_OK;
 }

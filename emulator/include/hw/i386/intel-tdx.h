@@ -19,6 +19,7 @@
 #define TDX_SHARED_KEYIDS       31      /* without key id 0 */
 #define TDX_PRIVATE_KEYIDS      32
 #define TDX_FIRST_PRIVATE_KEYID (TDX_SHARED_KEYIDS + 1)
+#define TDX_KEYIDS              (1 << TDX_KEYID_BITS)
 
 /* "SEAM Range Registers": the last 32 MiB below the key ids */
 #define TDX_SEAMRR_SIZE         (32ULL << 20)
@@ -34,6 +35,34 @@ typedef enum TdxKeyResult {
     TDX_KEY_INVALID_KEYID = 3,
     TDX_KEY_INVALID_ALGORITHM = 4,
 } TdxKeyResult;
+
+/* Rules of key ids that can be disabled */
+typedef enum TdxRule {
+    TDX_RULE_HOST_READ,
+    TDX_RULE_HOST_WRITE,
+    TDX_RULE_OWNER,
+    TDX_RULE_PARTIAL,
+    TDX_RULE_ALIAS,
+    TDX_RULE_PROGRAM,
+    TDX_RULE_CONFIGURED,
+    TDX_RULE_WRITE_BACK,
+    TDX_RULE_DMA,
+} TdxRule;
+
+/* An access of a processor, which does not cross the end of a page */
+typedef struct TdxMemAccess {
+    hwaddr pa;                  /* with key id */
+    unsigned int size;
+    unsigned int lp;
+    bool write;
+} TdxMemAccess;
+
+typedef enum TdxMemResult {
+    TDX_MEM_CACHE,              /* to RAM, and a TLB may have the page */
+    TDX_MEM_ONCE,               /* to RAM, only this access */
+    TDX_MEM_VIEW,               /* to intel_tdx_mem_view(), only this access */
+    TDX_MEM_POISON,             /* ... and what it reads is poisoned */
+} TdxMemResult;
 
 /* Reports: REPORTMACSTRUCT, and all that SEAMREPORT stores */
 #define TDX_REPORTMAC_SIZE      256
@@ -72,8 +101,28 @@ hwaddr intel_tdx_transfer_vmcs(IntelTdxState *s, unsigned int lp);
  * change that, a reset of the machine drops it.
  */
 void **intel_tdx_transfer_state(IntelTdxState *s, unsigned int lp);
+/*
+ * PCONFIG, and the caches of a logical processor's package: a block of them is
+ * written back, or all of them are.
+ */
 TdxKeyResult intel_tdx_program_key(IntelTdxState *s, uint16_t keyid,
-                                   uint32_t control);
+                                   uint32_t control, unsigned int lp);
+void intel_tdx_write_back_block(IntelTdxState *s, unsigned int block,
+                                unsigned int lp);
+void intel_tdx_write_back(IntelTdxState *s, unsigned int lp);
+
+/* Before the machine is complete */
+void intel_tdx_ignore(IntelTdxState *s, TdxRule rule);
+/*
+ * Memory, by the thread of the CPU that accesses it. A TLB gives what it wants
+ * to cache; a store has its effect on the lines' key ids before it is done.
+ */
+TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a);
+/* An access of the processor itself. False, and nothing is done: no RAM */
+bool intel_tdx_mem_rw(IntelTdxState *s, const TdxMemAccess *a, void *buf,
+                      TdxMemResult *result);
+/* At physical addresses, with the key id as the requester */
+MemoryRegion *intel_tdx_mem_view(IntelTdxState *s);
 void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,
                            const uint8_t *info_hash, uint8_t *report);
 TdxReportResult intel_tdx_verify_report(IntelTdxState *s,

@@ -22,6 +22,33 @@ void x86_seam_init_vmcs(uint8_t *page, const X86SeamEntry *entry);
 /* SEAMCALL, SEAMRET, SEAMOPS, TDCALL, PCONFIG */
 void x86_seam_op(CPUX86State *env, VmxOp op, uintptr_t ra);
 
+/*
+ * A translation that the TLB is about to get: the memory that @attrs stands for
+ * afterwards. False if it is good for this access only. Raises a machine check,
+ * unless it is a probe.
+ */
+typedef struct X86SeamFill {
+    hwaddr pa;                  /* with key id */
+    unsigned int size;
+    bool write;
+    bool phys;                  /* the translated address is a physical one */
+    bool probe;
+} X86SeamFill;
+
+bool x86_seam_fill(CPUX86State *env, const X86SeamFill *fill, MemTxAttrs *attrs,
+                   uintptr_t ra);
+/* Raise the machine check of a probe, or of an access as below. */
+void x86_seam_check_poison(CPUX86State *env, uintptr_t ra);
+/* An access of the processor itself; false if it is not to RAM. */
+bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
+                 bool write);
+/*
+ * On processors with key ids: bits that are reserved in the addresses of page
+ * tables; false if MOV to CR3 is a fault
+ */
+uint64_t x86_seam_reserved(CPUX86State *env);
+bool x86_seam_cr3_ok(CPUX86State *env, target_ulong cr3);
+
 VmxMsrResult x86_seam_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 VmxMsrResult x86_seam_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
 

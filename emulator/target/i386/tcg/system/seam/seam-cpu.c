@@ -11,6 +11,7 @@
 #include "vmx.h"
 #include "tcg/system/vmx/vmx-internal.h"
 
+QEMU_BUILD_BUG_ON(SEAM_KEYID_SHIFT != TDX_KEYID_SHIFT);
 QEMU_BUILD_BUG_ON(SEAM_FIRST_PRIVATE_KEY !=
                   (uint64_t)TDX_FIRST_PRIVATE_KEYID << TDX_KEYID_SHIFT);
 
@@ -58,6 +59,31 @@ void x86_seam_features(CPUX86State *env)
         CPUID_7_2_EDX_BHI_CTRL;
 }
 
+static void seam_ignore_rules(X86CPU *cpu)
+{
+    static const struct {
+        VmxRule rule;
+        TdxRule ignore;
+    } rules[] = {
+        { VMX_RULE_KEY_HOST_READ, TDX_RULE_HOST_READ },
+        { VMX_RULE_KEY_HOST_WRITE, TDX_RULE_HOST_WRITE },
+        { VMX_RULE_KEY_OWNER, TDX_RULE_OWNER },
+        { VMX_RULE_KEY_PARTIAL, TDX_RULE_PARTIAL },
+        { VMX_RULE_KEY_ALIAS, TDX_RULE_ALIAS },
+        { VMX_RULE_KEY_PROGRAM, TDX_RULE_PROGRAM },
+        { VMX_RULE_KEY_CONFIGURED, TDX_RULE_CONFIGURED },
+        { VMX_RULE_KEY_WRITE_BACK, TDX_RULE_WRITE_BACK },
+        { VMX_RULE_KEY_DMA, TDX_RULE_DMA },
+    };
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(rules); i++) {
+        if (!vmx_rule(&cpu->env, rules[i].rule)) {
+            intel_tdx_ignore(cpu->tdx, rules[i].ignore);
+        }
+    }
+}
+
 bool x86_seam_realize(X86CPU *cpu, Error **errp)
 {
     CPUX86State *env = &cpu->env;
@@ -76,6 +102,7 @@ bool x86_seam_realize(X86CPU *cpu, Error **errp)
     if (!cpu->tdx) {
         return false;
     }
+    seam_ignore_rules(cpu);
     env->keyid_mask = TDX_KEYID_MASK;
     /* Without TME, software does not look for key ids in addresses. */
     env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_TME;
@@ -164,7 +191,14 @@ VmxMsrResult x86_seam_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
     if (msr == MSR_WBINVDP || msr == MSR_WBNOINVDP) {
         VmxMsrResult r = x86_seam_rdmsr(env, msr, &old);
 
-        return r == VMX_MSR_OK && val >= old ? VMX_MSR_GP : r;
+        if (r == VMX_MSR_OK && val >= old) {
+            return VMX_MSR_GP;
+        }
+        if (r == VMX_MSR_OK) {
+            intel_tdx_write_back_block(env_archcpu(env)->tdx, val,
+                                       env_cpu(env)->cpu_index);
+        }
+        return r;
     }
     return x86_seam_rdmsr(env, msr, &old) == VMX_MSR_UNKNOWN ?
            VMX_MSR_UNKNOWN : VMX_MSR_GP;

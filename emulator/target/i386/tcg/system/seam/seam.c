@@ -189,7 +189,8 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
     if (keyid >= TDX_FIRST_PRIVATE_KEYID && !x86_seam_root(env)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    result = intel_tdx_program_key(env_archcpu(env)->tdx, keyid, control);
+    result = intel_tdx_program_key(env_archcpu(env)->tdx, keyid, control,
+                                   env_cpu(env)->cpu_index);
     env->regs[R_EAX] = result;
     vmx_set_flags(env, result ? CC_Z : 0);
 }

@@ -11,6 +11,7 @@
 #include "exec/cputlb.h"
 #include "exec/helper-proto.h"
 #include "exec/page-protection.h"
+#include "hw/i386/intel-tdx.h"
 #include "tcg/helper-tcg.h"
 #include "snp-mmu.h"
 
@@ -465,7 +466,12 @@ void helper_rmpquery(CPUX86State *env)
 void helper_wbinvd(CPUX86State *env)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
+    IntelTdxState *tdx = env_archcpu(env)->tdx;
 
+    if (tdx) {
+        intel_tdx_write_back(tdx, env_cpu(env)->cpu_index);
+        return;
+    }
     /* Later writes of this processor have to be recorded again. */
     if (amd_mem_lines_on(s)) {
         tlb_flush(env_cpu(env));

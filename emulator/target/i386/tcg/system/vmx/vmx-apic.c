@@ -34,14 +34,19 @@ static bool vmx_vid(CPUX86State *env)
     return vmx_proc2(env, VMX_SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY);
 }
 
+static hwaddr vmx_virt_apic(CPUX86State *env)
+{
+    return vmx_get(env, VMX_VIRT_APIC_ADDR) | vmx_td_key(env);
+}
+
 static uint32_t vapic_ld(CPUX86State *env, int reg)
 {
-    return x86_ldl_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + reg);
+    return x86_ldl_phys(env_cpu(env), vmx_virt_apic(env) + reg);
 }
 
 static void vapic_st(CPUX86State *env, int reg, uint32_t val)
 {
-    x86_stl_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + reg, val);
+    x86_stl_phys(env_cpu(env), vmx_virt_apic(env) + reg, val);
 }
 
 /* A bit of VISR or VIRR, which have 32 bits in 16 bytes each */
@@ -265,8 +270,7 @@ static void vmx_write_x2apic_icr(CPUX86State *env, uint64_t val, uintptr_t ra)
     if (VMX_BAD(env, IPI_ICR_RESERVED, val & VMX_ICR_RESERVED)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    x86_stq_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + VAPIC_ICR_LO,
-                 val);
+    x86_stq_phys(env_cpu(env), vmx_virt_apic(env) + VAPIC_ICR_LO, val);
     if (!vmx_virtualize_icr(env, val, val >> 32)) {
         vmx_exit_trap(env, VMX_EXIT_APIC_WRITE, VAPIC_ICR_LO, ra);
     }
@@ -285,7 +289,7 @@ bool x86_vmx_read_x2apic(CPUX86State *env, uint32_t msr, uint64_t *val)
         !vmx_proc2(env, VMX_SECONDARY_EXEC_APIC_REGISTER_VIRT)) {
         return false;
     }
-    *val = x86_ldq_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + reg);
+    *val = x86_ldq_phys(env_cpu(env), vmx_virt_apic(env) + reg);
     return true;
 }
 
@@ -309,7 +313,7 @@ bool x86_vmx_write_x2apic(CPUX86State *env, uint32_t msr, uint64_t val,
     if (VMX_BAD(env, APIC_MSR_RESERVED, reg == VAPIC_EOI ? val : val >> 8)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    x86_stq_phys(env_cpu(env), vmx_get(env, VMX_VIRT_APIC_ADDR) + reg, val);
+    x86_stq_phys(env_cpu(env), vmx_virt_apic(env) + reg, val);
     if (reg == VAPIC_TPR) {
         vmx_tpr_written(env, ra);
     } else if (reg == VAPIC_EOI) {

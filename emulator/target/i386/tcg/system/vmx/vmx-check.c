@@ -100,7 +100,8 @@ static bool vmx_check_tpr(CPUX86State *env, uint32_t proc, uint32_t proc2)
     }
     return (proc2 & VMX_SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES) ||
            !VMX_BAD(env, CHECK_THRESHOLD, threshold >
-                    x86_ldub_phys(env_cpu(env), page + 0x80) >> 4);
+                    x86_ldub_phys(env_cpu(env),
+                                  (page | vmx_td_key(env)) + 0x80) >> 4);
 }
 
 static bool vmx_check_nmi(CPUX86State *env, uint32_t pin, uint32_t proc)

@@ -145,6 +145,7 @@ void x86_vmx_reset(CPUX86State *env)
         vmx_timer_stop(env);
     }
     vmx_vmcs_drop_all(env);
+    env->seam_poison = 0;
     *vmx = (X86VmxState) {
         .ignored = vmx->ignored,
         .active = vmx->active,

@@ -73,7 +73,7 @@ static bool ept_fault(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
 
 /* "EPT Misconfigurations" */
 static bool ept_misconfigured(CPUX86State *env, uint64_t e, int level,
-                              bool leaf)
+                              bool leaf, bool private)
 {
     uint64_t caps = env->features[FEAT_VMX_EPT_VPID_CAPS];
     int type = (e >> VMX_EPT_MEMTYPE_SHIFT) & 7;
@@ -88,6 +88,12 @@ static bool ept_misconfigured(CPUX86State *env, uint64_t e, int level,
         return true;
     }
     if (VMX_BAD(env, EPT_ADDR, e & rsvd)) {
+        return true;
+    }
+    /* A Secure EPT has the key id of the TD, others have shared ones. */
+    if (VMX_BAD(env, KEY_EPT,
+                (e & env->keyid_mask) >=
+                (private ? 1 : SEAM_FIRST_PRIVATE_KEY))) {
         return true;
     }
     if (!leaf) {
@@ -131,8 +137,10 @@ static uint64_t ept_load(CPUX86State *env, hwaddr addr, void **host)
 {
     CPUTLBEntryFull *full;
 
-    probe_access_full_mmu(env, addr, 0, MMU_DATA_STORE, MMU_PHYS_IDX, host,
-                          &full);
+    /* Entries of a Secure EPT are not written: it has no such flags. */
+    probe_access_full_mmu(env, addr, 0, vmx_ept_ad(env) ? MMU_DATA_STORE :
+                                                          MMU_DATA_LOAD,
+                          MMU_PHYS_IDX, host, &full);
     return likely(*host) ? ldq_le_p(*host) : x86_ldq_phys(env_cpu(env), addr);
 }
 
@@ -181,9 +189,14 @@ static void ept_result(CPUX86State *env, hwaddr gpa, uint64_t e, uint64_t perm,
 }
 
 /* A TD has two trees; its guest addresses have 48 bits. */
+static bool ept_private(CPUX86State *env, hwaddr gpa)
+{
+    return unlikely(env->hflags & HF_SEAM_MASK) && !(gpa & SEAM_GPA_SHARED);
+}
+
 static uint64_t ept_pointer(CPUX86State *env, hwaddr gpa)
 {
-    if (unlikely(env->hflags & HF_SEAM_MASK) && (gpa & SEAM_GPA_SHARED)) {
+    if (unlikely(env->hflags & HF_SEAM_MASK) && !ept_private(env, gpa)) {
         return vmx_get(env, VMX_SHARED_EPTP);
     }
     return vmx_get(env, VMX_EPTP);
@@ -194,6 +207,9 @@ bool x86_vmx_ept_walk(CPUX86State *env, hwaddr gpa, MMUAccessType access_type,
 {
     const uint32_t needs = ept_needs(env, access_type);
     const uint32_t present = ept_present(env);
+    const bool private = ept_private(env, gpa);
+    const uint64_t key = private && vmx_rule(env, VMX_RULE_KEY_TD) ?
+                         vmx_td_key(env) : 0;
     uint64_t e, perm;
     uint32_t set;
     bool leaf;
@@ -209,14 +225,14 @@ restart:
         return ept_fault(env, gpa, access_type, VMX_EPT_SUPPRESS_VE, 0, false);
     }
     for (level = 3; ; level--) {
-        addr = (e & MAKE_64BIT_MASK(12, 40)) +
+        addr = ((e & MAKE_64BIT_MASK(12, 40)) | key) +
                ((gpa >> (12 + 9 * level)) & 0x1ff) * 8;
         e = ept_load(env, addr, &host);
         if (!(e & present)) {
             return ept_fault(env, gpa, access_type, e, 0, false);
         }
         leaf = ept_is_leaf(env, e, level);
-        if (ept_misconfigured(env, e, level, leaf)) {
+        if (ept_misconfigured(env, e, level, leaf, private)) {
             return ept_fault(env, gpa, access_type, e, 0, true);
         }
         if (leaf || vmx_rule(env, VMX_RULE_EPT_PERM_TABLE)) {
@@ -247,7 +263,7 @@ restart:
     if (!ept_set_ad(env, addr, host, e, set)) {
         goto restart;
     }
-    ept_result(env, gpa, e | set, perm, level, paddr, prot, page_size);
+    ept_result(env, gpa, e | key | set, perm, level, paddr, prot, page_size);
     return true;
 }
 
@@ -308,7 +324,7 @@ void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
 static void ept_raise_ve(CPUX86State *env, hwaddr gpa, vaddr addr,
                          uint64_t qualification, uintptr_t ra)
 {
-    hwaddr area = vmx_get(env, VMX_VE_INFO_ADDR);
+    hwaddr area = vmx_get(env, VMX_VE_INFO_ADDR) | vmx_td_key(env);
     CPUState *cs = env_cpu(env);
 
     if (!vmx_proc2(env, VMX_SECONDARY_EXEC_EPT_VIOLATION_VE) ||

@@ -80,7 +80,7 @@ void x86_vmx_soft_int(CPUX86State *env, int intno, int len, uintptr_t ra)
 /* "MSR-Bitmap Address" */
 static bool vmx_msr_exits(CPUX86State *env, uint32_t msr, bool write)
 {
-    hwaddr bitmap = vmx_get(env, VMX_MSR_BITMAP);
+    hwaddr bitmap = vmx_get(env, VMX_MSR_BITMAP) | vmx_td_key(env);
 
     if (!vmx_proc(env, VMX_CPU_BASED_USE_MSR_BITMAPS)) {
         return true;

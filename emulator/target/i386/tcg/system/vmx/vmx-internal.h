@@ -173,7 +173,8 @@ enum {
 #define VMX_EPT_USER_X              (1 << 10)   /* mode-based execute control */
 #define VMX_EPT_SUPPRESS_VE         (1ULL << 63)
 #define SEAM_GPA_SHARED             (1ULL << 47)
-#define SEAM_FIRST_PRIVATE_KEY      (32ULL << 46)
+#define SEAM_KEYID_SHIFT            46
+#define SEAM_FIRST_PRIVATE_KEY      (32ULL << SEAM_KEYID_SHIFT)
 
 /* Qualification of an EPT violation, beyond the access and the permissions */
 #define VMX_EPTV_READ               (1 << 0)
@@ -412,6 +413,16 @@ static inline bool vmx_pa_ok(CPUX86State *env, uint64_t pa, uint64_t align)
         return false;
     }
     return !(pa & (align - 1)) && !(pa >> env_archcpu(env)->phys_bits);
+}
+
+/*
+ * In SEAM mode: the key id of a TD, for its private addresses and those of the
+ * processor's structures that are private memory
+ */
+static inline uint64_t vmx_td_key(CPUX86State *env)
+{
+    return unlikely(env->hflags & HF_SEAM_MASK) ?
+           vmx_get(env, VMX_HKID) << SEAM_KEYID_SHIFT & env->keyid_mask : 0;
 }
 
 /* vmx-caps.c */

@@ -1,0 +1,187 @@
+/*
+ * VMX tests: key ids of memory, as a host has them
+ *
+ * Shared key ids are the host's to program. Private ones are for SEAM mode. The
+ * runner looks into QEMU's log for the errors that are expected of KEY_LATE and
+ * KEY_NEVER, and for no others.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "vmx.h"
+
+#define KEYID_SHIFT     46
+#define KEY(n)          ((u64)(n) << KEYID_SHIFT)
+#define FIRST_PRIVATE   32
+#define KEY_GOOD        1       /* programmed as it should be */
+#define KEY_LATE        2       /* programmed again without a write-back */
+#define KEY_NEVER       3       /* not programmed */
+#define KEY_OTHER       4
+#define SET_RANDOM      1
+#define AES_XTS_128     1
+
+#define CR4_MCE         BIT(6)
+#define MC              18
+#define DATA            0x10000000ULL           /* a page, without key id */
+#define ALIAS           0x10200000ULL           /* where it is with one */
+#define VALUE           0x1122334455667788ULL
+#define RSVD            9                       /* #PF: reserved bit, present */
+
+/* MKTME_KEY_PROGRAM */
+static struct {
+    u16 keyid;
+    u32 control;
+    u8 rest[250];
+} __attribute__((packed, aligned(256))) program;
+
+static u64 pconfig(u16 keyid)
+{
+    u64 ret = 0;
+
+    program.keyid = keyid;
+    program.control = SET_RANDOM | AES_XTS_128 << 8;
+    asm volatile(".byte 0x0f, 0x01, 0xc5"
+                 : "+a"(ret) : "b"(&program), "c"(0), "d"(0) : "memory", "cc");
+    return ret;
+}
+
+static void wbinvd(void)
+{
+    asm volatile("wbinvd" : : : "memory");
+}
+
+static void clear_line(u64 addr)
+{
+    static const u8 zero[64] __attribute__((aligned(64)));
+
+    asm volatile("movdir64b (%1), %0" : : "r"(addr), "r"(zero) : "memory");
+}
+
+/* DATA is at ALIAS, with the key id */
+static void map_alias(unsigned int keyid)
+{
+    *host_pte(ALIAS) = DATA | KEY(keyid) | PTE_P | PTE_W;
+    flush_tlb();
+}
+
+static void test_reserved(void)
+{
+    u64 val, cr3 = read_cr3();
+
+    map_alias(FIRST_PRIVATE);
+    check_eq(try_read(ALIAS, &val), PF, "a page with a private key id");
+    check_eq(trap()->err, RSVD, "the key id is reserved");
+    boot_pd[ALIAS >> 21] |= KEY(FIRST_PRIVATE);
+    flush_tlb();
+    check_eq(try_read(ALIAS, &val), PF, "a table with a private key id");
+    check_eq(trap()->err, RSVD, "it is reserved there, too");
+    boot_pd[ALIAS >> 21] &= ~KEY(FIRST_PRIVATE);
+    trap()->vec = NO_TRAP;
+    asm volatile(EX("mov %0, %%cr3")
+                 : : "r"(cr3 | KEY(FIRST_PRIVATE)) : "memory");
+    check_eq(trap()->vec, GP, "MOV to CR3 with a private key id");
+    check_eq(read_cr3(), cr3, "CR3 has not changed");
+}
+
+static void test_alias(void)
+{
+    int i;
+
+    for (i = 0; i < 512; i++) {
+        wr(DATA + 8 * i, VALUE + i);
+    }
+    check_eq(pconfig(KEY_GOOD), 0, "PCONFIG of a shared key id");
+    map_alias(KEY_GOOD);
+    check(rd(ALIAS) != VALUE, "another key id reads ciphertext");
+    check_eq(rd(DATA), VALUE, "which has no effect on the content");
+    wr(ALIAS, VALUE);
+    check_eq(rd(ALIAS), VALUE, "what it has written");
+    check(rd(ALIAS + 8) != VALUE + 1, "the rest of the line is ciphertext");
+    check(rd(DATA) != VALUE, "the line is ciphertext without the key id");
+    check_eq(rd(DATA + 16), VALUE + 2, "but for blocks that were not written");
+    check_eq(rd(DATA + 64), VALUE + 8, "the next line is as it was");
+    clear_line(DATA);
+    check_eq(rd(DATA), 0, "MOVDIR64B writes a line with its own key id");
+    check_eq(rd(DATA + 56), 0, "all of it");
+    check(rd(ALIAS) != 0, "the other one reads it as ciphertext");
+    asm volatile("lock addq %1, (%0)" : : "r"(ALIAS + 64), "r"(1ULL)
+                 : "memory");
+    check(rd(ALIAS + 64) != VALUE + 9, "an atomic operation does, too");
+}
+
+/* A page that has all of its lines from one key id is not special any more. */
+static void test_page(void)
+{
+    int i, good = 0, hidden = 0;
+
+    for (i = 0; i < 512; i++) {
+        wr(ALIAS + 8 * i, VALUE + i);
+    }
+    for (i = 0; i < 512; i++) {
+        good += rd(ALIAS + 8 * i) == VALUE + i;
+        hidden += rd(DATA + 8 * i) != VALUE + i;
+    }
+    check_eq(good, 512, "a page with a key id");
+    check_eq(hidden, 512, "all of it is ciphertext without");
+}
+
+static void test_program(void)
+{
+    wbinvd();
+    check_eq(pconfig(KEY_GOOD), 0, "PCONFIG after WBINVD");
+    check(rd(ALIAS) != VALUE, "content is lost with the key");
+    wr(ALIAS, VALUE);
+    check_eq(rd(ALIAS), VALUE, "the new key");
+    check_eq(pconfig(KEY_LATE), 0, "PCONFIG of another key id");
+    map_alias(KEY_LATE);
+    wr(ALIAS, VALUE);
+    check_eq(pconfig(KEY_LATE), 0, "PCONFIG without WBINVD");
+    check(rd(ALIAS) != VALUE, "it changes the key as well");
+    check_eq(pconfig(KEY_OTHER), 0, "PCONFIG of a key id that nobody uses");
+    check_eq(pconfig(KEY_OTHER), 0, "once more");
+    map_alias(KEY_NEVER);
+    wr(ALIAS, VALUE);
+    check_eq(rd(ALIAS), VALUE, "a key id without a key");
+}
+
+/* The guest reads DATA. */
+void g_read_data(void);
+asm(".pushsection .text\n"
+    "g_read_data: mov (%rdi), %rax\nvmcall\n"
+    ".popsection");
+
+static void guest_reads(u64 bits)
+{
+    vm_init(g_read_data);
+    guest_regs[7] = DATA;
+    vm_controls(0, 0, PROC2_EPT);
+    vset(F_EXCEPTIONS, BIT(MC));
+    ept_init();
+    *ept_entry(DATA) |= bits;
+}
+
+static void test_ept(void)
+{
+    vmx_on();
+    map_alias(KEY_GOOD);
+    wr(ALIAS, VALUE);
+    guest_reads(KEY(KEY_GOOD));
+    vm_exits(X_VMCALL, "a guest's page with a shared key id");
+    check_eq(guest_regs[0], VALUE, "the guest reads with that");
+    guest_reads(0);
+    vm_exits(X_VMCALL, "the page without key id");
+    check(guest_regs[0] != VALUE, "the guest reads ciphertext");
+    guest_reads(KEY(FIRST_PRIVATE));
+    vm_exits(X_EPT_MISCONFIG, "a private key id in EPT is a misconfiguration");
+    vmxoff();
+}
+
+void test_main(void)
+{
+    /* Where something is wrong, it should not be a reset. */
+    write_cr4(read_cr4() | CR4_MCE);
+    test_reserved();
+    test_alias();
+    test_page();
+    test_program();
+    test_ept();
+}
