@@ -182,7 +182,7 @@ static void kvm_mem_yield(struct kvm *kvm, bool flush)
  * mmu_lock is held for write: the attributes can't change, and what is mapped is what
  * they say.  If the range may block, mmu_lock is released in between, and the caller has
  * the range invalidated until the end: what becomes shared meanwhile isn't mapped.
- * Returns true if one of the calls did.
+ * If it must not, what is private is unmapped, too.  Returns true if one of the calls did.
  */
 bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 			    bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range))
@@ -193,6 +193,10 @@ bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 	gfn_t gfn;
 
 	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	/* The process is being killed, and how many runs there are has no bound. */
+	if (!range->may_block && handler == kvm_unmap_gfn_range)
+		return handler(kvm, range);
 
 	for (gfn = range->start; gfn < range->end; gfn = part.end) {
 		kvm_mem_attributes_lookup(kvm, gfn, &attr);

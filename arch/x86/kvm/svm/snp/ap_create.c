@@ -161,6 +161,16 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 	vmcb_mark_all_dirty(svm->vmcb);
 }
 
+/*
+ * What the guest has done with GIF and NMIs by the last VMSA is not the next one's, as
+ * with INIT.  A vCPU that waits for INIT or a start-up IPI must not have GIF clear.
+ */
+static void snp_ap_unblock_events(struct kvm_vcpu *vcpu)
+{
+	svm_set_gif(to_svm(vcpu), true);
+	vcpu->arch.hflags &= ~HF_NMI_MASK;
+}
+
 /* The vCPU stays out of the guest until INIT, or until it gets another VMSA. */
 static int snp_ap_stop(struct kvm_vcpu *vcpu)
 {
@@ -169,6 +179,7 @@ static int snp_ap_stop(struct kvm_vcpu *vcpu)
 	snp_ap_unload_vmsa(svm);
 	WRITE_ONCE(svm->sev_es.snp.vmsa_gpa, INVALID_PAGE);
 	svm->sev_es.snp.stopped = true;
+	snp_ap_unblock_events(vcpu);
 	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 	return 1;
 }
@@ -216,6 +227,7 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 			if (!vcpu->arch.guest_state_protected)
 				sev_es_protect_state(vcpu);
 			snp->stopped = false;
+			snp_ap_unblock_events(vcpu);
 			vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		}
 		return 1;
