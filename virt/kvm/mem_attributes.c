@@ -181,7 +181,7 @@ static void kvm_mem_yield(struct kvm *kvm, bool flush)
  *
  * mmu_lock is held for write: the attributes can't change, and what is mapped is what
  * they say.  If the range may block, mmu_lock is released in between, and the caller has
- * the range invalidated until the end: what becomes shared meanwhile isn't mapped.
+ * the range invalidated until the end: what becomes shared until then isn't mapped.
  * If it must not, what is private is unmapped, too.  Returns true if one of the calls did.
  */
 bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,

@@ -167,8 +167,11 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
  */
 static void snp_ap_unblock_events(struct kvm_vcpu *vcpu)
 {
-	svm_set_gif(to_svm(vcpu), true);
+	/* Which of the two is GIF depends on vGIF. */
+	to_svm(vcpu)->vmcb->control.int_ctl |= V_GIF_MASK;
+	vcpu->arch.hflags |= HF_GIF_MASK;
 	vcpu->arch.hflags &= ~HF_NMI_MASK;
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 
 /* The vCPU stays out of the guest until INIT, or until it gets another VMSA. */

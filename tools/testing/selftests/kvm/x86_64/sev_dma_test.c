@@ -26,17 +26,19 @@ static struct kvm_run *run;
  * EAX at both ends of ECX pages from EDI on.  Without paging all that an SEV guest
  * accesses is encrypted.
  */
-asm(".pushsection .rodata\n"
-    ".code32\n"
-    "__start_sev_guest:\n"
-    "1:	mov	%eax, (%edi)\n"
-    "	mov	%eax, 4092(%edi)\n"
-    "	add	$4096, %edi\n"
-    "	loop	1b\n"
-    "	out	%al, $0x80\n"
-    "__stop_sev_guest:\n"
-    ".code64\n"
-    ".popsection\n");
+asm(
+	".pushsection .rodata\n"
+	".code32\n"
+	"__start_sev_guest:\n"
+	"1:	mov	%eax, (%edi)\n"
+	"	mov	%eax, 4092(%edi)\n"
+	"	add	$4096, %edi\n"
+	"	loop	1b\n"
+	"	out	%al, $0x80\n"
+	"__stop_sev_guest:\n"
+	".code64\n"
+	".popsection\n"
+);
 extern uint8_t __start_sev_guest[], __stop_sev_guest[];
 
 static int command(int id, void *params)
@@ -96,7 +98,9 @@ static void add_vcpu(int kvm_fd)
 	TEST_ASSERT(run != MAP_FAILED, "No kvm_run");
 	r = ioctl(vcpu_fd, KVM_GET_SREGS, &sregs);
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.ss = data;
 	sregs.cr0 = X86_CR0_PE | X86_CR0_NE | X86_CR0_ET;
 	TEST_ASSERT(!r && !ioctl(vcpu_fd, KVM_SET_SREGS, &sregs), "No registers, errno %d", errno);
 }
