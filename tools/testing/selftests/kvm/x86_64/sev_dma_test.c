@@ -26,8 +26,7 @@ static struct kvm_run *run;
  * EAX at both ends of ECX pages from EDI on.  Without paging all that an SEV guest
  * accesses is encrypted.
  */
-asm(
-	".pushsection .rodata\n"
+asm(".pushsection .rodata\n"
 	".code32\n"
 	"__start_sev_guest:\n"
 	"1:	mov	%eax, (%edi)\n"
@@ -37,8 +36,7 @@ asm(
 	"	out	%al, $0x80\n"
 	"__stop_sev_guest:\n"
 	".code64\n"
-	".popsection\n"
-);
+	".popsection\n");
 extern uint8_t __start_sev_guest[], __stop_sev_guest[];
 
 static int command(int id, void *params)
