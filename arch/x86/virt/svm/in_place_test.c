@@ -128,6 +128,7 @@ out_goes_on:
 	unregister_trace_snp_write_goes_on(owned_go_on, l);
 out_waits:
 	unregister_trace_snp_write_waits(owned_wait, l);
+	tracepoint_synchronize_unregister();
 	return ret;
 }
 
@@ -141,7 +142,10 @@ static void owned_exit(struct kunit *test)
 	unregister_trace_snp_write_goes_on(owned_go_on, l);
 	unregister_trace_snp_write_waits(owned_wait, l);
 	tracepoint_synchronize_unregister();
-	__free_page(l->page);
+	if (l->ret)
+		snp_leak_pages(l->pfn, 1);
+	else
+		__free_page(l->page);
 }
 
 /* As for a command: interrupts are off until the end. */

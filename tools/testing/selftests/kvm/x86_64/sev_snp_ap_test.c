@@ -360,6 +360,8 @@ static void test_smi(void)
 	events.flags = KVM_VCPUEVENT_VALID_SMM;
 	events.smi.smm = 1;
 	check_errno(ioctl(fd, KVM_SET_VCPU_EVENTS, &events), EINVAL, "SMM is set");
+	events.smi.smm = 0;
+	check_errno(ioctl(fd, KVM_SET_VCPU_EVENTS, &events), 0, "SMM is not set");
 	check(second_orders(), "it works");
 }
 
