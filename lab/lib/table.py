@@ -27,6 +27,7 @@ PLATFORMS = {
     "snp-edges": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-rmp-edges=on"],
     "snp-part": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-rmp-memory=4G"],
     "snp-contended": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-ignore=rmp-idle"],
+    "snp-vgif": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,vgif=on"],
     "snp-nosnp": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "sev=nosnp"],
     "snp-host-1": ["--platform", "snp", "--smp", "1", "--qmp"],
     "snp-movable": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "kernelcore=1G"],

@@ -20,6 +20,8 @@
  */
 #include <linux/kvm_host.h>
 #include <linux/kvm_mem_attributes.h>
+#include <linux/minmax.h>
+#include <linux/sizes.h>
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/kvm_private_mem.h>
@@ -159,10 +161,10 @@ void kvm_mem_attributes_lookup(struct kvm *kvm, gfn_t gfn,
 }
 EXPORT_SYMBOL_GPL(kvm_mem_attributes_lookup);
 
-/*
- * Let others have mmu_lock.  Userspace decides how many runs of gfns a range has, and the
- * handlers don't yield in one of them.
- */
+/* What a handler gets at once: it must not release mmu_lock with a flush due. */
+#define KVM_MEM_MAX_PART	(SZ_128M >> PAGE_SHIFT)
+
+/* Let others have mmu_lock.  Userspace decides how many runs of gfns a range has. */
 static void kvm_mem_yield(struct kvm *kvm, bool flush)
 {
 	if (!need_resched() && !rwlock_needbreak(&kvm->mmu_lock))
@@ -181,8 +183,8 @@ static void kvm_mem_yield(struct kvm *kvm, bool flush)
  *
  * mmu_lock is held for write: the attributes can't change, and what is mapped is what
  * they say.  If the range may block, mmu_lock is released in between, and the caller has
- * the range invalidated until the end: what becomes shared meanwhile isn't mapped.
- * Returns true if one of the calls did.
+ * the range invalidated until the end: what becomes shared until then isn't mapped.
+ * If it must not, what is private is unmapped, too.  Returns true if one of the calls did.
  */
 bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 			    bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range))
@@ -194,10 +196,15 @@ bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
+	/* The process is being killed, and how many runs there are has no bound. */
+	if (!range->may_block && handler == kvm_unmap_gfn_range)
+		return handler(kvm, range);
+
 	for (gfn = range->start; gfn < range->end; gfn = part.end) {
 		kvm_mem_attributes_lookup(kvm, gfn, &attr);
 		part.start = gfn;
-		part.end = min(range->end - 1, attr.last) + 1;
+		part.end = min3(range->end - 1, attr.last, gfn + KVM_MEM_MAX_PART - 1) + 1;
+		part.may_block = false;
 		if (!(attr.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE))
 			ret |= handler(kvm, &part);
 		if (range->may_block)
@@ -207,12 +214,14 @@ bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 	return ret;
 }
 
-/* Unmap all that is mapped in [@start, @end), in each of the address spaces. */
-static bool kvm_mem_unmap(struct kvm *kvm, gfn_t start, gfn_t end)
+/*
+ * Unmap all that is mapped in [@start, @end), in each of the address spaces.  A slot's
+ * flush is not left for later, as mmu_lock may be released in the next slot.
+ */
+static void kvm_mem_unmap(struct kvm *kvm, gfn_t start, gfn_t end)
 {
 	struct kvm_gfn_range range = { .may_block = true };
 	struct kvm_memslot_iter iter;
-	bool flush = false;
 	int i;
 
 	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
@@ -220,11 +229,10 @@ static bool kvm_mem_unmap(struct kvm *kvm, gfn_t start, gfn_t end)
 			range.slot = iter.slot;
 			range.start = max(start, range.slot->base_gfn);
 			range.end = min(end, range.slot->base_gfn + range.slot->npages);
-			flush |= kvm_unmap_gfn_range(kvm, &range);
+			if (kvm_unmap_gfn_range(kvm, &range))
+				kvm_flush_remote_tlbs(kvm);
 		}
 	}
-
-	return flush;
 }
 
 /*
@@ -457,8 +465,7 @@ static int kvm_mem_attributes_set_part(struct kvm *kvm, gfn_t start, gfn_t end, 
 
 	KVM_MMU_LOCK(kvm);
 	kvm_gfn_invalidate_begin(kvm, start, end);
-	if (kvm_mem_unmap(kvm, start, end))
-		kvm_flush_remote_tlbs(kvm);
+	kvm_mem_unmap(kvm, start, end);
 	kvm_mem_change_store(&change);
 	kvm_gfn_invalidate_end(kvm);
 	KVM_MMU_UNLOCK(kvm);

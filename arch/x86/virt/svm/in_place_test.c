@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of the host's writes to memory that commands have in place, one after
- * another. They take the part of the driver, which must not execute a command meanwhile.
+ * another. They take the part of the driver, which must not execute a command then.
  */
 #include <kunit/test.h>
 #include <linux/cpumask.h>
@@ -21,8 +21,8 @@
 #define ROUNDS		20
 #define PATIENCE_NS	(4 * NSEC_PER_SEC)
 
-/* A page that is lent again and again, and a task that writes to it on another CPU */
-struct lent {
+/* A page that is firmware-owned again and again, and a task that writes to it elsewhere */
+struct owned {
 	struct page *page;
 	u64 pfn;
 	u64 *addr;
@@ -36,34 +36,34 @@ struct lent {
 	int ret;		/* the first error of a change of the RMP */
 };
 
-static void lent_wait(void *data, u64 pfn, unsigned int n)
+static void owned_wait(void *data, u64 pfn, unsigned int n)
 {
-	struct lent *l = data;
+	struct owned *l = data;
 
 	if (pfn != l->pfn)
 		return;
-	smp_store_release(&l->waits, l->waits + 1);
-	while (smp_load_acquire(&l->hold_wait))
+	WRITE_ONCE(l->waits, l->waits + 1);
+	while (READ_ONCE(l->hold_wait))
 		cpu_relax();
 }
 
-static void lent_go_on(void *data, u64 pfn, unsigned int n)
+static void owned_go_on(void *data, u64 pfn, unsigned int n)
 {
-	struct lent *l = data;
+	struct owned *l = data;
 
 	if (pfn != l->pfn)
 		return;
 	udelay(READ_ONCE(l->hold_us));
-	smp_store_release(&l->went_on, l->went_on + 1);
+	WRITE_ONCE(l->went_on, l->went_on + 1);
 }
 
-static int lent_writer(void *data)
+static int owned_writer(void *data)
 {
-	struct lent *l = data;
+	struct owned *l = data;
 	bool failed = false;
 
 	while (!kthread_should_stop()) {
-		if (!smp_load_acquire(&l->write)) {
+		if (!READ_ONCE(l->write)) {
 			usleep_range(50, 100);
 			continue;
 		}
@@ -75,14 +75,14 @@ fault:
 written:
 		pagefault_enable();
 		WRITE_ONCE(l->failed, failed);
-		smp_store_release(&l->write, false);
+		WRITE_ONCE(l->write, false);
 	}
 	return 0;
 }
 
-static int lent_init(struct kunit *test)
+static int owned_init(struct kunit *test)
 {
-	struct lent *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+	struct owned *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
 	int cpu, ret;
 
 	if (!l)
@@ -92,12 +92,12 @@ static int lent_init(struct kunit *test)
 		kunit_skip(test, "not an SEV-SNP host");
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "the write needs another CPU");
-	ret = register_trace_snp_write_waits(lent_wait, l);
-	if (ret == -ENOSYS)
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
 		kunit_skip(test, "no tracepoints");
+	ret = register_trace_snp_write_waits(owned_wait, l);
 	if (ret)
 		return ret;
-	ret = register_trace_snp_write_goes_on(lent_go_on, l);
+	ret = register_trace_snp_write_goes_on(owned_go_on, l);
 	if (ret)
 		goto out_waits;
 	ret = -ENOMEM;
@@ -110,7 +110,7 @@ static int lent_init(struct kunit *test)
 	ret = rmp_split_direct_map(l->pfn, 1);
 	if (ret)
 		goto out_page;
-	l->writer = kthread_create(lent_writer, l, "snp_in_place_test");
+	l->writer = kthread_create(owned_writer, l, "snp_in_place_test");
 	if (IS_ERR(l->writer)) {
 		ret = PTR_ERR(l->writer);
 		goto out_page;
@@ -125,27 +125,31 @@ out_page:
 	__free_page(l->page);
 	l->page = NULL;
 out_goes_on:
-	unregister_trace_snp_write_goes_on(lent_go_on, l);
+	unregister_trace_snp_write_goes_on(owned_go_on, l);
 out_waits:
-	unregister_trace_snp_write_waits(lent_wait, l);
+	unregister_trace_snp_write_waits(owned_wait, l);
+	tracepoint_synchronize_unregister();
 	return ret;
 }
 
-static void lent_exit(struct kunit *test)
+static void owned_exit(struct kunit *test)
 {
-	struct lent *l = test->priv;
+	struct owned *l = test->priv;
 
 	if (!l || !l->page)
 		return;
 	kthread_stop(l->writer);
-	unregister_trace_snp_write_goes_on(lent_go_on, l);
-	unregister_trace_snp_write_waits(lent_wait, l);
+	unregister_trace_snp_write_goes_on(owned_go_on, l);
+	unregister_trace_snp_write_waits(owned_wait, l);
 	tracepoint_synchronize_unregister();
-	__free_page(l->page);
+	if (l->ret)
+		snp_leak_pages(l->pfn, 1);
+	else
+		__free_page(l->page);
 }
 
 /* As for a command: interrupts are off until the end. */
-static void lent_begin(struct lent *l)
+static void owned_begin(struct owned *l)
 {
 	int ret;
 
@@ -155,7 +159,7 @@ static void lent_begin(struct lent *l)
 	l->ret = l->ret ?: ret;
 }
 
-static void lent_end(struct lent *l)
+static void owned_end(struct owned *l)
 {
 	int ret = rmp_make_shared(l->pfn, PG_LEVEL_4K);
 
@@ -164,11 +168,11 @@ static void lent_end(struct lent *l)
 	l->ret = l->ret ?: ret;
 }
 
-static bool lent_reaches(int *count, int value)
+static bool owned_reaches(int *count, int value)
 {
 	u64 end = ktime_get_mono_fast_ns() + PATIENCE_NS;
 
-	while (smp_load_acquire(count) < value) {
+	while (READ_ONCE(*count) < value) {
 		if (ktime_get_mono_fast_ns() > end)
 			return false;
 		cpu_relax();
@@ -176,11 +180,11 @@ static bool lent_reaches(int *count, int value)
 	return true;
 }
 
-static bool lent_is_written(struct lent *l)
+static bool owned_is_written(struct owned *l)
 {
 	u64 end = ktime_get_mono_fast_ns() + PATIENCE_NS;
 
-	while (smp_load_acquire(&l->write)) {
+	while (READ_ONCE(l->write)) {
 		if (ktime_get_mono_fast_ns() > end)
 			return false;
 		usleep_range(50, 100);
@@ -194,26 +198,26 @@ static bool lent_is_written(struct lent *l)
  */
 static void one_command(struct kunit *test)
 {
-	struct lent *l = test->priv;
+	struct owned *l = test->priv;
 	bool waits, goes_on, again;
 
 	KUNIT_ASSERT_EQ(test, snp_in_place_prepare(1), 0);
 	WRITE_ONCE(l->hold_wait, true);
-	lent_begin(l);
-	smp_store_release(&l->write, true);
-	waits = lent_reaches(&l->waits, 1);
-	lent_end(l);
-	lent_begin(l);
-	smp_store_release(&l->hold_wait, false);
-	goes_on = lent_reaches(&l->went_on, 1);
-	again = lent_reaches(&l->waits, 2);
-	lent_end(l);
+	owned_begin(l);
+	WRITE_ONCE(l->write, true);
+	waits = owned_reaches(&l->waits, 1);
+	owned_end(l);
+	owned_begin(l);
+	WRITE_ONCE(l->hold_wait, false);
+	goes_on = owned_reaches(&l->went_on, 1);
+	again = owned_reaches(&l->waits, 2);
+	owned_end(l);
 
 	KUNIT_EXPECT_EQ(test, l->ret, 0);
 	KUNIT_EXPECT_TRUE(test, waits);
 	KUNIT_EXPECT_TRUE(test, goes_on);
 	KUNIT_EXPECT_TRUE(test, again);
-	KUNIT_EXPECT_TRUE(test, lent_is_written(l));
+	KUNIT_EXPECT_TRUE(test, owned_is_written(l));
 }
 
 /*
@@ -222,7 +226,7 @@ static void one_command(struct kunit *test)
  */
 static void next_command(struct kunit *test)
 {
-	struct lent *l = test->priv;
+	struct owned *l = test->priv;
 	unsigned int i, waited = 0;
 	bool waits;
 	int before;
@@ -231,32 +235,32 @@ static void next_command(struct kunit *test)
 	WRITE_ONCE(l->hold_us, 2000);
 	for (i = 0; i < ROUNDS; i++) {
 		before = READ_ONCE(l->went_on);
-		lent_begin(l);
-		smp_store_release(&l->write, true);
-		waits = lent_reaches(&l->waits, before + 1);
-		lent_end(l);
+		owned_begin(l);
+		WRITE_ONCE(l->write, true);
+		waits = owned_reaches(&l->waits, before + 1);
+		owned_end(l);
 		KUNIT_ASSERT_EQ(test, l->ret, 0);
 		KUNIT_ASSERT_TRUE(test, waits);
 		KUNIT_ASSERT_EQ(test, snp_in_place_prepare(1), 0);
-		waited += smp_load_acquire(&l->went_on) > before;
-		KUNIT_ASSERT_TRUE(test, lent_is_written(l));
+		waited += READ_ONCE(l->went_on) > before;
+		KUNIT_ASSERT_TRUE(test, owned_is_written(l));
 	}
 	KUNIT_EXPECT_GT(test, waited, ROUNDS / 2U);
 }
 
-static struct kunit_case lent_cases[] = {
+static struct kunit_case owned_cases[] = {
 	KUNIT_CASE(one_command),
 	KUNIT_CASE(next_command),
 	{}
 };
 
-static struct kunit_suite lent_suite = {
+static struct kunit_suite owned_suite = {
 	.name = "snp-in-place",
-	.init = lent_init,
-	.exit = lent_exit,
-	.test_cases = lent_cases,
+	.init = owned_init,
+	.exit = owned_exit,
+	.test_cases = owned_cases,
 };
 
-kunit_test_suite(lent_suite);
+kunit_test_suite(owned_suite);
 
 MODULE_LICENSE("GPL");

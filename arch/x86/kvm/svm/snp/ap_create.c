@@ -161,6 +161,25 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 	vmcb_mark_all_dirty(svm->vmcb);
 }
 
+/*
+ * What the guest has done with GIF and interrupts by the last VMSA, and events that were
+ * being delivered to it, are not the next one's, as with INIT.  A vCPU that waits for INIT
+ * or a start-up IPI must not have GIF clear.
+ */
+static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
+{
+	to_svm(vcpu)->vmcb->control.int_state = 0;
+	vcpu->arch.nmi_injected = false;
+	kvm_clear_exception_queue(vcpu);
+	kvm_clear_interrupt_queue(vcpu);
+
+	/* Which of the two is GIF depends on vGIF. */
+	to_svm(vcpu)->vmcb->control.int_ctl |= V_GIF_MASK;
+	vcpu->arch.hflags |= HF_GIF_MASK;
+	vcpu->arch.hflags &= ~(HF_NMI_MASK | HF_IRET_MASK);
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+}
+
 /* The vCPU stays out of the guest until INIT, or until it gets another VMSA. */
 static int snp_ap_stop(struct kvm_vcpu *vcpu)
 {
@@ -169,6 +188,7 @@ static int snp_ap_stop(struct kvm_vcpu *vcpu)
 	snp_ap_unload_vmsa(svm);
 	WRITE_ONCE(svm->sev_es.snp.vmsa_gpa, INVALID_PAGE);
 	svm->sev_es.snp.stopped = true;
+	snp_ap_reset_events(vcpu);
 	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 	return 1;
 }
@@ -216,6 +236,7 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 			if (!vcpu->arch.guest_state_protected)
 				sev_es_protect_state(vcpu);
 			snp->stopped = false;
+			snp_ap_reset_events(vcpu);
 			vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		}
 		return 1;

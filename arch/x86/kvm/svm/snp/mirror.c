@@ -96,7 +96,6 @@ void snp_move(struct kvm *dst, struct kvm *src)
 	lockdep_assert_held(&src->lock);
 
 	mutex_init(&to->snp.request_lock);
-	kvm_set_apicv_inhibit(dst, APICV_INHIBIT_REASON_SEV);
 
 	mutex_lock(&sev_mirror_lock);
 	to->snp.context = from->snp.context;

@@ -136,7 +136,7 @@ static void test_unmap_yields(int vm_fd)
 		printf("# %ld ms of munmap() are too short to be preempted\n", ms);
 	/* One preemption happens when mmu_lock is released, and one at the end. */
 	else
-		check(preempted > 2, "munmap() of mixed memory lets other tasks run (%ld times in %ld ms)",
+		check(preempted > 2, "munmap() lets other tasks run (%ld times in %ld ms)",
 		      preempted, ms);
 }
 

@@ -27,16 +27,16 @@ static struct kvm_run *run;
  * accesses is encrypted.
  */
 asm(".pushsection .rodata\n"
-    ".code32\n"
-    "__start_sev_guest:\n"
-    "1:	mov	%eax, (%edi)\n"
-    "	mov	%eax, 4092(%edi)\n"
-    "	add	$4096, %edi\n"
-    "	loop	1b\n"
-    "	out	%al, $0x80\n"
-    "__stop_sev_guest:\n"
-    ".code64\n"
-    ".popsection\n");
+	".code32\n"
+	"__start_sev_guest:\n"
+	"1:	mov	%eax, (%edi)\n"
+	"	mov	%eax, 4092(%edi)\n"
+	"	add	$4096, %edi\n"
+	"	loop	1b\n"
+	"	out	%al, $0x80\n"
+	"__stop_sev_guest:\n"
+	".code64\n"
+	".popsection\n");
 extern uint8_t __start_sev_guest[], __stop_sev_guest[];
 
 static int command(int id, void *params)
@@ -96,12 +96,14 @@ static void add_vcpu(int kvm_fd)
 	TEST_ASSERT(run != MAP_FAILED, "No kvm_run");
 	r = ioctl(vcpu_fd, KVM_GET_SREGS, &sregs);
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.ss = data;
 	sregs.cr0 = X86_CR0_PE | X86_CR0_NE | X86_CR0_ET;
 	TEST_ASSERT(!r && !ioctl(vcpu_fd, KVM_SET_SREGS, &sregs), "No registers, errno %d", errno);
 }
 
-static unsigned int round_of(unsigned int i)
+static void write_all(unsigned int i)
 {
 	struct kvm_regs regs = {
 		.rip = CODE_GPA, .rflags = 2, .rax = VALUE + i, .rcx = NR_PAGES, .rdi = DATA_GPA,
@@ -111,6 +113,27 @@ static unsigned int round_of(unsigned int i)
 	r = ioctl(vcpu_fd, KVM_SET_REGS, &regs) ?: ioctl(vcpu_fd, KVM_RUN, NULL);
 	TEST_ASSERT(!r && run->exit_reason == KVM_EXIT_IO && run->io.port == DONE_PORT,
 		    "The guest can't write: %d, errno %d, exit %u", r, errno, run->exit_reason);
+}
+
+static unsigned int round_of(unsigned int i)
+{
+	write_all(i);
+	gmem_punch(gmem_fd, 0, SIZE);
+	return disk_changes();
+}
+
+/* Once the guest is another VM's, the memory of this one is not an SEV guest's any more. */
+static unsigned int round_after_move(int kvm_fd)
+{
+	int to = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SEV_VM), r;
+	struct kvm_enable_cap move = {
+		.cap = KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, .args[0] = vm_fd,
+	};
+
+	write_all(ROUNDS);
+	TEST_ASSERT(to >= 0, KVM_IOCTL_ERROR(KVM_CREATE_VM, to));
+	r = ioctl(to, KVM_ENABLE_CAP, &move);
+	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_ENABLE_CAP, r));
 	gmem_punch(gmem_fd, 0, SIZE);
 	return disk_changes();
 }
@@ -141,5 +164,7 @@ int main(int argc, char *argv[])
 		differ += round_of(i);
 	check(!differ, "and so it does when it is read into pages that were a guest's (%u differ)",
 	      differ);
+	differ = round_after_move(kvm_fd);
+	check(!differ, "and when the guest has moved before (%u differ)", differ);
 	return check_finish();
 }

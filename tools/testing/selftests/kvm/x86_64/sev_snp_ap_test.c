@@ -158,11 +158,24 @@ static bool refused(int r, uint64_t reason)
 	       bare_answer(&b, 0, GHCB_EXIT_INFO_2) == reason;
 }
 
+static bool second_orders(void)
+{
+	return !bare_order(&b, 1, BARE_WRITE, DATA, 0x5eed, 0) &&
+	       !bare_order(&b, 0, BARE_READ, DATA, 0, 0) && b.ctl[0]->result == 0x5eed;
+}
+
 /* True if a vCPU that has just got a VMSA reports completion and executes orders. */
 static bool second_works(void)
 {
-	return !bare_run(&b, 1) && !bare_order(&b, 1, BARE_WRITE, DATA, 0x5eed, 0) &&
-	       !bare_order(&b, 0, BARE_READ, DATA, 0, 0) && b.ctl[0]->result == 0x5eed;
+	return !bare_run(&b, 1) && second_orders();
+}
+
+static void remake_second(const char *what)
+{
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+	bare_fill_vmsa(&b, template(), 1);
+	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
+	      "%s: it runs again with another VMSA", what);
 }
 
 static bool is_fault(int cpu, uint64_t gpa)
@@ -265,10 +278,7 @@ static void test_destroyed(void)
 	r = ioctl(b.vcpu_fd[1], KVM_SET_MP_STATE, &runs) ?: bare_run(&b, 1);
 	check(r == KVM_EXIT_FAIL_ENTRY, "made runnable, it has nothing to run (%d)", r);
 
-	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
-	bare_fill_vmsa(&b, template(), 1);
-	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
-	      "and runs again with another VMSA");
+	remake_second("destroyed");
 }
 
 /* Send an INIT from outside the guest: the local APICs are KVM's. */
@@ -297,6 +307,62 @@ static void test_on_init(bool ran)
 	second_starts();
 	check(second_waits(), "the vCPU still waits");
 	check(!send_init(1) && second_works(), "INIT comes, and it runs");
+}
+
+/* Start-up IPIs from outside the guest, e.g. a device's */
+static int send_sipi(int cpu)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000 | cpu << 12, .data = 0x600 };
+
+	return ioctl(b.vm_fd, KVM_SIGNAL_MSI, &msi);
+}
+
+static bool warned(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "r");
+	unsigned long taint = 0;
+
+	TEST_ASSERT(file && fscanf(file, "%lu", &taint) == 1, "No state of the kernel");
+	fclose(file);
+	return taint & 1 << 9;
+}
+
+/* What a guest has done to its events does not outlive its VMSA, and makes KVM not warn. */
+static void test_gif(void)
+{
+	bool before = warned();
+
+	/* CLGI is intercepted then, which is #VC for the guest. */
+	if (system("grep -qs 1 /sys/module/kvm_amd/parameters/vgif")) {
+		printf("# no vGIF\n");
+		return;
+	}
+	check(!bare_order(&b, 1, BARE_CLGI, 0, 0, 0), "it clears GIF");
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "and is destroyed");
+	second_starts();
+	check(second_sleeps(), "it waits");
+	send_sipi(1);
+	check(second_sleeps(), "a start-up IPI has no effect");
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "it is destroyed again");
+	check(second_waits(), "and waits");
+	check(before || !warned(), "the kernel has not warned");
+	remake_second("after CLGI");
+}
+
+/* There is no SMM: neither SMIs nor userspace bring a vCPU there. */
+static void test_smi(void)
+{
+	struct kvm_vcpu_events events;
+	int fd = b.vcpu_fd[1];
+
+	check(!ioctl(fd, KVM_SMI) && second_orders(), "an SMI has no effect");
+	check(!ioctl(fd, KVM_GET_VCPU_EVENTS, &events) && !events.smi.smm, "it is not in SMM");
+	events.flags = KVM_VCPUEVENT_VALID_SMM;
+	events.smi.smm = 1;
+	check_errno(ioctl(fd, KVM_SET_VCPU_EVENTS, &events), EINVAL, "SMM is set");
+	events.smi.smm = 0;
+	check_errno(ioctl(fd, KVM_SET_VCPU_EVENTS, &events), 0, "SMM is not set");
+	check(second_orders(), "it works");
 }
 
 /* --- The VMSA's page, slot or file is removed ----------------------------------------- */
@@ -515,6 +581,8 @@ int main(int argc, char *argv[])
 	test_destroyed();
 	test_on_init(true);
 	test_on_init(false);
+	test_gif();
+	test_smi();
 	test_pulled();
 	test_psc_in_circles();
 	test_file_closed();

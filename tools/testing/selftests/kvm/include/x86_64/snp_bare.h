@@ -71,6 +71,7 @@ enum bare_op {
 	BARE_LOOK,		/* address, pages, buffer: copy the words at both ends */
 	BARE_READ_WHEN,		/* flag, value, address: read it when the flag has the value */
 	BARE_SPIN,		/* address, end, gfn to convert or 0: write there forever */
+	BARE_CLGI,		/* clear GIF */
 };
 
 struct bare_ctl {

@@ -182,6 +182,8 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		WRITE_ONCE(*(uint64_t *)a, b);
 	else if (op == BARE_COPY)
 		guest_copy(a, b, c);
+	else if (op == BARE_CLGI)
+		asm volatile("clgi" : : : "memory");
 	else
 		guest_spin(ctl, a, b, c);
 	return 0;
