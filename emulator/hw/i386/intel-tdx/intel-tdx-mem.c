@@ -66,6 +66,11 @@ static int64_t mem_index(const IntelTdxState *s, hwaddr pa)
     return -1;
 }
 
+static unsigned int mem_keyid(hwaddr pa)
+{
+    return (pa & TDX_KEYID_MASK) >> TDX_KEYID_SHIFT;
+}
+
 static unsigned int mem_line(hwaddr pa)
 {
     return (pa & (PAGE_BYTES - 1)) >> LINE_SHIFT;
@@ -86,6 +91,12 @@ static uint64_t *mem_words(IntelTdxState *s, int64_t index, unsigned int line)
 static bool tag_private(uint8_t tag)
 {
     return (tag & TAG_KEYID) >= TDX_FIRST_PRIVATE_KEYID;
+}
+
+/* With the lock held, or all CPUs stopped */
+static uint8_t line_tag(const TdxPage *page, unsigned int line)
+{
+    return page->lines ? page->lines[line] : page->tag;
 }
 
 /* "TD Owner Bit" */
@@ -337,9 +348,7 @@ static TdxMemResult mem_load(IntelTdxState *s, int64_t index,
     QEMU_LOCK_GUARD(&s->lock);
     for (line = mem_line(a->pa); line <= mem_last_line(a->pa, a->size);
          line++) {
-        uint8_t tag = page->lines ? page->lines[line] : page->tag;
-
-        worst = MAX(worst, line_view(s, tag, keyid));
+        worst = MAX(worst, line_view(s, line_tag(page, line), keyid));
     }
     return worst == LINE_PLAIN ? TDX_MEM_ONCE :
            worst == LINE_POISON ? TDX_MEM_POISON : TDX_MEM_VIEW;
@@ -354,7 +363,7 @@ static void mem_note_cached(IntelTdxState *s, TdxPage *page)
 
 TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a)
 {
-    unsigned int keyid = (a->pa & TDX_KEYID_MASK) >> TDX_KEYID_SHIFT;
+    unsigned int keyid = mem_keyid(a->pa);
     int64_t index = mem_index(s, a->pa & ~TDX_KEYID_MASK);
     TdxPage *page;
 
@@ -378,7 +387,7 @@ TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a)
 bool intel_tdx_mem_rw(IntelTdxState *s, const TdxMemAccess *a, void *buf,
                       TdxMemResult *result)
 {
-    unsigned int keyid = (a->pa & TDX_KEYID_MASK) >> TDX_KEYID_SHIFT;
+    unsigned int keyid = mem_keyid(a->pa);
     hwaddr pa = a->pa & ~TDX_KEYID_MASK;
     int64_t index = mem_index(s, pa);
     uint64_t words[LINE_WORDS];
@@ -401,8 +410,7 @@ bool intel_tdx_mem_rw(IntelTdxState *s, const TdxMemAccess *a, void *buf,
         stn_he_p(at, a->size, ldn_he_p(buf, a->size));
     } else if (*result == TDX_MEM_VIEW || *result == TDX_MEM_POISON) {
         QEMU_LOCK_GUARD(&s->lock);
-        line_read(s, index, mem_line(pa),
-                  page->lines ? page->lines[mem_line(pa)] : page->tag, keyid,
+        line_read(s, index, mem_line(pa), line_tag(page, mem_line(pa)), keyid,
                   words);
         memcpy(buf, (uint8_t *)words + (pa & (LINE_BYTES - 1)), a->size);
     } else {
@@ -425,9 +433,8 @@ static MemTxResult view_read(void *opaque, hwaddr pa, uint64_t *data,
     }
     page = &s->pages[index];
     WITH_QEMU_LOCK_GUARD(&s->lock) {
-        line_read(s, index, line,
-                  page->lines ? page->lines[line] : page->tag,
-                  attrs.requester_id, words);
+        line_read(s, index, line, line_tag(page, line), attrs.requester_id,
+                  words);
     }
     *data = ldn_le_p((uint8_t *)words + (pa & (LINE_BYTES - 1)), size);
     return MEMTX_OK;
@@ -545,7 +552,7 @@ void intel_tdx_mem_reset(IntelTdxState *s)
         TdxPage *page = &s->pages[index];
 
         for (i = 0; page->tag && i < LINES; i++) {
-            if (tag_private(page->lines ? page->lines[i] : page->tag)) {
+            if (tag_private(line_tag(page, i))) {
                 memset(mem_words(s, index, i), 0, LINE_BYTES);
             }
         }
