@@ -200,11 +200,11 @@ bool kvm_handle_shared_gfns(struct kvm *kvm, struct kvm_gfn_range *range,
 	if (!range->may_block && handler == kvm_unmap_gfn_range)
 		return handler(kvm, range);
 
+	part.may_block = false;
 	for (gfn = range->start; gfn < range->end; gfn = part.end) {
 		kvm_mem_attributes_lookup(kvm, gfn, &attr);
 		part.start = gfn;
 		part.end = min3(range->end - 1, attr.last, gfn + KVM_MEM_MAX_PART - 1) + 1;
-		part.may_block = false;
 		if (!(attr.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE))
 			ret |= handler(kvm, &part);
 		if (range->may_block)

@@ -9,6 +9,7 @@
 
 #include <asm/set_memory.h>
 
+#include "host_test.h"
 #include "rmp.h"
 
 #define ORDER_2M	(PMD_SHIFT - PAGE_SHIFT)
@@ -63,8 +64,7 @@ static unsigned int map_level(const void *addr)
 	return level;
 }
 
-/* Returns true if a write of the host fails. */
-static bool write_faults(void *addr)
+bool host_write_faults(void *addr)
 {
 	u64 val = 0x5a;
 
@@ -182,7 +182,7 @@ static void direct_map(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, psmash(r->pfn), 0);
 	KUNIT_ASSERT_EQ(test, rmp_make_shared(r->pfn + 7, PG_LEVEL_4K), 0);
 	KUNIT_EXPECT_EQ(test, map_level(r->addr + 7 * PAGE_SIZE), (unsigned int)PG_LEVEL_4K);
-	KUNIT_EXPECT_FALSE(test, write_faults(r->addr + 7 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, host_write_faults(r->addr + 7 * PAGE_SIZE));
 	for (i = 0; i < PTRS_PER_PMD; i++)
 		KUNIT_EXPECT_EQ(test, rmp_make_shared(r->pfn + i, PG_LEVEL_4K), 0);
 }
@@ -196,7 +196,7 @@ static void direct_map_4k(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, rmp_make_private(r->pfn + 9, 0, PG_LEVEL_4K, ASID, false), 0);
 	KUNIT_EXPECT_EQ(test, map_level(r->addr + 9 * PAGE_SIZE), (unsigned int)PG_LEVEL_4K);
 	KUNIT_EXPECT_EQ(test, map_level(r->addr + 8 * PAGE_SIZE), (unsigned int)PG_LEVEL_4K);
-	KUNIT_EXPECT_FALSE(test, write_faults(r->addr + 8 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, host_write_faults(r->addr + 8 * PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, rmp_make_shared(r->pfn + 9, PG_LEVEL_4K), 0);
 }
 
@@ -207,11 +207,11 @@ static void host_fault(struct kunit *test)
 	u64 val;
 
 	KUNIT_ASSERT_EQ(test, rmp_make_private(r->pfn + 5, 0, PG_LEVEL_4K, ASID, false), 0);
-	KUNIT_EXPECT_TRUE(test, write_faults(r->addr + 5 * PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, host_write_faults(r->addr + 5 * PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, get_kernel_nofault(val, (u64 *)(r->addr + 5 * PAGE_SIZE)), 0);
-	KUNIT_EXPECT_FALSE(test, write_faults(r->addr + 6 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, host_write_faults(r->addr + 6 * PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, rmp_make_shared(r->pfn + 5, PG_LEVEL_4K), 0);
-	KUNIT_EXPECT_FALSE(test, write_faults(r->addr + 5 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, host_write_faults(r->addr + 5 * PAGE_SIZE));
 }
 
 static struct kunit_case host_cases[] = {

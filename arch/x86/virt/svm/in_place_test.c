@@ -12,10 +12,10 @@
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
-#include <linux/uaccess.h>
 
 #include <asm/trace/snp_host.h>
 
+#include "host_test.h"
 #include "rmp.h"
 
 #define ROUNDS		20
@@ -25,7 +25,7 @@
 struct owned {
 	struct page *page;
 	u64 pfn;
-	u64 *addr;
+	void *addr;
 	struct task_struct *writer;
 	bool write;		/* The writer is to write once. */
 	bool failed;		/* It could not. */
@@ -38,134 +38,127 @@ struct owned {
 
 static void owned_wait(void *data, u64 pfn, unsigned int n)
 {
-	struct owned *l = data;
+	struct owned *o = data;
 
-	if (pfn != l->pfn)
+	if (pfn != o->pfn)
 		return;
-	WRITE_ONCE(l->waits, l->waits + 1);
-	while (READ_ONCE(l->hold_wait))
+	WRITE_ONCE(o->waits, o->waits + 1);
+	while (READ_ONCE(o->hold_wait))
 		cpu_relax();
 }
 
 static void owned_go_on(void *data, u64 pfn, unsigned int n)
 {
-	struct owned *l = data;
+	struct owned *o = data;
 
-	if (pfn != l->pfn)
+	if (pfn != o->pfn)
 		return;
-	udelay(READ_ONCE(l->hold_us));
-	WRITE_ONCE(l->went_on, l->went_on + 1);
+	udelay(READ_ONCE(o->hold_us));
+	WRITE_ONCE(o->went_on, o->went_on + 1);
 }
 
 static int owned_writer(void *data)
 {
-	struct owned *l = data;
-	bool failed = false;
+	struct owned *o = data;
 
 	while (!kthread_should_stop()) {
-		if (!READ_ONCE(l->write)) {
+		if (!READ_ONCE(o->write)) {
 			usleep_range(50, 100);
 			continue;
 		}
-		pagefault_disable();
-		__put_kernel_nofault(l->addr, &l->pfn, u64, fault);
-		goto written;
-fault:
-		failed = true;
-written:
-		pagefault_enable();
-		WRITE_ONCE(l->failed, failed);
-		WRITE_ONCE(l->write, false);
+		if (host_write_faults(o->addr))
+			WRITE_ONCE(o->failed, true);
+		WRITE_ONCE(o->write, false);
 	}
 	return 0;
 }
 
 static int owned_init(struct kunit *test)
 {
-	struct owned *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+	struct owned *o = kunit_kzalloc(test, sizeof(*o), GFP_KERNEL);
 	int cpu, ret;
 
-	if (!l)
+	if (!o)
 		return -ENOMEM;
-	test->priv = l;
+	test->priv = o;
 	if (!boot_cpu_has(X86_FEATURE_SEV_SNP))
 		kunit_skip(test, "not an SEV-SNP host");
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "the write needs another CPU");
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
 		kunit_skip(test, "no tracepoints");
-	ret = register_trace_snp_write_waits(owned_wait, l);
+	ret = register_trace_snp_write_waits(owned_wait, o);
 	if (ret)
 		return ret;
-	ret = register_trace_snp_write_goes_on(owned_go_on, l);
+	ret = register_trace_snp_write_goes_on(owned_go_on, o);
 	if (ret)
 		goto out_waits;
 	ret = -ENOMEM;
-	l->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!l->page)
+	o->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!o->page)
 		goto out_goes_on;
-	l->pfn = page_to_pfn(l->page);
-	l->addr = page_address(l->page);
+	o->pfn = page_to_pfn(o->page);
+	o->addr = page_address(o->page);
 	/* Later it can't sleep. */
-	ret = rmp_split_direct_map(l->pfn, 1);
+	ret = rmp_split_direct_map(o->pfn, 1);
 	if (ret)
 		goto out_page;
-	l->writer = kthread_create(owned_writer, l, "snp_in_place_test");
-	if (IS_ERR(l->writer)) {
-		ret = PTR_ERR(l->writer);
+	o->writer = kthread_create(owned_writer, o, "snp_in_place_test");
+	if (IS_ERR(o->writer)) {
+		ret = PTR_ERR(o->writer);
 		goto out_page;
 	}
 	cpu = raw_smp_processor_id();
 	set_cpus_allowed_ptr(current, cpumask_of(cpu));
-	kthread_bind(l->writer, cpumask_any_but(cpu_online_mask, cpu));
-	wake_up_process(l->writer);
+	kthread_bind(o->writer, cpumask_any_but(cpu_online_mask, cpu));
+	wake_up_process(o->writer);
 	return 0;
 
 out_page:
-	__free_page(l->page);
-	l->page = NULL;
+	__free_page(o->page);
+	o->page = NULL;
 out_goes_on:
-	unregister_trace_snp_write_goes_on(owned_go_on, l);
+	unregister_trace_snp_write_goes_on(owned_go_on, o);
 out_waits:
-	unregister_trace_snp_write_waits(owned_wait, l);
+	unregister_trace_snp_write_waits(owned_wait, o);
 	tracepoint_synchronize_unregister();
 	return ret;
 }
 
 static void owned_exit(struct kunit *test)
 {
-	struct owned *l = test->priv;
+	struct owned *o = test->priv;
 
-	if (!l || !l->page)
+	if (!o || !o->page)
 		return;
-	kthread_stop(l->writer);
-	unregister_trace_snp_write_goes_on(owned_go_on, l);
-	unregister_trace_snp_write_waits(owned_wait, l);
+	kthread_stop(o->writer);
+	unregister_trace_snp_write_goes_on(owned_go_on, o);
+	unregister_trace_snp_write_waits(owned_wait, o);
 	tracepoint_synchronize_unregister();
-	if (l->ret)
-		snp_leak_pages(l->pfn, 1);
+	if (o->ret)
+		snp_leak_pages(o->pfn, 1);
 	else
-		__free_page(l->page);
+		__free_page(o->page);
 }
 
 /* As for a command: interrupts are off until the end. */
-static void owned_begin(struct owned *l)
+static void owned_begin(struct owned *o)
 {
 	int ret;
 
 	local_irq_disable();
-	snp_in_place_begin(l->pfn, 1);
-	ret = rmp_make_private(l->pfn, 0, PG_LEVEL_4K, 0, false);
-	l->ret = l->ret ?: ret;
+	snp_in_place_begin(o->pfn, 1);
+	ret = rmp_make_private(o->pfn, 0, PG_LEVEL_4K, 0, false);
+	o->ret = o->ret ?: ret;
 }
 
-static void owned_end(struct owned *l)
+static void owned_end(struct owned *o)
 {
-	int ret = rmp_make_shared(l->pfn, PG_LEVEL_4K);
+	int ret = rmp_make_shared(o->pfn, PG_LEVEL_4K);
 
 	snp_in_place_end();
 	local_irq_enable();
-	l->ret = l->ret ?: ret;
+	o->ret = o->ret ?: ret;
 }
 
 static bool owned_reaches(int *count, int value)
@@ -180,16 +173,16 @@ static bool owned_reaches(int *count, int value)
 	return true;
 }
 
-static bool owned_is_written(struct owned *l)
+static bool owned_is_written(struct owned *o)
 {
 	u64 end = ktime_get_mono_fast_ns() + PATIENCE_NS;
 
-	while (READ_ONCE(l->write)) {
+	while (READ_ONCE(o->write)) {
 		if (ktime_get_mono_fast_ns() > end)
 			return false;
 		usleep_range(50, 100);
 	}
-	return !READ_ONCE(l->failed);
+	return !READ_ONCE(o->failed);
 }
 
 /*
@@ -198,26 +191,26 @@ static bool owned_is_written(struct owned *l)
  */
 static void one_command(struct kunit *test)
 {
-	struct owned *l = test->priv;
+	struct owned *o = test->priv;
 	bool waits, goes_on, again;
 
 	KUNIT_ASSERT_EQ(test, snp_in_place_prepare(1), 0);
-	WRITE_ONCE(l->hold_wait, true);
-	owned_begin(l);
-	WRITE_ONCE(l->write, true);
-	waits = owned_reaches(&l->waits, 1);
-	owned_end(l);
-	owned_begin(l);
-	WRITE_ONCE(l->hold_wait, false);
-	goes_on = owned_reaches(&l->went_on, 1);
-	again = owned_reaches(&l->waits, 2);
-	owned_end(l);
+	WRITE_ONCE(o->hold_wait, true);
+	owned_begin(o);
+	WRITE_ONCE(o->write, true);
+	waits = owned_reaches(&o->waits, 1);
+	owned_end(o);
+	owned_begin(o);
+	WRITE_ONCE(o->hold_wait, false);
+	goes_on = owned_reaches(&o->went_on, 1);
+	again = owned_reaches(&o->waits, 2);
+	owned_end(o);
 
-	KUNIT_EXPECT_EQ(test, l->ret, 0);
+	KUNIT_EXPECT_EQ(test, o->ret, 0);
 	KUNIT_EXPECT_TRUE(test, waits);
 	KUNIT_EXPECT_TRUE(test, goes_on);
 	KUNIT_EXPECT_TRUE(test, again);
-	KUNIT_EXPECT_TRUE(test, owned_is_written(l));
+	KUNIT_EXPECT_TRUE(test, owned_is_written(o));
 }
 
 /*
@@ -226,24 +219,24 @@ static void one_command(struct kunit *test)
  */
 static void next_command(struct kunit *test)
 {
-	struct owned *l = test->priv;
+	struct owned *o = test->priv;
 	unsigned int i, waited = 0;
 	bool waits;
 	int before;
 
 	KUNIT_ASSERT_EQ(test, snp_in_place_prepare(1), 0);
-	WRITE_ONCE(l->hold_us, 2000);
+	WRITE_ONCE(o->hold_us, 2000);
 	for (i = 0; i < ROUNDS; i++) {
-		before = READ_ONCE(l->went_on);
-		owned_begin(l);
-		WRITE_ONCE(l->write, true);
-		waits = owned_reaches(&l->waits, before + 1);
-		owned_end(l);
-		KUNIT_ASSERT_EQ(test, l->ret, 0);
+		before = READ_ONCE(o->went_on);
+		owned_begin(o);
+		WRITE_ONCE(o->write, true);
+		waits = owned_reaches(&o->waits, before + 1);
+		owned_end(o);
+		KUNIT_ASSERT_EQ(test, o->ret, 0);
 		KUNIT_ASSERT_TRUE(test, waits);
 		KUNIT_ASSERT_EQ(test, snp_in_place_prepare(1), 0);
-		waited += READ_ONCE(l->went_on) > before;
-		KUNIT_ASSERT_TRUE(test, owned_is_written(l));
+		waited += READ_ONCE(o->went_on) > before;
+		KUNIT_ASSERT_TRUE(test, owned_is_written(o));
 	}
 	KUNIT_EXPECT_GT(test, waited, ROUNDS / 2U);
 }

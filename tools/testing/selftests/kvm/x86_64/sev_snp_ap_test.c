@@ -420,10 +420,7 @@ static void test_file_closed(void)
 	check(accepted(ask_for(1, AP_DESTROY, 0)), "destroyed");
 	second_starts();
 	check(second_waits(), "and waits");
-	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
-	bare_fill_vmsa(&b, template(), 1);
-	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
-	      "a VMSA of a file that will be closed");
+	remake_second("a file that will be closed");
 	second_spins();
 	bare_close(&b.data_fd);
 	r = second_ends(false);
