@@ -10,6 +10,8 @@ from .ui import QueueError
 
 _TAG = re.compile(r"^(Signed-off-by|Co-developed-by|Reviewed-by|Acked-by|Tested-by|Reported-by|"
                   r"Suggested-by|Fixes|Link|Closes|Cc): ")
+_PROGRAM = re.compile(r"^\+TEST_GEN_PROGS\w* \+= (\S+)$", re.M)
+_LIBRARY = re.compile(r"^\+LIB\w+ \+= (\S+\.[cS])$", re.M)
 _SIGNED = re.compile(r"^Signed-off-by: [^<>]+ <[^<> ]+>$", re.M)
 
 
@@ -84,6 +86,18 @@ def check_hunks(patch, found):
             if line.startswith("+") and not line.startswith("+++ ") and line != line.rstrip():
                 found.add(f"{patch.slug}.patch", f"trailing white space added in {diff.path}")
                 break
+
+
+def check_programs(patch, commit, git, found):
+    """A Makefile of selftests names no source that a later patch brings."""
+    for diff in patch.diffs:
+        directory, _, name = diff.path.rpartition("/")
+        if name != "Makefile":
+            continue
+        sources = [f"{program}.c" for program in _PROGRAM.findall(diff.text)]
+        for source in sources + _LIBRARY.findall(diff.text):
+            if not git.ok("cat-file", "-e", f"{commit}:{directory}/{source}"):
+                found.add(f"{patch.slug}.patch", f"{diff.path} names {source}, which is not there yet")
 
 
 def check_canonical(layout, git, queue, commits, found):
@@ -170,9 +184,10 @@ def lint(layout, steps, checkpatch=True):
         for where, text in chapters.check(layout):
             found.add(where, text)
         check_text(layout, queue, settings.getint("spdx_lines", 2), found)
-        for patch in queue.patches:
+        for patch, commit in zip(queue.patches, commits):
             check_changelog(patch, prefixes, found)
             check_hunks(patch, found)
+            check_programs(patch, commit, git, found)
         words.check(layout, queue, found)
         check_canonical(layout, git, queue, commits, found)
         if commits and (layout.patches / "layers").is_file():

@@ -12,6 +12,8 @@
  *    the range going, and neither prepares nor uses them, see kvm_gmem_may_use().
  * 3. Widen the range by the rest of a large folio at either end if nothing of
  *    that is in use.  The folio is locked, so nobody can be about to use it.
+ *    If it is in use, and a page of the folio has failed, split the folio: no
+ *    failed page stays in the file because of its neighbours.
  * 4. Unmap the range from all VMs.  A fault that got a page before it was
  *    published has read the sequence count before it changes here.
  * 5. Folio by folio, each locked: reclaim what is prepared.  A folio that lies in
@@ -27,6 +29,9 @@
 
 #include <trace/events/kvm_private_mem.h>
 
+/* For how long a hole tries to split a folio, in jiffies. */
+#define KVM_GMEM_SPLIT_TIMEOUT	HZ
+
 static void kvm_gmem_hole_publish(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end)
 {
 	WRITE_ONCE(gi->hole_start, start);
@@ -37,6 +42,33 @@ static void kvm_gmem_hole_publish(struct kvm_gmem_inode *gi, pgoff_t start, pgof
 	 * smp_rmb() after the sequence count is read.
 	 */
 	smp_mb();
+}
+
+/*
+ * Split a large, locked folio that memory_failure() could not split, and unmap it, as
+ * memory_failure() did not.  A task that faults has a reference until it has mapped the
+ * page, and the folio can't be split with that.  So all of it is published while this
+ * tries: who finds that drops the reference, and waits for the hole.  Something else may
+ * have a reference for longer: give up then, and the failed page stays.
+ */
+static void kvm_gmem_hole_split(struct inode *inode, struct folio *folio)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	pgoff_t first = folio->index, next = folio_next_index(folio);
+	pgoff_t start = gi->hole_start, end = gi->hole_end;
+	unsigned long timeout = jiffies + KVM_GMEM_SPLIT_TIMEOUT;
+
+	lockdep_assert_held_write(&inode->i_mapping->invalidate_lock);
+
+	kvm_gmem_hole_publish(gi, min(start, first), max(end, next));
+	while (folio_test_large(folio) && split_folio(folio) && time_before(jiffies, timeout)) {
+		folio_unlock(folio);
+		schedule_timeout_uninterruptible(1);
+		folio_lock(folio);
+	}
+	if (!folio_test_large(folio))
+		kvm_gmem_unmap(gi, first, next);
+	kvm_gmem_hole_publish(gi, start, end);
 }
 
 /* The folio at @index may reach beyond the hole, and may have nothing but the hole in use. */
@@ -53,6 +85,8 @@ static void kvm_gmem_hole_widen(struct inode *inode, pgoff_t index)
 	    kvm_gmem_chunk_ends(gi, index, gi->hole_start, gi->hole_end))
 		kvm_gmem_hole_publish(gi, min(gi->hole_start, folio->index),
 				      max(gi->hole_end, folio_next_index(folio)));
+	else if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
+		kvm_gmem_hole_split(inode, folio);
 
 	folio_unlock(folio);
 	folio_put(folio);
@@ -90,7 +124,8 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 		 * A memory failure that could not split the folio: the allocator finds
 		 * a failed page in what it gets back only if that is a small one.
 		 */
-		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
+		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio) &&
+		    split_folio(folio))
 			kvm_gmem_leak(folio);
 		return;
 	}

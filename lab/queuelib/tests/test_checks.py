@@ -55,6 +55,15 @@ class Checks(QueueCase):
         self.save()
         self.lint_of(["virt/a.c:1: no SPDX", "virt/a.c:1: trailing white space", "virt/b.c: blank line at the end"])
 
+    def test_program_before_its_source(self):
+        self.edit()
+        makefile = "obj-y += main.o\nLIBKVM += lib.c\nTEST_GEN_PROGS_x86_64 += late\n"
+        source = "// SPDX-License-Identifier: GPL-2.0\nint a;\n"
+        self.commit("KVM: Add a list", {"virt/kvm/Makefile": makefile, "virt/kvm/lib.c": source})
+        self.commit("KVM: Add what it lists", {"virt/kvm/late.c": source})
+        self.save()
+        self.lint_of(["kvm-add-a-list.patch: virt/kvm/Makefile names late.c, which is not there yet"])
+
     def test_changelogs(self):
         self.edit()
         signed = "Signed-off-by: A B <a@b.c>"

@@ -8,6 +8,7 @@
  * is the test if none is left.
  */
 #define _GNU_SOURCE /* for program_invocation_name */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -112,6 +113,130 @@ static void poison(uint64_t offset, const char *what)
 	check(intact(block, SZ_2M), "%s: the guest can use all of the block", what);
 }
 
+/* --- A large folio that could not be split --- */
+
+#define NR_FAULTERS	16
+#define NR_UNSPLIT	3
+#define MAX_ROUNDS	100
+/* The page that fails. */
+#define BROKEN		(7 * SZ_4K)
+
+struct faulter {
+	pthread_t thread;
+	struct kvm_vcpu *vcpu;
+	uint64_t gpa;
+	unsigned long nr_faults;
+	int err;
+};
+
+static struct faulter faulters[NR_FAULTERS];
+static bool stop_faulters;
+
+/* A fault has a reference to the folio while it waits for the lock. */
+static void *fault_until_stopped(void *arg)
+{
+	struct faulter *f = arg;
+	struct kvm_pre_fault_memory range;
+
+	for (; !READ_ONCE(stop_faulters) && !f->err; WRITE_ONCE(f->nr_faults, f->nr_faults + 1)) {
+		range = (struct kvm_pre_fault_memory) { .gpa = f->gpa, .size = SZ_4K };
+		if (__pre_fault(f->vcpu->fd, &range) && errno != EAGAIN)
+			f->err = errno;
+	}
+	return NULL;
+}
+
+static void add_faulters(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_FAULTERS; i++) {
+		faulters[i].vcpu = __vm_vcpu_add(vm, i + 1);
+		faulters[i].gpa = slot.gpa + (16 + i) * SZ_4K;
+		faulters[i].err = 0;
+	}
+}
+
+/* Returns when each of them is at work. */
+static void start_faulters(void)
+{
+	unsigned int i;
+
+	WRITE_ONCE(stop_faulters, false);
+	for (i = 0; i < NR_FAULTERS; i++) {
+		faulters[i].nr_faults = 0;
+		pthread_create(&faulters[i].thread, NULL, fault_until_stopped, &faulters[i]);
+	}
+	for (i = 0; i < NR_FAULTERS; i++)
+		while (!READ_ONCE(faulters[i].nr_faults))
+			sched_yield();
+}
+
+/* Returns true if none of them has failed. */
+static bool end_faulters(void)
+{
+	unsigned int i, nr_failed = 0;
+
+	WRITE_ONCE(stop_faulters, true);
+	for (i = 0; i < NR_FAULTERS; i++) {
+		pthread_join(faulters[i].thread, NULL);
+		nr_failed += !!faulters[i].err;
+	}
+	return !nr_failed;
+}
+
+/* Let a page of a new folio fail while vCPUs fault in it.  True if that could not be split. */
+static bool fail_in_use(void)
+{
+	uint64_t pfn;
+	long splits;
+
+	gmem_punch(slot.gmem_fd, 0, SZ_2M);
+	guest_call(vcpu, guest_fill, slot.gpa, SZ_2M, VALUE);
+	pfn = find_private_pfn(vcpu, &slot, BROKEN);
+	TEST_ASSERT(pfn, "The trace has no pfn");
+	start_faulters();
+	splits = read_keyed("/proc/vmstat", "thp_split_page");
+	TEST_ASSERT(write_string(CORRUPT_PFN, "0x%lx", pfn) || errno == EBUSY,
+		    "pfn 0x%lx is not corrupted, errno %d", pfn, errno);
+	return read_keyed("/proc/vmstat", "thp_split_page") == splits;
+}
+
+/* A hole in a part of such a folio takes the failed page away. */
+static void test_unsplit(void)
+{
+	unsigned int round, nr_unsplit = 0, nr_stale = 0, nr_damaged = 0, nr_failed = 0;
+	long leaked = read_number(LEAKED_PAGES);
+	bool unsplit = false;
+
+	setup();
+	add_faulters();
+	for (round = 0; round < MAX_ROUNDS && nr_unsplit < NR_UNSPLIT; round++) {
+		nr_unsplit += fail_in_use();
+		gmem_punch(slot.gmem_fd, BROKEN, SZ_4K);
+		nr_stale += guest_call(vcpu, guest_read, slot.gpa + BROKEN, 0, 0) != 0;
+		nr_failed += !end_faulters();
+		nr_damaged += !intact(0, BROKEN) ||
+			      !intact(BROKEN + SZ_4K, SZ_2M - BROKEN - SZ_4K);
+	}
+	check(nr_unsplit == NR_UNSPLIT, "in %u of %u rounds the folio could not be split",
+	      nr_unsplit, round);
+	check(!nr_failed, "in %u of %u rounds a vCPU could not fault beside it", nr_failed, round);
+	check(!nr_damaged, "in %u of %u rounds the neighbours are not intact", nr_damaged, round);
+	check(!nr_stale, "after %u of %u holes the page is not fresh", nr_stale, round);
+
+	/* A hole of all of the folio, which nobody uses by then, loses no other page. */
+	for (round = 0; round < MAX_ROUNDS && !unsplit; round++) {
+		unsplit = fail_in_use();
+		end_faulters();
+	}
+	gmem_punch(slot.gmem_fd, 0, SZ_2M);
+	check(unsplit && read_number(LEAKED_PAGES) == leaked, "no page is leaked");
+	guest_call(vcpu, guest_fill, slot.gpa, SZ_2M, VALUE);
+	check(intact(0, SZ_2M), "the guest can use the range");
+	teardown();
+}
+
 static bool test_memory_failure(void)
 {
 	long leaked = read_number(LEAKED_PAGES);
@@ -141,6 +266,7 @@ static bool test_memory_failure(void)
 	check(read_number(LEAKED_PAGES) == leaked, "a page that failed isn't one that is leaked");
 	teardown();
 	check(1, "the VM ends");
+	test_unsplit();
 	return true;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The second vCPU of an SNP guest, with VMSAs that the guest creates: valid and invalid
- * ones, VMSAs that are removed while a vCPU runs on them, and requests that fail: GHCBs
- * that don't exist, page state changes in a loop, a VM that is destroyed in the meantime.
+ * ones, VMSAs that are removed while a vCPU runs on them, and a VM that is destroyed in
+ * the meantime.
  */
 #include <linux/kvm_para.h>
 #include <pthread.h>
@@ -13,10 +13,7 @@
 #include "processor.h"
 #include "snp_bare.h"
 
-#define ERR_NOT_REGISTERED	1
 #define ERR_INPUT		5
-#define PSC_PRIVATE		1ul
-#define PSC_SHARED		2ul
 /* Where the guest puts the VMSAs that it creates. */
 #define VMSA_GPA		(BARE_DATA_GPA + 3 * SZ_4K)
 #define VMSA_RIP		0x178
@@ -24,7 +21,6 @@
 #define VMSA_FEATURES		0x3b0
 /* A launched page that both vCPUs use. */
 #define DATA			0x5000ul
-#define NOWHERE			(1ul << 35)
 
 /* The pages that an order touches: its own, and those of the GHCB. */
 #define PAGES_PER_ORDER	8
@@ -365,6 +361,32 @@ static void test_smi(void)
 	check(second_orders(), "it works");
 }
 
+/* An event of the last VMSA, which was to be delivered, doesn't reach the next one. */
+static void test_event(const char *what, struct kvm_vcpu_events event)
+{
+	struct kvm_vcpu_events events;
+	int fd = b.vcpu_fd[1];
+
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "%s: destroyed", what);
+	second_starts();
+	check(second_waits() && !ioctl(fd, KVM_GET_VCPU_EVENTS, &events), "%s: it waits", what);
+	events.flags = 0;
+	events.exception = event.exception;
+	events.interrupt = event.interrupt;
+	events.nmi = event.nmi;
+	check(!ioctl(fd, KVM_SET_VCPU_EVENTS, &events), "%s: it was to be delivered", what);
+	remake_second(what);
+}
+
+static void test_events(void)
+{
+	test_event("an interrupt", (struct kvm_vcpu_events) {
+		.interrupt = { .injected = 1, .nr = 0x30 } });
+	test_event("an NMI", (struct kvm_vcpu_events) { .nmi.injected = 1 });
+	test_event("an exception", (struct kvm_vcpu_events) {
+		.exception = { .injected = 1, .nr = UD_VECTOR } });
+}
+
 /* --- The VMSA's page, slot or file is removed ----------------------------------------- */
 
 static void remake(const char *what)
@@ -428,92 +450,7 @@ static void test_file_closed(void)
 	check(!bare_order(&b, 0, BARE_READ, BARE_SHARED_GPA, 0, 0), "the other vCPU goes on");
 }
 
-/* --- Requests ------------------------------------------------------------------------- */
-
-static uint64_t msr(uint64_t value)
-{
-	int r = bare_order(&b, 0, BARE_MSR, value, 0, 0);
-
-	TEST_ASSERT(!r, "MSR %#lx: %d, errno %d", value, r, errno);
-	return b.ctl[0]->result;
-}
-
-static void test_ghcbs(void)
-{
-	uint64_t nowhere[] = { NOWHERE, BARE_CODE_GPA, SZ_1G, (1ul << 52) - SZ_4K };
-	unsigned int i;
-
-	bare_event_clear(&b, 0);
-	bare_event_set(&b, 0, GHCB_EXIT_CODE, 0x8000fffd);
-	bare_event_set(&b, 0, GHCB_EXIT_INFO_1, 0);
-	bare_event_set(&b, 0, GHCB_EXIT_INFO_2, 0);
-	check(!bare_order(&b, 0, BARE_EVENT_AT, BARE_GHCB(1), 0, 0) &&
-	      bare_answer(&b, 0, GHCB_EXIT_INFO_1) == 2 &&
-	      bare_answer(&b, 0, GHCB_EXIT_INFO_2) == ERR_NOT_REGISTERED, "no GHCB is registered");
-	msr(BARE_GHCB(0) | MSR_REGISTER);
-	check(!bare_order(&b, 0, BARE_EVENT_AT, BARE_GHCB(1), 0, 0) &&
-	      bare_answer(&b, 0, GHCB_EXIT_INFO_1) == 2 &&
-	      bare_answer(&b, 0, GHCB_EXIT_INFO_2) == ERR_NOT_REGISTERED, "another GHCB is");
-	check(!bare_order(&b, 0, BARE_EVENT_AT, BARE_GHCB(0), 0, 0) &&
-	      bare_answer(&b, 0, GHCB_EXIT_INFO_2) == 3, "this one is");
-
-	for (i = 0; i < ARRAY_SIZE(nowhere); i++) {
-		msr(nowhere[i] | MSR_REGISTER);
-		check(msr(nowhere[i]) == nowhere[i], "a GHCB at %#lx: the guest goes on",
-		      nowhere[i]);
-	}
-	msr(BARE_GHCB(0) | MSR_REGISTER);
-}
-
-static void psc_list(const uint64_t *entries, unsigned int nr)
-{
-	uint8_t *event = b.shared + BARE_EVENT(0) - BARE_SHARED_GPA;
-	uint16_t *header = (uint16_t *)(event + GHCB_SHARED_BUFFER);
-
-	bare_event_clear(&b, 0);
-	header[1] = nr - 1;
-	memcpy(header + 4, entries, nr * sizeof(*entries));
-	bare_event_set(&b, 0, GHCB_SCRATCH, BARE_GHCB(0) + GHCB_SHARED_BUFFER);
-}
-
-static void test_psc_in_circles(void)
-{
-	uint64_t gpa = BARE_DATA_GPA + SZ_2M + 16 * SZ_4K;
-	struct kvm_run *run = b.run[0];
-	uint64_t entries[100];
-	unsigned int i, nr = 0;
-	int r;
-
-	for (i = 0; i < 100; i++)
-		entries[i] = gpa | (i & 1 ? PSC_PRIVATE : PSC_SHARED) << 52;
-	psc_list(entries, 100);
-	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
-	for (; r == KVM_EXIT_HYPERCALL && nr < 200; nr++)
-		r = bare_convert(&b, 0);
-	check(!r && nr == 100 && !bare_answer(&b, 0, GHCB_EXIT_INFO_2),
-	      "shared and private fifty times is a hundred exits (%u)", nr);
-
-	/* Userspace reports success and does nothing: that is the guest's problem. */
-	psc_list(entries, 3);
-	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
-	for (nr = 0; r == KVM_EXIT_HYPERCALL && nr < 200; nr++) {
-		run->hypercall.ret = 0;
-		r = bare_run(&b, 0);
-	}
-	check(!r && nr == 2, "who doesn't convert isn't asked twice (%u)", nr);
-
-	/* Convert the page that the response is written to. */
-	entries[0] = BARE_GHCB(0) | PSC_PRIVATE << 52;
-	psc_list(entries, 1);
-	r = bare_event(&b, 0, EVENT_PSC, 0, 0);
-	check(r == KVM_EXIT_HYPERCALL && run->hypercall.args[0] == BARE_GHCB(0),
-	      "the GHCB is to be private");
-	r = bare_convert(&b, 0);
-	check(r == -1 && errno == EFAULT && is_fault(0, BARE_GHCB(0)),
-	      "the guest can't read the answer (%d)", r);
-	set_private(b.vm_fd, BARE_GHCB(0), SZ_4K, false);
-	check(!bare_run(&b, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_2), "until it's shared again");
-}
+/* --- The end -------------------------------------------------------------------------- */
 
 /* The first vCPU makes requests while the second one and the memory are removed. */
 static void test_teardown(void)
@@ -572,7 +509,6 @@ int main(int argc, char *argv[])
 
 	new_guest();
 	test_launch_is_over();
-	test_ghcbs();
 	test_bad_vmsas();
 	test_good_vmsas();
 	test_destroyed();
@@ -580,8 +516,8 @@ int main(int argc, char *argv[])
 	test_on_init(false);
 	test_gif();
 	test_smi();
+	test_events();
 	test_pulled();
-	test_psc_in_circles();
 	test_file_closed();
 	end_guest();
 
