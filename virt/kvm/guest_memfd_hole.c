@@ -12,8 +12,8 @@
  *    the range going, and neither prepares nor uses them, see kvm_gmem_may_use().
  * 3. Widen the range by the rest of a large folio at either end if nothing of
  *    that is in use.  The folio is locked, so nobody can be about to use it.
- *    If it is in use, and a page of the folio has failed, split the folio: no
- *    failed page stays in the file because of its neighbours.
+ *    If a page of the folio has failed, split the folio: no failed page stays in
+ *    the file because of its neighbours.
  * 4. Unmap the range from all VMs.  A fault that got a page before it was
  *    published has read the sequence count before it changes here.
  * 5. Folio by folio, each locked: reclaim what is prepared.  A folio that lies in
@@ -45,34 +45,81 @@ static void kvm_gmem_hole_publish(struct kvm_gmem_inode *gi, pgoff_t start, pgof
 }
 
 /*
- * Split a large, locked folio that memory_failure() could not split, and unmap it, as
- * memory_failure() did not.  A task that faults has a reference until it has mapped the
- * page, and the folio can't be split with that.  So all of it is published while this
- * tries: who finds that drops the reference, and waits for the hole.  Something else may
- * have a reference for longer: give up then, and the failed page stays.
+ * Split a large, locked folio with a failed page, which memory_failure() could not split.
+ * A task that faults has a reference until it has mapped the page, and the folio can't be
+ * split with that.  All of the folio is published as going: who finds that drops the
+ * reference, and waits for the hole.  Something else may have a reference for longer:
+ * returns false then.
  */
-static void kvm_gmem_hole_split(struct inode *inode, struct folio *folio)
+static bool kvm_gmem_hole_split(struct folio *folio)
 {
-	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	pgoff_t first = folio->index, next = folio_next_index(folio);
-	pgoff_t start = gi->hole_start, end = gi->hole_end;
 	unsigned long timeout = jiffies + KVM_GMEM_SPLIT_TIMEOUT;
 
-	lockdep_assert_held_write(&inode->i_mapping->invalidate_lock);
-
-	kvm_gmem_hole_publish(gi, min(start, first), max(end, next));
-	while (folio_test_large(folio) && split_folio(folio) && time_before(jiffies, timeout)) {
+	while (folio_test_large(folio) && split_folio(folio)) {
+		if (time_after(jiffies, timeout))
+			return false;
 		folio_unlock(folio);
 		schedule_timeout_uninterruptible(1);
 		folio_lock(folio);
 	}
-	if (!folio_test_large(folio))
+	return true;
+}
+
+/*
+ * The folio of the chunk has been split.  Its pages that were punched out before stayed
+ * because of the others; they are unmapped, and go now, as all of the chunk is published.
+ */
+static void kvm_gmem_hole_drop_punched(struct inode *inode, pgoff_t first)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	struct folio *folio;
+	pgoff_t index;
+
+	for (index = first; index < first + KVM_GMEM_CHUNK_PAGES; index++) {
+		if (kvm_gmem_state(gi, index) != KVM_GMEM_PUNCHED)
+			continue;
+
+		folio = filemap_lock_folio(inode->i_mapping, index);
+		if (WARN_ON_ONCE(!folio))
+			continue;
+		kvm_gmem_set_state(gi, folio, index, index + 1, KVM_GMEM_EMPTY);
+		folio_unlock(folio);
+		folio_put(folio);
+		truncate_inode_pages_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT,
+					   ((loff_t)(index + 1) << PAGE_SHIFT) - 1);
+		cond_resched();
+	}
+}
+
+/*
+ * An end of the hole is in a folio with a failed page, or in what became of one when it
+ * was split: have no large folio there, and no page that was punched out before.  All of
+ * the chunk is published, and unmapped as memory_failure() did not do it, until that is
+ * done.
+ */
+static void kvm_gmem_hole_split_end(struct inode *inode, struct folio *folio)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	pgoff_t first = round_down(folio->index, KVM_GMEM_CHUNK_PAGES);
+	pgoff_t next = first + KVM_GMEM_CHUNK_PAGES;
+	pgoff_t start = gi->hole_start, end = gi->hole_end;
+	bool split;
+
+	kvm_gmem_hole_publish(gi, min(start, first), max(end, next));
+	split = kvm_gmem_hole_split(folio);
+	folio_unlock(folio);
+	if (split) {
 		kvm_gmem_unmap(gi, first, next);
+		kvm_gmem_hole_drop_punched(inode, first);
+	}
 	kvm_gmem_hole_publish(gi, start, end);
 }
 
-/* The folio at @index may reach beyond the hole, and may have nothing but the hole in use. */
-static void kvm_gmem_hole_widen(struct inode *inode, pgoff_t index)
+/*
+ * The folio at @index may reach beyond the hole.  Widen the hole if nothing but that is in
+ * use, and split a folio with a failed page.
+ */
+static void kvm_gmem_hole_prepare_end(struct inode *inode, pgoff_t index)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	struct folio *folio;
@@ -81,12 +128,19 @@ static void kvm_gmem_hole_widen(struct inode *inode, pgoff_t index)
 	if (!folio)
 		return;
 
+	/* Leaked pages have a reference to the folio, for good. */
+	if (folio_test_large(folio) ? folio_test_has_hwpoisoned(folio) &&
+				      !kvm_gmem_chunk_has(gi, index, KVM_GMEM_LEAKED) :
+				      kvm_gmem_chunk_has(gi, index, KVM_GMEM_PUNCHED)) {
+		kvm_gmem_hole_split_end(inode, folio);
+		folio_put(folio);
+		return;
+	}
+
 	if (folio_test_large(folio) &&
 	    kvm_gmem_chunk_ends(gi, index, gi->hole_start, gi->hole_end))
 		kvm_gmem_hole_publish(gi, min(gi->hole_start, folio->index),
 				      max(gi->hole_end, folio_next_index(folio)));
-	else if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
-		kvm_gmem_hole_split(inode, folio);
 
 	folio_unlock(folio);
 	folio_put(folio);
@@ -117,15 +171,17 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	pgoff_t start = max(gi->hole_start, folio->index);
 	pgoff_t end = min(gi->hole_end, folio_next_index(folio));
+	bool leaked;
 
 	if (end - start == folio_nr_pages(folio)) {
+		leaked = kvm_gmem_chunk_has(gi, start, KVM_GMEM_LEAKED);
 		kvm_gmem_reclaim(inode, folio, start, end, KVM_GMEM_EMPTY);
 		/*
-		 * A memory failure that could not split the folio: the allocator finds
-		 * a failed page in what it gets back only if that is a small one.
+		 * The allocator finds a failed page in what it gets back only if that is
+		 * a small one.
 		 */
 		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio) &&
-		    split_folio(folio))
+		    (leaked || !kvm_gmem_hole_split(folio)))
 			kvm_gmem_leak(folio);
 		return;
 	}
@@ -188,9 +244,12 @@ void kvm_gmem_punch(struct inode *inode, pgoff_t start, pgoff_t end)
 
 	kvm_gmem_hole_publish(gi, start, end);
 	if (!IS_ALIGNED(start, KVM_GMEM_CHUNK_PAGES))
-		kvm_gmem_hole_widen(inode, start);
-	if (!IS_ALIGNED(end, KVM_GMEM_CHUNK_PAGES))
-		kvm_gmem_hole_widen(inode, end - 1);
+		kvm_gmem_hole_prepare_end(inode, start);
+	/* Not twice for the same folio. */
+	if (!IS_ALIGNED(end, KVM_GMEM_CHUNK_PAGES) &&
+	    (IS_ALIGNED(start, KVM_GMEM_CHUNK_PAGES) ||
+	     start / KVM_GMEM_CHUNK_PAGES != (end - 1) / KVM_GMEM_CHUNK_PAGES))
+		kvm_gmem_hole_prepare_end(inode, end - 1);
 
 	kvm_gmem_unmap(gi, gi->hole_start, gi->hole_end);
 	kvm_gmem_hole_drop(inode);

@@ -162,16 +162,26 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 }
 
 /*
- * What the guest has done with GIF and interrupts by the last VMSA, and events that were
- * being delivered to it, are not the next one's, as with INIT.  A vCPU that waits for INIT
- * or a start-up IPI must not have GIF clear.
+ * What the guest has done with GIF and interrupts by the last VMSA, and events for it, are
+ * not the next one's, as with INIT.  That includes NMIs that come before the vCPU has the
+ * next one.  Interrupts are the local APIC's, which keeps its state.  A vCPU that waits for
+ * INIT or a start-up IPI must not have GIF clear.
  */
 static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 {
 	to_svm(vcpu)->vmcb->control.int_state = 0;
+
+	kvm_clear_request(KVM_REQ_NMI, vcpu);
+	atomic_set(&vcpu->arch.nmi_queued, 0);
+	vcpu->arch.nmi_pending = 0;
 	vcpu->arch.nmi_injected = false;
 	kvm_clear_exception_queue(vcpu);
+	if (vcpu->arch.interrupt.injected && !vcpu->arch.interrupt.soft)
+		kvm_apic_requeue(vcpu, vcpu->arch.interrupt.nr);
 	kvm_clear_interrupt_queue(vcpu);
+
+	kvm_clear_request(KVM_REQ_APF_HALT, vcpu);
+	vcpu->arch.apf.halted = false;
 
 	/* Which of the two is GIF depends on vGIF. */
 	to_svm(vcpu)->vmcb->control.int_ctl |= V_GIF_MASK;
@@ -237,6 +247,8 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 				sev_es_protect_state(vcpu);
 			snp->stopped = false;
 			snp_ap_reset_events(vcpu);
+			/* The ASID stays, and what the VMSA says about paging does not. */
+			kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
 			vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		}
 		return 1;

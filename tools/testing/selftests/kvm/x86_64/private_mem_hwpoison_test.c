@@ -225,15 +225,35 @@ static void test_unsplit(void)
 	check(!nr_damaged, "in %u of %u rounds the neighbours are not intact", nr_damaged, round);
 	check(!nr_stale, "after %u of %u holes the page is not fresh", nr_stale, round);
 
-	/* A hole of all of the folio, which nobody uses by then, loses no other page. */
+	/* A hole of all of the folio loses no other page. */
 	for (round = 0; round < MAX_ROUNDS && !unsplit; round++) {
 		unsplit = fail_in_use();
+		gmem_punch(slot.gmem_fd, 0, SZ_2M);
 		end_faulters();
 	}
-	gmem_punch(slot.gmem_fd, 0, SZ_2M);
 	check(unsplit && read_number(LEAKED_PAGES) == leaked, "no page is leaked");
 	guest_call(vcpu, guest_fill, slot.gpa, SZ_2M, VALUE);
 	check(intact(0, SZ_2M), "the guest can use the range");
+	teardown();
+}
+
+/* Pages that were punched out one by one don't stay in the file once the folio is split. */
+static void test_punched_before(void)
+{
+	long before = read_keyed("/proc/meminfo", "Unevictable"), after;
+	uint64_t offset, last = SZ_2M - SZ_4K, pfn;
+
+	setup();
+	guest_call(vcpu, guest_fill, slot.gpa, SZ_2M, VALUE);
+	pfn = find_private_pfn(vcpu, &slot, last);
+	for (offset = 0; offset < last; offset += SZ_4K)
+		gmem_punch(slot.gmem_fd, offset, SZ_4K);
+	TEST_ASSERT(write_string(CORRUPT_PFN, "0x%lx", pfn) || errno == EBUSY,
+		    "pfn 0x%lx is not corrupted, errno %d", pfn, errno);
+	gmem_punch(slot.gmem_fd, last, SZ_4K);
+	after = read_keyed("/proc/meminfo", "Unevictable");
+	check(after < before + SZ_2M / 2048, "a file of holes has no pages: %ld kB and %ld kB",
+	      before, after);
 	teardown();
 }
 
@@ -267,6 +287,7 @@ static bool test_memory_failure(void)
 	teardown();
 	check(1, "the VM ends");
 	test_unsplit();
+	test_punched_before();
 	return true;
 }
 

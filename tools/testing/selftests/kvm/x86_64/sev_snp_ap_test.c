@@ -60,10 +60,10 @@ static void second_starts(void)
 static bool second_sleeps(void)
 {
 	char path[64], line[256], state = 'R';
-	unsigned int times = 0;
+	unsigned int times = 0, tries = 0;
 	FILE *file;
 
-	while (!READ_ONCE(thread_ended) && times < 3) {
+	while (!READ_ONCE(thread_ended) && times < 3 && tries++ < 2000) {
 		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", READ_ONCE(thread_id));
 		file = fopen(path, "r");
 		if (file && fgets(line, sizeof(line), file) && strchr(line, ')'))
@@ -73,7 +73,7 @@ static bool second_sleeps(void)
 		times = state == 'S' ? times + 1 : 0;
 		usleep(5000);
 	}
-	return !READ_ONCE(thread_ended);
+	return !READ_ONCE(thread_ended) && times == 3;
 }
 
 /* Have it write to private memory forever; returns once it does. */
@@ -305,10 +305,14 @@ static void test_on_init(bool ran)
 	check(!send_init(1) && second_works(), "INIT comes, and it runs");
 }
 
-/* Start-up IPIs from outside the guest, e.g. a device's */
-static int send_sipi(int cpu)
+/* IPIs from outside the guest, e.g. a device's */
+#define IPI_SMI		0x200
+#define IPI_NMI		0x400
+#define IPI_STARTUP	0x600
+
+static int send_ipi(int cpu, uint32_t data)
 {
-	struct kvm_msi msi = { .address_lo = 0xfee00000 | cpu << 12, .data = 0x600 };
+	struct kvm_msi msi = { .address_lo = 0xfee00000 | cpu << 12, .data = data };
 
 	return ioctl(b.vm_fd, KVM_SIGNAL_MSI, &msi);
 }
@@ -337,12 +341,20 @@ static void test_gif(void)
 	check(accepted(ask_for(1, AP_DESTROY, 0)), "and is destroyed");
 	second_starts();
 	check(second_sleeps(), "it waits");
-	send_sipi(1);
+	send_ipi(1, IPI_STARTUP);
 	check(second_sleeps(), "a start-up IPI has no effect");
 	check(accepted(ask_for(1, AP_DESTROY, 0)), "it is destroyed again");
 	check(second_waits(), "and waits");
 	check(before || !warned(), "the kernel has not warned");
 	remake_second("after CLGI");
+
+	/* KVM waits for GIF to inject the NMI. */
+	check(!bare_order(&b, 1, BARE_CLGI, 0, 0, 0) && send_ipi(1, IPI_NMI) > 0 && second_orders(),
+	      "an NMI while GIF is clear");
+	remake_second("after CLGI and an NMI");
+	check(!bare_order(&b, 1, BARE_CLGI, 0, 0, 0) && !bare_order(&b, 1, BARE_STGI, 0, 0, 0),
+	      "it clears and sets GIF");
+	check(second_orders(), "it works");
 }
 
 /* There is no SMM: neither SMIs nor userspace bring a vCPU there. */
@@ -370,7 +382,7 @@ static void test_event(const char *what, struct kvm_vcpu_events event)
 	check(accepted(ask_for(1, AP_DESTROY, 0)), "%s: destroyed", what);
 	second_starts();
 	check(second_waits() && !ioctl(fd, KVM_GET_VCPU_EVENTS, &events), "%s: it waits", what);
-	events.flags = 0;
+	events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING;
 	events.exception = event.exception;
 	events.interrupt = event.interrupt;
 	events.nmi = event.nmi;
@@ -378,13 +390,54 @@ static void test_event(const char *what, struct kvm_vcpu_events event)
 	remake_second(what);
 }
 
+#define VECTOR		0x30
+#define APIC_ISR_AT(v)	(0x100 + (v) / 32 * 16)
+#define APIC_IRR_AT(v)	(0x200 + (v) / 32 * 16)
+
+static uint32_t *apic_word(struct kvm_lapic_state *apic, unsigned int offset)
+{
+	return (uint32_t *)(apic->regs + offset);
+}
+
+/* An interrupt of the local APIC that was to be delivered is pending there again. */
+static void test_requeued(void)
+{
+	struct kvm_vcpu_events events = { .interrupt = { .injected = 1, .nr = VECTOR } };
+	struct kvm_lapic_state before, apic;
+	int fd = b.vcpu_fd[1];
+
+	TEST_ASSERT(!ioctl(fd, KVM_GET_LAPIC, &before), "No local APIC");
+	apic = before;
+	*apic_word(&apic, APIC_ISR_AT(VECTOR)) |= 1u << VECTOR % 32;
+	check(!ioctl(fd, KVM_SET_LAPIC, &apic), "an interrupt is in service");
+	test_event("an interrupt of the APIC", events);
+	TEST_ASSERT(!ioctl(fd, KVM_GET_LAPIC, &apic), "No local APIC");
+	check(!(*apic_word(&apic, APIC_ISR_AT(VECTOR)) & 1u << VECTOR % 32),
+	      "it is not in service");
+	check(*apic_word(&apic, APIC_IRR_AT(VECTOR)) & 1u << VECTOR % 32, "it is requested");
+	check(!ioctl(fd, KVM_SET_LAPIC, &before) && second_orders(), "it works");
+}
+
+/* NMIs and SMIs neither keep a vCPU busy that has no VMSA, nor reach the next VMSA. */
+static void test_stopped(void)
+{
+	check(accepted(ask_for(1, AP_DESTROY, 0)), "it is destroyed");
+	second_starts();
+	check(second_sleeps() && send_ipi(1, IPI_SMI) > 0 && second_sleeps(), "it ignores an SMI");
+	check(send_ipi(1, IPI_NMI) > 0 && second_waits(), "and an NMI");
+	remake_second("after an NMI for nobody");
+}
+
 static void test_events(void)
 {
 	test_event("an interrupt", (struct kvm_vcpu_events) {
-		.interrupt = { .injected = 1, .nr = 0x30 } });
+		.interrupt = { .injected = 1, .nr = VECTOR } });
 	test_event("an NMI", (struct kvm_vcpu_events) { .nmi.injected = 1 });
+	test_event("an NMI that is pending", (struct kvm_vcpu_events) { .nmi.pending = 1 });
 	test_event("an exception", (struct kvm_vcpu_events) {
 		.exception = { .injected = 1, .nr = UD_VECTOR } });
+	test_requeued();
+	test_stopped();
 }
 
 /* --- The VMSA's page, slot or file is removed ----------------------------------------- */

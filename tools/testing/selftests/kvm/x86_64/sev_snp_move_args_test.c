@@ -61,6 +61,23 @@ static void test_context_fields(struct snp_bare *to, struct snp_bare *from, uint
 	      "capability %u as it should be", cap);
 }
 
+/* SNP guests have no SMM: an SMI that is pending would be it for good. */
+static void test_pending_smi(struct snp_bare *to, struct snp_bare *from)
+{
+	struct kvm_vcpu_events events;
+	int r;
+
+	TEST_ASSERT(!ioctl(to->vcpu_fd[0], KVM_GET_VCPU_EVENTS, &events), "No events");
+	events.flags = KVM_VCPUEVENT_VALID_SMM;
+	events.smi.pending = 1;
+	check(!ioctl(to->vcpu_fd[0], KVM_SET_VCPU_EVENTS, &events), "an SMI is pending");
+	r = context_from(to->vm_fd, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, from->vm_fd,
+			 KVM_ENC_CONTEXT_SNP, -1);
+	check_errno(r, EINVAL, "a move to such a VM");
+	events.smi.pending = 0;
+	check(!ioctl(to->vcpu_fd[0], KVM_SET_VCPU_EVENTS, &events), "it is not any more");
+}
+
 /* Returns the result of creating a file for @to with field @i not zero: reserved[], or pad. */
 static int create_file(struct snp_bare *to, struct snp_bare *from, uint64_t flags, unsigned int i)
 {
@@ -131,6 +148,7 @@ int main(int argc, char *argv[])
 		TEST_ASSERT(!bare_launch_pages(&a) && !bare_launch_finish(&a), "No launch");
 		bare_create_like(&to, &a);
 		bare_add_running_vcpus(&to);
+		test_pending_smi(&to, &a);
 		test_context_fields(&to, &a, KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM);
 		bare_free(&mirror);
 		bare_free(&to);

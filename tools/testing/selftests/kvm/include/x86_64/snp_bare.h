@@ -72,6 +72,7 @@ enum bare_op {
 	BARE_READ_WHEN,		/* flag, value, address: read it when the flag has the value */
 	BARE_SPIN,		/* address, end, gfn to convert or 0: write there forever */
 	BARE_CLGI,		/* clear GIF */
+	BARE_STGI,		/* and set it */
 };
 
 struct bare_ctl {

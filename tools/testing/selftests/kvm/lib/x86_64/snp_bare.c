@@ -184,6 +184,8 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		guest_copy(a, b, c);
 	else if (op == BARE_CLGI)
 		asm volatile("clgi" : : : "memory");
+	else if (op == BARE_STGI)
+		asm volatile("stgi" : : : "memory");
 	else
 		guest_spin(ctl, a, b, c);
 	return 0;
