@@ -115,6 +115,17 @@ static void kvm_gmem_hole_split_end(struct inode *inode, struct folio *folio)
 	kvm_gmem_hole_publish(gi, start, end);
 }
 
+static bool kvm_gmem_hole_has_to_split(struct kvm_gmem_inode *gi, struct folio *folio)
+{
+	/* Only a split leaves pages that are punched out in small folios. */
+	if (!folio_test_large(folio))
+		return kvm_gmem_chunk_has(gi, folio->index, KVM_GMEM_PUNCHED);
+
+	/* Leaked pages have a reference to the folio, permanently. */
+	return folio_test_has_hwpoisoned(folio) &&
+	       !kvm_gmem_chunk_has(gi, folio->index, KVM_GMEM_LEAKED);
+}
+
 /*
  * The folio at @index may reach beyond the hole.  Widen the hole if nothing but that is in
  * use, and split a folio with a failed page.
@@ -128,10 +139,7 @@ static void kvm_gmem_hole_prepare_end(struct inode *inode, pgoff_t index)
 	if (!folio)
 		return;
 
-	/* Leaked pages have a reference to the folio, for good. */
-	if (folio_test_large(folio) ? folio_test_has_hwpoisoned(folio) &&
-				      !kvm_gmem_chunk_has(gi, index, KVM_GMEM_LEAKED) :
-				      kvm_gmem_chunk_has(gi, index, KVM_GMEM_PUNCHED)) {
+	if (kvm_gmem_hole_has_to_split(gi, folio)) {
 		kvm_gmem_hole_split_end(inode, folio);
 		folio_put(folio);
 		return;

@@ -61,7 +61,7 @@ static void test_context_fields(struct snp_bare *to, struct snp_bare *from, uint
 	      "capability %u as it should be", cap);
 }
 
-/* SNP guests have no SMM: an SMI that is pending would be it for good. */
+/* SNP guests have no SMM: a pending SMI would be pending forever. */
 static void test_pending_smi(struct snp_bare *to, struct snp_bare *from)
 {
 	struct kvm_vcpu_events events;
