@@ -29,7 +29,7 @@
 
 #include <trace/events/kvm_private_mem.h>
 
-/* For how long a hole tries to split a folio, in jiffies. */
+/* For how long a hole tries to split folios, in jiffies. */
 #define KVM_GMEM_SPLIT_TIMEOUT	HZ
 
 static void kvm_gmem_hole_publish(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end)
@@ -45,35 +45,42 @@ static void kvm_gmem_hole_publish(struct kvm_gmem_inode *gi, pgoff_t start, pgof
 }
 
 /*
- * Split a large, locked folio with a failed page, which memory_failure() could not split.
+ * Split the large folio at @index, which has a failed page, as memory_failure() could not.
  * A task that faults has a reference until it has mapped the page, and the folio can't be
  * split with that.  All of the folio is published as going: who finds that drops the
  * reference, and waits for the hole.  Something else may have a reference for longer:
- * returns false then.
+ * returns false at @deadline.  There is no reference to the folio while this sleeps, as
+ * memory_failure() may be trying the same.
  */
-static bool kvm_gmem_hole_split(struct folio *folio)
+static bool kvm_gmem_hole_split(struct inode *inode, pgoff_t index, unsigned long deadline)
 {
-	unsigned long timeout = jiffies + KVM_GMEM_SPLIT_TIMEOUT;
+	struct folio *folio;
+	bool split;
 
-	while (folio_test_large(folio) && split_folio(folio)) {
-		if (time_after(jiffies, timeout))
+	for (;;) {
+		folio = filemap_lock_folio(inode->i_mapping, index);
+		if (WARN_ON_ONCE(!folio))
 			return false;
+		split = !folio_test_large(folio) || !split_folio(folio);
 		folio_unlock(folio);
+		folio_put(folio);
+		if (split || time_after(jiffies, deadline))
+			return split;
 		schedule_timeout_uninterruptible(1);
-		folio_lock(folio);
 	}
-	return true;
 }
 
 /*
  * The folio of the chunk has been split.  Its pages that were punched out before stayed
- * because of the others; they are unmapped, and go now, as all of the chunk is published.
+ * because of the others.  They are unmapped, and go now, as all of the chunk is published:
+ * but for those that a task had found before that, and uses by now.
  */
 static void kvm_gmem_hole_drop_punched(struct inode *inode, pgoff_t first)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	struct folio *folio;
 	pgoff_t index;
+	bool goes;
 
 	for (index = first; index < first + KVM_GMEM_CHUNK_PAGES; index++) {
 		if (kvm_gmem_state(gi, index) != KVM_GMEM_PUNCHED)
@@ -82,11 +89,14 @@ static void kvm_gmem_hole_drop_punched(struct inode *inode, pgoff_t first)
 		folio = filemap_lock_folio(inode->i_mapping, index);
 		if (WARN_ON_ONCE(!folio))
 			continue;
-		kvm_gmem_set_state(gi, folio, index, index + 1, KVM_GMEM_EMPTY);
+		goes = kvm_gmem_state(gi, index) == KVM_GMEM_PUNCHED;
+		if (goes)
+			kvm_gmem_set_state(gi, folio, index, index + 1, KVM_GMEM_EMPTY);
 		folio_unlock(folio);
 		folio_put(folio);
-		truncate_inode_pages_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT,
-					   ((loff_t)(index + 1) << PAGE_SHIFT) - 1);
+		if (goes)
+			truncate_inode_pages_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT,
+						   ((loff_t)(index + 1) << PAGE_SHIFT) - 1);
 		cond_resched();
 	}
 }
@@ -94,24 +104,22 @@ static void kvm_gmem_hole_drop_punched(struct inode *inode, pgoff_t first)
 /*
  * An end of the hole is in a folio with a failed page, or in what became of one when it
  * was split: have no large folio there, and no page that was punched out before.  All of
- * the chunk is published, and unmapped as memory_failure() did not do it, until that is
- * done.
+ * the chunk is published until that is done, and unmapped, as memory_failure() did not do
+ * it.
  */
-static void kvm_gmem_hole_split_end(struct inode *inode, struct folio *folio)
+static void kvm_gmem_hole_split_end(struct inode *inode, pgoff_t index, unsigned long deadline)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	pgoff_t first = round_down(folio->index, KVM_GMEM_CHUNK_PAGES);
+	pgoff_t first = round_down(index, KVM_GMEM_CHUNK_PAGES);
 	pgoff_t next = first + KVM_GMEM_CHUNK_PAGES;
 	pgoff_t start = gi->hole_start, end = gi->hole_end;
 	bool split;
 
 	kvm_gmem_hole_publish(gi, min(start, first), max(end, next));
-	split = kvm_gmem_hole_split(folio);
-	folio_unlock(folio);
-	if (split) {
-		kvm_gmem_unmap(gi, first, next);
+	split = kvm_gmem_hole_split(inode, index, deadline);
+	kvm_gmem_unmap(gi, first, next);
+	if (split)
 		kvm_gmem_hole_drop_punched(inode, first);
-	}
 	kvm_gmem_hole_publish(gi, start, end);
 }
 
@@ -127,10 +135,10 @@ static bool kvm_gmem_hole_has_to_split(struct kvm_gmem_inode *gi, struct folio *
 }
 
 /*
- * The folio at @index may reach beyond the hole.  Widen the hole if nothing but that is in
- * use, and split a folio with a failed page.
+ * The folio at @index may reach beyond the hole.  Split it if a page of it has failed, and
+ * widen the hole if nothing but that is in use.
  */
-static void kvm_gmem_hole_prepare_end(struct inode *inode, pgoff_t index)
+static void kvm_gmem_hole_prepare_end(struct inode *inode, pgoff_t index, unsigned long deadline)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	struct folio *folio;
@@ -140,9 +148,12 @@ static void kvm_gmem_hole_prepare_end(struct inode *inode, pgoff_t index)
 		return;
 
 	if (kvm_gmem_hole_has_to_split(gi, folio)) {
-		kvm_gmem_hole_split_end(inode, folio);
+		folio_unlock(folio);
 		folio_put(folio);
-		return;
+		kvm_gmem_hole_split_end(inode, index, deadline);
+		folio = filemap_lock_folio(inode->i_mapping, index);
+		if (!folio)
+			return;
 	}
 
 	if (folio_test_large(folio) &&
@@ -179,17 +190,14 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	pgoff_t start = max(gi->hole_start, folio->index);
 	pgoff_t end = min(gi->hole_end, folio_next_index(folio));
-	bool leaked;
 
 	if (end - start == folio_nr_pages(folio)) {
-		leaked = kvm_gmem_chunk_has(gi, start, KVM_GMEM_LEAKED);
 		kvm_gmem_reclaim(inode, folio, start, end, KVM_GMEM_EMPTY);
 		/*
-		 * The allocator finds a failed page in what it gets back only if that is
-		 * a small one.
+		 * A folio that could not be split: the allocator finds a failed page in
+		 * what it gets back only if that is a small one.
 		 */
-		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio) &&
-		    (leaked || !kvm_gmem_hole_split(folio)))
+		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
 			kvm_gmem_leak(folio);
 		return;
 	}
@@ -204,27 +212,51 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 		*next = folio->index;
 }
 
+/*
+ * Step 5 for some folios.  Returns the index of a large one with a failed page that goes
+ * as a whole, if it is at @split or above: it has to be split before.  Else ULONG_MAX.
+ */
+static pgoff_t kvm_gmem_hole_drop_batch(struct inode *inode, struct folio_batch *fbatch,
+					pgoff_t split, pgoff_t *first, pgoff_t *next)
+{
+	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	pgoff_t stop = ULONG_MAX;
+	struct folio *folio;
+	int i;
+
+	for (i = 0; i < folio_batch_count(fbatch) && stop == ULONG_MAX; i++) {
+		folio = fbatch->folios[i];
+		folio_lock(folio);
+		if (folio_test_large(folio) && folio->index >= split &&
+		    folio->index >= gi->hole_start && folio_next_index(folio) <= gi->hole_end &&
+		    kvm_gmem_hole_has_to_split(gi, folio))
+			stop = folio->index;
+		else if (folio->mapping == inode->i_mapping)
+			kvm_gmem_hole_drop_folio(inode, folio, first, next);
+		folio_unlock(folio);
+	}
+	folio_batch_release(fbatch);
+	return stop;
+}
+
 /* Steps 5 and 6. */
-static void kvm_gmem_hole_drop(struct inode *inode)
+static void kvm_gmem_hole_drop(struct inode *inode, unsigned long deadline)
 {
 	struct address_space *mapping = inode->i_mapping;
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
 	pgoff_t first = gi->hole_start, next = gi->hole_end;
 	pgoff_t index = gi->hole_start, end = gi->hole_end;
+	pgoff_t split = 0, stop;
 	struct folio_batch fbatch;
-	struct folio *folio;
-	int i;
 
 	folio_batch_init(&fbatch);
 	while (index < end && filemap_get_folios(mapping, &index, end - 1, &fbatch)) {
-		for (i = 0; i < folio_batch_count(&fbatch); i++) {
-			folio = fbatch.folios[i];
-			folio_lock(folio);
-			if (folio->mapping == mapping)
-				kvm_gmem_hole_drop_folio(inode, folio, &first, &next);
-			folio_unlock(folio);
+		stop = kvm_gmem_hole_drop_batch(inode, &fbatch, split, &first, &next);
+		if (stop != ULONG_MAX) {
+			kvm_gmem_hole_split(inode, stop, deadline);
+			split = stop + 1;
+			index = stop;
 		}
-		folio_batch_release(&fbatch);
 		cond_resched();
 	}
 
@@ -247,20 +279,22 @@ static void kvm_gmem_hole_drop(struct inode *inode)
 void kvm_gmem_punch(struct inode *inode, pgoff_t start, pgoff_t end)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
+	unsigned long deadline;
 
 	filemap_invalidate_lock(inode->i_mapping);
+	deadline = jiffies + KVM_GMEM_SPLIT_TIMEOUT;
 
 	kvm_gmem_hole_publish(gi, start, end);
 	if (!IS_ALIGNED(start, KVM_GMEM_CHUNK_PAGES))
-		kvm_gmem_hole_prepare_end(inode, start);
+		kvm_gmem_hole_prepare_end(inode, start, deadline);
 	/* Not twice for the same folio. */
 	if (!IS_ALIGNED(end, KVM_GMEM_CHUNK_PAGES) &&
 	    (IS_ALIGNED(start, KVM_GMEM_CHUNK_PAGES) ||
 	     start / KVM_GMEM_CHUNK_PAGES != (end - 1) / KVM_GMEM_CHUNK_PAGES))
-		kvm_gmem_hole_prepare_end(inode, end - 1);
+		kvm_gmem_hole_prepare_end(inode, end - 1, deadline);
 
 	kvm_gmem_unmap(gi, gi->hole_start, gi->hole_end);
-	kvm_gmem_hole_drop(inode);
+	kvm_gmem_hole_drop(inode, deadline);
 
 	WRITE_ONCE(gi->hole_end, 0);
 	filemap_invalidate_unlock(inode->i_mapping);

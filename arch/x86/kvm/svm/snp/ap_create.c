@@ -180,8 +180,10 @@ static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 		kvm_apic_requeue(vcpu, vcpu->arch.interrupt.nr);
 	kvm_clear_interrupt_queue(vcpu);
 
+	kvm_clear_request(KVM_REQ_TRIPLE_FAULT, vcpu);
 	kvm_clear_request(KVM_REQ_APF_HALT, vcpu);
 	vcpu->arch.apf.halted = false;
+	vcpu->arch.pv.pv_unhalted = false;
 
 	/* Which of the two is GIF depends on vGIF. */
 	to_svm(vcpu)->vmcb->control.int_ctl |= V_GIF_MASK;

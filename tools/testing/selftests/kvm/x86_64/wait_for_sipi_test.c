@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vCPU that waits for a start-up IPI: an NMI and an SMI don't keep it busy, and nested
- * state in which it would not get the IPI is rejected.
+ * A vCPU that waits for INIT or a start-up IPI: an NMI and an SMI don't keep it busy, and
+ * it does not run with nested state in which it would not get the IPI.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -46,9 +46,9 @@ static bool sleeps(void)
 	return times == 5;
 }
 
-static void test_sleep(unsigned long event, const char *what)
+static void test_sleep(uint32_t mp_state, unsigned long event, const char *what)
 {
-	struct kvm_mp_state waits = { .mp_state = KVM_MP_STATE_INIT_RECEIVED };
+	struct kvm_mp_state waits = { .mp_state = mp_state };
 	pthread_t thread;
 
 	check(!__vcpu_ioctl(vcpu, KVM_SET_MP_STATE, &waits) && !ioctl(vcpu->fd, event, NULL),
@@ -80,9 +80,12 @@ static void test_nested_state(void)
 	sregs.efer |= EFER_SVME;
 	vcpu_sregs_set(vcpu, &sregs);
 	check(!__vcpu_ioctl(vcpu, KVM_SET_MP_STATE, &waits), "it waits");
-	check_errno(__vcpu_ioctl(vcpu, KVM_SET_NESTED_STATE, &state), EINVAL, "GIF clear");
+	check(!__vcpu_ioctl(vcpu, KVM_SET_NESTED_STATE, &state), "GIF is clear");
+	vcpu->run->immediate_exit = 1;
+	check_errno(__vcpu_run(vcpu), EINVAL, "the IPI would never come");
 	state.flags = KVM_STATE_NESTED_GIF_SET;
-	check_errno(__vcpu_ioctl(vcpu, KVM_SET_NESTED_STATE, &state), 0, "GIF set");
+	check(!__vcpu_ioctl(vcpu, KVM_SET_NESTED_STATE, &state), "GIF is set");
+	check_errno(__vcpu_run(vcpu), EINTR, "it waits");
 }
 
 int main(int argc, char *argv[])
@@ -91,8 +94,10 @@ int main(int argc, char *argv[])
 
 	signal(SIGUSR1, nothing);
 	vcpu = vm_vcpu_add(vm, 1, NULL);
-	test_sleep(KVM_NMI, "an NMI");
-	test_sleep(KVM_SMI, "an SMI");
+	test_sleep(KVM_MP_STATE_UNINITIALIZED, KVM_NMI, "an NMI before INIT");
+	test_sleep(KVM_MP_STATE_UNINITIALIZED, KVM_SMI, "an SMI before INIT");
+	test_sleep(KVM_MP_STATE_INIT_RECEIVED, KVM_NMI, "an NMI");
+	test_sleep(KVM_MP_STATE_INIT_RECEIVED, KVM_SMI, "an SMI");
 	test_nested_state();
 	kvm_vm_free(vm);
 	return check_finish();
