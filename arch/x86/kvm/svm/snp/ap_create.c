@@ -171,7 +171,6 @@ static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 {
 	to_svm(vcpu)->vmcb->control.int_state = 0;
 
-	kvm_clear_request(KVM_REQ_NMI, vcpu);
 	atomic_set(&vcpu->arch.nmi_queued, 0);
 	vcpu->arch.nmi_pending = 0;
 	vcpu->arch.nmi_injected = false;
