@@ -384,11 +384,17 @@ static void replace_slot(struct private_slot *slot)
 static void fail_page(struct accessor *a, const struct op *op)
 {
 	struct kvm_pre_fault_memory range = { .gpa = gpa_of(op->first), .size = SZ_4K };
+	int r;
 
 	if (!write_string(CORRUPT_PFN, "0x%lx", op->value) && errno != EBUSY)
 		fail(a, op->first, "pfn 0x%lx is not corrupted, errno %d", op->value, errno);
-	if (!model.replacing && (!model.guest->pre_fault(a, &range) || errno != EHWPOISON))
-		fail(a, op->first, "page %u, which has failed, can be pre-faulted", op->first);
+	/* A hole beside it may be splitting its folio. */
+	do {
+		r = model.guest->pre_fault(a, &range);
+	} while (r && errno == EAGAIN);
+	if (!model.replacing && (!r || errno != EHWPOISON))
+		fail(a, op->first, "page %u, which has failed, is pre-faulted: %d, errno %d",
+		     op->first, r, errno);
 	punch(op->first, 1);
 }
 
