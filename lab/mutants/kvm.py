@@ -22,13 +22,13 @@ MODULES = ("kvm.ko", "kvm-amd.ko")
 SANE = "none-"
 NOT_LOADED = 250
 
-# In the host: each line of the list is NAME|TIMEOUT|COMMAND; says 'mutant NAME begins' and 'mutant NAME EXIT-CODE'.
+# In the host: each line of the list is NAME|TIMEOUT|FLAGS|COMMAND; says 'mutant NAME begins' and 'mutant NAME EXIT-CODE'.
 JOB = r"""
 . /job/env; . /job/close-test
 export PATH=$PATH:/job ours=/payload/selftests-ours
 # The mutant is what modprobe finds, for rows that load KVM again, too.
 swap() { modprobe -r kvm_amd; cp $1/*.ko "/lib/modules/$(uname -r)/kernel/arch/x86/kvm/" && modprobe kvm_amd && ls /dev/kvm; }
-while IFS='|' read -r name limit command; do
+while IFS='|' read -r name limit flags command; do
 	echo "mutant $name begins"
 	rc=250
 	if swap /payload/kvm-mutants/$name >/tmp/load 2>&1; then
@@ -36,8 +36,8 @@ while IFS='|' read -r name limit command; do
 		timeout -k 5 $limit bash -c "$command" >/tmp/log 2>&1 </dev/null
 		rc=$?
 		grep '^not ok' /tmp/log | head -n 3
-		left=$(close_test)
-		[ $rc != 0 ] || [ -z "$left" ] || { echo "$left" | head -n 3; rc=252; }
+		found=$(left "$flags" "$(close_test)")
+		[ $rc != 0 ] || [ -z "$found" ] || { echo "$found" | head -n 3; rc=252; }
 		if dmesg | grep -E 'WARNING:|BUG:|Oops|list_(add|del) corruption|Bad page'; then rc=251; fi
 	fi
 	echo "mutant $name $rc"
@@ -82,7 +82,7 @@ def boot(todo):
     out = os.path.join(lists.WORK, "runs", "kvm-mutants")
     names = os.path.join(PAYLOAD, "list")
     with open(names, "w", encoding="utf-8") as file:
-        file.writelines(f"{name}|{row.timeout}|{row.command}\n" for name, row in todo)
+        file.writelines(f"{name}|{row.timeout}|{row.flags}|{row.command}\n" for name, row in todo)
     limit = sum(row.timeout for _, row in todo[:12]) + 120
     command = [os.path.join(lists.LAB, "boot"), "--kernel", "edit", *table.PLATFORMS[platform], "--guests",
                "--payload", os.path.join(lists.WORK, "build", "selftests-ours"), "--payload", PAYLOAD,
@@ -116,6 +116,8 @@ def without_mutant(tests):
 
 
 def mutants(patterns, built=None):
+    if not os.path.isfile(os.path.join(BUILD, "obj", "vmlinux")):
+        sys.exit("lab/mutate: the modules need their kernel, run 'lab/kernel edit lab' first")
     if not built:
         shutil.rmtree(PAYLOAD, ignore_errors=True)
         os.makedirs(PAYLOAD)
