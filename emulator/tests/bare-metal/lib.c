@@ -255,6 +255,11 @@ void cpu_init(void)
     asm volatile("lidt %0" : : "m"(idtr));
 }
 
+void idt_present(int vec, bool present)
+{
+    idt[vec].attr = present ? 0x8e00 : 0x0e00;
+}
+
 /* For exceptions at CPL 3 */
 static void load_tss(void)
 {

@@ -34,6 +34,7 @@ typedef void (*volatile mem_fn)(void);
 #define NO_TRAP             (-1)
 #define UD                  6
 #define DF                  8
+#define NP                  11
 #define GP                  13
 #define PF                  14
 #define VC                  29
@@ -104,6 +105,8 @@ struct trap {
     u64 cr2;
 };
 struct trap *trap(void);
+/* Whether the gate of a vector is present, for all processors */
+void idt_present(int vec, bool present);
 int cpu_id(void);
 int nr_cpus(void);             /* at most 4 */
 

@@ -23,6 +23,7 @@ G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra)
     env->vmx->exit = info;
     cs->exception_index = EXCP_VMEXIT;
     env->old_exception = -1;
+    env->event_ext = false;
     cpu_loop_exit(cs);
 }
 
