@@ -1,9 +1,9 @@
 /*
- * VMX tests: key ids of pages that other processors and devices use meanwhile
+ * VMX tests: key ids of pages that other processors and devices use
  *
- * A page whose lines get another key id is in no TLB, no code of it is kept, and
- * nobody waits for others that wait for him. The runner makes each processor
- * but the first one take what it is given in @turn.
+ * A page whose lines get another key id is in no TLB, no code of it is kept,
+ * and nobody waits for others that wait for him. Processors but the first one
+ * do what @turn says.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -41,9 +41,10 @@ static void move_line(u64 to, u64 from)
 /* Short times: PAUSE lets the emulator do something else. */
 static void wait(u64 n)
 {
-    volatile u64 i;
+    u64 i;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < 4 * n; i++) {
+        asm volatile("" : : : "memory");
     }
 }
 
@@ -74,7 +75,7 @@ static void test_cross(void)
         flush_tlb();
         /* So much that the TLB changes its size with the next flush, or not */
         for (i = 0; i < (n & 1 ? 4096 : 10); i++) {
-            *(volatile u8 *)(2 * SOME + i * PAGE);
+            rd(2 * SOME + i * PAGE);
         }
         rd(SOME + n * PAGE);
         wr(ALIAS + PAGE - 4, 0);
@@ -181,7 +182,7 @@ static void test_device(void)
     check_eq(stale, 0, "key id 1 does not read what a device has written");
 }
 
-/* Code over two pages: the second one gets another key id, and its own again. */
+/* Code over two pages: the second one gets another key id, and its own back. */
 static void test_code(void)
 {
     static u8 was[PAGE] PAGE_ALIGNED;
@@ -189,7 +190,7 @@ static void test_code(void)
 
     memset((void *)CODE, 0x90, 2 * PAGE);
     memset((void *)(x - 14), 0x66, 14);         /* prefixes */
-    *(volatile u8 *)(x + 1) = 0xc3;
+    *(u8 *)(x + 1) = 0xc3;
     memcpy(was, (void *)x, PAGE);
     turn = 3;
     for (n = 0; n < BLOCKS; n++) {

@@ -176,7 +176,7 @@ static void test_walk(void)
     u64 i, val, end = WALKED + PAGE - 3;
 
     for (i = 0; i < sizeof(code); i++) {
-        *(volatile u8 *)(CODE + PAGE - 3 + i) = code[i];
+        *(u8 *)(CODE + PAGE - 3 + i) = code[i];
     }
     map_alias(KEY_GOOD);
     for (i = 0; i < 512; i++) {

@@ -146,7 +146,7 @@ static void page_settled(IntelTdxState *s, TdxPage *page, uint16_t splits,
     }
 }
 
-/* May a TLB have a page that has been split? */
+/* True if a TLB may still have a page that has been split */
 static bool page_cached(IntelTdxState *s, TdxPage *page)
 {
     return qatomic_read(&page->cached) == qatomic_read(&s->epoch);

@@ -80,7 +80,9 @@ struct TdxReset {
     ResettableState reset_state;
 };
 
-OBJECT_DEFINE_SIMPLE_TYPE_WITH_INTERFACES(TdxReset, tdx_reset, TDX_RESET, OBJECT, { TYPE_RESETTABLE_INTERFACE }, { })
+OBJECT_DEFINE_SIMPLE_TYPE_WITH_INTERFACES(TdxReset, tdx_reset, TDX_RESET,
+                                          OBJECT,
+                                          { TYPE_RESETTABLE_INTERFACE }, { })
 
 static ResettableState *tdx_reset_get_state(Object *obj)
 {

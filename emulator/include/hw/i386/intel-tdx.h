@@ -115,8 +115,8 @@ void intel_tdx_write_back(IntelTdxState *s, unsigned int lp);
 void intel_tdx_ignore(IntelTdxState *s, TdxRule rule);
 /*
  * Memory, by the thread of the CPU that accesses it. True if a TLB may have the
- * page. Otherwise ask whether the access is to RAM, and what it is then: a store
- * has its effect on the lines' key ids before it is done.
+ * page. Otherwise ask whether the access is to RAM, and what it is then: a
+ * store has its effect on the lines' key ids before it is done.
  */
 bool intel_tdx_mem_cache(IntelTdxState *s, const TdxMemAccess *a);
 bool intel_tdx_mem_is_ram(IntelTdxState *s, const TdxMemAccess *a,
