@@ -20,10 +20,13 @@
 #define AES_XTS_128     1
 
 #define CR4_MCE         BIT(6)
+#define CR4_OSFXSR      BIT(9)
 #define MC              18
 #define DATA            0x10000000ULL           /* a page, without key id */
 #define ALIAS           0x10200000ULL           /* where it is with one */
 #define VALUE           0x1122334455667788ULL
+#define CODE            0x10010000ULL           /* two pages */
+#define WALKED          0x10400000ULL           /* where DATA is the table */
 #define RSVD            9                       /* #PF: reserved bit, present */
 
 /* MKTME_KEY_PROGRAM */
@@ -61,6 +64,11 @@ static void map_alias(unsigned int keyid)
 {
     *host_pte(ALIAS) = DATA | KEY(keyid) | PTE_P | PTE_W;
     flush_tlb();
+}
+
+static void fxsave(u64 addr)
+{
+    asm volatile("fxsave (%0)" : : "r"(addr) : "memory");
 }
 
 static void test_reserved(void)
@@ -143,6 +151,53 @@ static void test_program(void)
     check_eq(rd(ALIAS), VALUE, "a key id without a key");
 }
 
+/* An access of 64 bytes that does not write all of them */
+static void test_partial(void)
+{
+    u64 before, i;
+
+    for (i = 0; i < 8; i++) {
+        wr(DATA + 8 * i, VALUE + i);
+    }
+    map_alias(KEY_GOOD);
+    *host_pte(ALIAS - PAGE) = (DATA - PAGE) | PTE_P | PTE_W;
+    flush_tlb();
+    before = rd(ALIAS + 56);
+    write_cr4(read_cr4() | CR4_OSFXSR);
+    fxsave(ALIAS - 448);
+    check_eq(rd(ALIAS + 56), before, "what FXSAVE does not write of a line");
+    *host_pte(ALIAS - PAGE) = 0;
+}
+
+/* A page table with a key id, of which a line has another one */
+static void test_walk(void)
+{
+    static const u8 code[] = { 0xb8, 7, 0, 0, 0, 0xc3 };    /* return 7; */
+    u64 i, val, end = WALKED + PAGE - 3;
+
+    for (i = 0; i < sizeof(code); i++) {
+        *(u8 *)(CODE + PAGE - 3 + i) = code[i];
+    }
+    map_alias(KEY_GOOD);
+    for (i = 0; i < 512; i++) {
+        wr(ALIAS + 8 * i, 0);
+    }
+    wr(ALIAS, CODE | PTE_P | PTE_W);
+    wr(ALIAS + 8, (CODE + PAGE) | PTE_P | PTE_W);
+    wr(DATA + 8 * 8, VALUE);
+    boot_pd[WALKED >> 21] = DATA | KEY(KEY_GOOD) | PTE_A | PTE_P | PTE_W;
+    flush_tlb();
+    try_read(WALKED + 8 * PAGE, &val);
+    /* The walk for the second page of a block sets a flag. */
+    check_eq(((u64 (*)(void))end)(), 7, "a block, and its pages' table");
+    check(rd(ALIAS + 8) & PTE_A, "the table has a flag set");
+    wbinvd();
+    check_eq(pconfig(KEY_GOOD), 0, "PCONFIG of the table's key id");
+    check_eq(rd(DATA + 8 * 8), VALUE, "a walk that reads takes no line");
+    boot_pd[WALKED >> 21] = 0;
+    flush_tlb();
+}
+
 /* The guest reads DATA. */
 void g_read_data(void);
 asm(".pushsection .text\n"
@@ -172,6 +227,41 @@ static void test_ept(void)
     check(guest_regs[0] != VALUE, "the guest reads ciphertext");
     guest_reads(KEY(FIRST_PRIVATE));
     vm_exits(X_EPT_MISCONFIG, "a private key id in EPT is a misconfiguration");
+    guest_reads(0);
+    vset(F_EPTP, vget(F_EPTP) | KEY(KEY_GOOD));
+    check_eq(invept(1, vget(F_EPTP), 0), VM_OK, "INVEPT, shared key id");
+    vset(F_EPTP, vget(F_EPTP) | KEY(FIRST_PRIVATE));
+    check_eq(vm_enter(), VM_FAIL_VALID, "VM entry, a private key id in EPTP");
+    check_eq(vget(F_INSN_ERROR), 7, "its error");
+    check_eq(invept(1, vget(F_EPTP), 0), VM_FAIL_VALID,
+             "INVEPT with a private key id");
+}
+
+/* The guest loads CR3. */
+void g_load_cr3(void);
+asm(".pushsection .text\n"
+    "g_load_cr3: mov %rdi, %cr3\nvmcall\n"
+    ".popsection");
+
+static void guest_loads_cr3(u64 cr3, u64 proc2, u64 reason, const char *what)
+{
+    vm_init(g_load_cr3);
+    guest_regs[7] = cr3;
+    vm_controls(0, 0, proc2);
+    vset(F_PROC, vget(F_PROC) & ~(PROC_CR3_LOAD | PROC_CR3_STORE));
+    vset(F_EXCEPTIONS, BIT(GP) | BIT(MC));
+    if (proc2 & PROC2_EPT) {
+        ept_init();
+    }
+    vm_exits(reason, what);
+}
+
+static void test_guest_cr3(void)
+{
+    guest_loads_cr3(read_cr3() | KEY(FIRST_PRIVATE), 0, X_EXCEPTION,
+                    "MOV to CR3 with a private key id in a guest");
+    check_eq(vget(F_INTR) & 0xff, GP, "it is a #GP");
+    check_eq(vget(F_GUEST_CR3), read_cr3(), "the guest's CR3 is what it was");
     vmxoff();
 }
 
@@ -183,5 +273,8 @@ void test_main(void)
     test_alias();
     test_page();
     test_program();
+    test_partial();
+    test_walk();
     test_ept();
+    test_guest_cr3();
 }

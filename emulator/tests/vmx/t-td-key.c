@@ -20,6 +20,7 @@
 #define MANY            50000000
 #define WAIT_NS         20000000
 
+#define CR4_OSFXSR      BIT(9)
 #define MSR_MCG_STATUS  0x17a
 #define MSR_MC1_STATUS  0x405
 #define MSR_MC1_ADDR    0x406
@@ -33,7 +34,7 @@
 #define FW_CFG_SELECT   8
 
 /* Commands are the low bits of an address. */
-enum { READ, WRITE, FILL_LINE, CALL, COUNT, SPIN };
+enum { READ, WRITE, FILL_LINE, CALL, COUNT, SPIN, SAVE };
 enum { SAY_READY = 1, SAY_DONE };
 
 typedef u64 (*code_fn)(void);
@@ -83,6 +84,9 @@ static u64 tdg_do(u64 command)
         return ((code_fn)addr)();
     case SPIN:
         return tdg_spin(addr);
+    case SAVE:
+        asm volatile("fxsave (%0)" : : "r"(addr) : "memory");
+        return 0;
     default:
         return tdg_count();
     }
@@ -98,6 +102,8 @@ static void tdg_serve(u64 index)
     for (i = 0; i < PAGE / 8; i++) {
         *(mem64 *)(GPA + 8 * i) = SECRET(i);
     }
+    write_cr4(read_cr4() | CR4_OSFXSR);
+    asm volatile("clts");
     for (i = 0; i < sizeof(code); i++) {
         ((u8 *)CODE)[i] = code[i];
     }
@@ -192,6 +198,15 @@ static void test_repair(void)
     check_answer(WRITE, GPA + LINE, 0, "eight bytes over the host's line");
     check_eq(rd(page + LINE), 0, "the line is private");
     check_killed(READ, GPA + LINE, page + LINE, "and poisoned all the same");
+}
+
+/* FXSAVE writes 416 of 512 bytes, and not these. */
+static void test_save(void)
+{
+    start();
+    wr(code_page, MINE);
+    check_answer(SAVE, CODE - 448, 0, "FXSAVE, its end in the host's line");
+    check_killed(READ, CODE + 56, code_page, "that line is poisoned");
 }
 
 static void test_fetch(void)
@@ -335,6 +350,7 @@ void test_main(void)
     test_start();
     test_write();
     test_repair();
+    test_save();
     test_fetch();
     test_sept();
     test_dma();

@@ -17,10 +17,14 @@ typedef struct TdxRange {
 typedef struct TdxPage {
     uint8_t *lines;
     uint32_t cached;            /* epoch in which a TLB was given it */
+    uint16_t splits;            /* how often lines have got tags, modulo */
     uint8_t tag;
+    bool due;                   /* a flush, and to drop its code */
 } TdxPage;
 
 /* Masks of packages */
+#define TDX_MAX_PACKAGES    32
+
 typedef struct TdxKeyid {
     uint32_t programmed;        /* these have a key for the key id */
     uint32_t cached;            /* ... may have lines of it in caches */
@@ -43,14 +47,16 @@ struct IntelTdxState {
     TdxKeyid keyid[TDX_KEYIDS];
     uint32_t *flushed;          /* blocks of each package's caches */
     uint32_t ignored;           /* rules */
+    MemoryRegion *ram_region;
     uint8_t *ram;
     ram_addr_t ram_addr;
     hwaddr low_size, high_size;
     TdxPage *pages;
     uint64_t nr_pages;
-    QemuMutex lock;             /* tags of pages and lines */
+    QemuMutex lock;             /* tags of pages and lines, and due_pages */
     uint32_t epoch;             /* begins with a flush of all TLBs */
     bool flush_due;
+    GArray *due_pages;          /* indexes, for that flush */
     MemoryRegion view;          /* lines as another key id sees them */
 };
 
@@ -79,8 +85,8 @@ typedef void TdxStoppedFn(IntelTdxState *s, uint64_t arg);
 void intel_tdx_stopped(IntelTdxState *s, TdxStoppedFn *fn, uint64_t arg);
 /* While CPUs are stopped: nobody can read what the key id has written. */
 void intel_tdx_mem_drop_key(IntelTdxState *s, uint64_t keyid);
-void intel_tdx_mem_init(IntelTdxState *s, MachineState *ms, hwaddr low_size,
-                        hwaddr high_size);
+bool intel_tdx_mem_init(IntelTdxState *s, MachineState *ms, hwaddr low_size,
+                        hwaddr high_size, Error **errp);
 void intel_tdx_mem_reset(IntelTdxState *s);
 
 /* intel-tdx-load.c: false if the module does not fit or is no module. */

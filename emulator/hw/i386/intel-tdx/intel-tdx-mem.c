@@ -7,73 +7,35 @@
  * of uniform pages with their own key id are cached by TLBs. All other accesses
  * come here one by one: stores change the tags of the lines that they touch,
  * loads of a line with another tag go to a region that shows what the memory
- * controller would return.
+ * controller would return (intel-tdx-line.c).
  *
- * Memory has logical integrity ("Li"): there is no MAC. A private key id reads
- * what another private key id has written as ciphertext, without an error.
+ * A page that is split, so that its lines have tags, is given to no TLB, and no
+ * code of it is kept. CPUs change tags after those that were before are gone:
+ * all CPUs are stopped, and all TLBs flushed, unless none has the page. Devices
+ * cannot wait for that. An access that is under way when a tag is changed may
+ * use the old one.
  *
- * A tag is only changed while no TLB has the page: with all CPUs stopped, if it
- * cannot be known otherwise. A page that is not uniform is in no TLB. An access
- * to it that is under way when another CPU changes the tag may use the old one.
+ * The lock is the last that is taken. Pages of code have locks, too, and a CPU
+ * that translates comes here with one of them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/lockable.h"
+#include "qapi/error.h"
 #include "qemu/main-loop.h"
-#include "qemu/units.h"
 #include "exec/exec-all.h"
 #include "exec/cputlb.h"
 #include "exec/ram_addr.h"
 #include "hw/core/cpu.h"
 #include "hw/boards.h"
 #include "system/tcg.h"
-#include "hw/i386/cc/mem-mask.h"
-#include "intel-tdx-internal.h"
-
-#define PAGE_SHIFT      12
-#define PAGE_BYTES      (1u << PAGE_SHIFT)
-#define LINE_SHIFT      6
-#define LINE_BYTES      (1u << LINE_SHIFT)
-#define LINE_WORDS      (LINE_BYTES / sizeof(uint64_t))
-#define LINES           (PAGE_BYTES / LINE_BYTES)
-
-/* Tags: a key id, and what has become of the line since */
-#define TAG_KEYID       0x3f
-#define TAG_STALE       0x40        /* the key id has got another key */
-#define TAG_POISON      0x80        /* a line, not a page */
-#define TAG_MIXED       0xff        /* of a page: its lines have their own */
-
-QEMU_BUILD_BUG_ON(TDX_KEYIDS != TAG_KEYID + 1);
-
-/* What a key id sees of a line */
-typedef enum LineView {
-    LINE_PLAIN,
-    LINE_ZERO,
-    LINE_CIPHER,
-    LINE_POISON,
-} LineView;
-
-static int64_t mem_index(const IntelTdxState *s, hwaddr pa)
-{
-    if (pa < s->low_size) {
-        return pa >> PAGE_SHIFT;
-    }
-    if (pa >= 4 * GiB && pa - 4 * GiB < s->high_size) {
-        return (pa - 4 * GiB + s->low_size) >> PAGE_SHIFT;
-    }
-    return -1;
-}
+#include "intel-tdx-line.h"
 
 static unsigned int mem_keyid(hwaddr pa)
 {
     return (pa & TDX_KEYID_MASK) >> TDX_KEYID_SHIFT;
-}
-
-static unsigned int mem_line(hwaddr pa)
-{
-    return (pa & (PAGE_BYTES - 1)) >> LINE_SHIFT;
 }
 
 /* The last line of an access, which ends with the page at the latest */
@@ -83,91 +45,18 @@ static unsigned int mem_last_line(hwaddr pa, uint64_t size)
            >> LINE_SHIFT;
 }
 
-static uint64_t *mem_words(IntelTdxState *s, int64_t index, unsigned int line)
+static bool mem_has_code(IntelTdxState *s, uint64_t index)
 {
-    return (uint64_t *)(s->ram + (index << PAGE_SHIFT)) + line * LINE_WORDS;
+    return !cpu_physical_memory_get_dirty_flag(s->ram_addr +
+                                               (index << PAGE_SHIFT),
+                                               DIRTY_MEMORY_CODE);
 }
 
-static bool tag_private(uint8_t tag)
-{
-    return (tag & TAG_KEYID) >= TDX_FIRST_PRIVATE_KEYID;
-}
-
-/* With the lock held, or all CPUs stopped */
-static uint8_t line_tag(const TdxPage *page, unsigned int line)
-{
-    return page->lines ? page->lines[line] : page->tag;
-}
-
-/* "TD Owner Bit" */
-static LineView line_view(IntelTdxState *s, uint8_t tag, unsigned int keyid)
-{
-    bool private = tag_private(keyid);
-
-    if (tag == keyid) {
-        return LINE_PLAIN;
-    }
-    if (private && (tag & TAG_POISON)) {
-        return LINE_POISON;
-    }
-    if (private && !tag_private(tag)) {
-        return intel_tdx_rule(s, TDX_RULE_OWNER) ? LINE_POISON : LINE_PLAIN;
-    }
-    if (!private && tag_private(tag)) {
-        return intel_tdx_rule(s, TDX_RULE_HOST_READ) ? LINE_ZERO : LINE_PLAIN;
-    }
-    return intel_tdx_rule(s, TDX_RULE_ALIAS) ? LINE_CIPHER : LINE_PLAIN;
-}
-
-/* The line as the key id sees it; what is poisoned is not defined. */
-static void line_read(IntelTdxState *s, int64_t index, unsigned int line,
-                      uint8_t tag, unsigned int keyid, uint64_t *to)
-{
-    const uint64_t *from = mem_words(s, index, line);
-    LineView view = line_view(s, tag, keyid);
-    uint64_t old = cc_mask_seed(tag & ~TAG_POISON, index);
-    uint64_t new = cc_mask_seed(keyid, index);
-    unsigned int i;
-
-    for (i = 0; i < LINE_WORDS; i++) {
-        to[i] = view == LINE_ZERO ? 0 : qatomic_read(&from[i]);
-        if (view == LINE_CIPHER || view == LINE_POISON) {
-            to[i] ^= cc_mask_at(old, line * LINE_WORDS + i) ^
-                     cc_mask_at(new, line * LINE_WORDS + i);
-        }
-    }
-}
-
-/*
- * A store: the line has the key id afterwards. Unless all of it is written, the
- * processor reads it first, with the key id of the store.
- */
-static void line_take(IntelTdxState *s, int64_t index, unsigned int line,
-                      unsigned int keyid, bool whole)
-{
-    uint8_t *tag = &s->pages[index].lines[line];
-    uint64_t words[LINE_WORDS] = { 0 };
-    LineView view = line_view(s, *tag, keyid);
-
-    if (!tag_private(keyid) && tag_private(*tag) &&
-        !intel_tdx_rule(s, TDX_RULE_HOST_WRITE)) {
-        return;
-    }
-    if (!whole) {
-        line_read(s, index, line, *tag, keyid, words);
-    }
-    memcpy(mem_words(s, index, line), words, sizeof(words));
-    *tag = keyid;
-    if (!whole && view == LINE_POISON && intel_tdx_rule(s, TDX_RULE_PARTIAL)) {
-        *tag |= TAG_POISON;
-    }
-}
-
-static void mem_drop_code(IntelTdxState *s, int64_t index)
+static void mem_drop_code(IntelTdxState *s, uint64_t index)
 {
     ram_addr_t start = s->ram_addr + (index << PAGE_SHIFT);
 
-    if (!cpu_physical_memory_get_dirty_flag(start, DIRTY_MEMORY_CODE)) {
+    if (mem_has_code(s, index)) {
         tb_invalidate_phys_range(start, start + PAGE_BYTES - 1);
     }
 }
@@ -180,24 +69,6 @@ static void mem_flush_now(IntelTdxState *s)
         tlb_flush(cpu);
     }
     qatomic_set(&s->epoch, s->epoch + 1);
-}
-
-static void mem_flush_work(CPUState *cpu, run_on_cpu_data data)
-{
-    IntelTdxState *s = data.host_ptr;
-
-    if (qatomic_xchg(&s->flush_due, false)) {
-        mem_flush_now(s);
-    }
-}
-
-/* For threads that cannot stop the CPUs: each ends its translation block. */
-static void mem_flush_soon(IntelTdxState *s)
-{
-    if (!qatomic_xchg(&s->flush_due, true)) {
-        async_safe_run_on_cpu(first_cpu, mem_flush_work,
-                              RUN_ON_CPU_HOST_PTR(s));
-    }
 }
 
 void intel_tdx_stopped(IntelTdxState *s, TdxStoppedFn *fn, uint64_t arg)
@@ -226,14 +97,19 @@ void intel_tdx_stopped(IntelTdxState *s, TdxStoppedFn *fn, uint64_t arg)
     }
 }
 
-/* With the lock held: lines get tags of their own. */
+/*
+ * With the lock held: lines get tags of their own. Until page_settled(), TLBs
+ * may have the page as it was, and there may be code of it.
+ */
 static void page_split(TdxPage *page)
 {
-    uint8_t tag = page->tag;
-
     page->lines = g_malloc(LINES);
-    memset(page->lines, tag, LINES);
+    memset(page->lines, page->tag, LINES);
+    page->due = true;
+    page->splits++;
     qatomic_set(&page->tag, TAG_MIXED);
+    /* Pairs with mem_note_cached(). */
+    smp_mb();
 }
 
 /* With the lock held: the page is uniform again, if it is. */
@@ -242,7 +118,7 @@ static void page_join(TdxPage *page)
     uint8_t tag = page->lines[0];
     unsigned int i;
 
-    if (tag & TAG_POISON) {
+    if (page->due || (tag & TAG_POISON)) {
         return;
     }
     for (i = 1; i < LINES; i++) {
@@ -254,45 +130,44 @@ static void page_join(TdxPage *page)
     qatomic_store_release(&page->tag, tag);
 }
 
+/*
+ * What is due for a page has been done since it was split that many times. Who
+ * has split it to store to it does not @join it before.
+ */
+static void page_settled(IntelTdxState *s, TdxPage *page, uint16_t splits,
+                         bool join)
+{
+    QEMU_LOCK_GUARD(&s->lock);
+    if (page->lines && page->splits == splits) {
+        page->due = false;
+        if (join) {
+            page_join(page);
+        }
+    }
+}
+
+/* True if a TLB may still have a page that has been split */
 static bool page_cached(IntelTdxState *s, TdxPage *page)
 {
     return qatomic_read(&page->cached) == qatomic_read(&s->epoch);
 }
 
-/* False, and nothing is changed, if a TLB may have the page. */
-static bool page_try_split(IntelTdxState *s, TdxPage *page)
+static void mem_settle(IntelTdxState *s, int64_t index, uint16_t splits)
 {
-    uint8_t tag;
+    TdxPage *page = &s->pages[index];
 
-    QEMU_LOCK_GUARD(&s->lock);
-    if (page->lines) {
-        return true;
-    }
-    tag = page->tag;
-    qatomic_set(&page->tag, TAG_MIXED);
-    /* Pairs with mem_note_cached(). */
-    smp_mb();
-    page->tag = tag;
     if (page_cached(s, page)) {
-        return false;
+        intel_tdx_stopped(s, mem_drop_code, index);
+    } else {
+        mem_drop_code(s, index);
     }
-    page_split(page);
-    return true;
+    page_settled(s, page, splits, false);
 }
 
-static void mem_split_stopped(IntelTdxState *s, uint64_t index)
-{
-    QEMU_LOCK_GUARD(&s->lock);
-    if (!s->pages[index].lines) {
-        page_split(&s->pages[index]);
-    }
-}
-
-/* The lock is held, and the page is not uniform. */
+/* The lock is held, and the page is split. */
 static void mem_take_lines(IntelTdxState *s, int64_t index,
                            const TdxMemAccess *a, unsigned int keyid)
 {
-    bool whole = a->size == LINE_BYTES && !(a->pa & (LINE_BYTES - 1));
     TdxPage *page = &s->pages[index];
     bool changed = false;
     unsigned int line;
@@ -300,14 +175,35 @@ static void mem_take_lines(IntelTdxState *s, int64_t index,
     for (line = mem_line(a->pa); line <= mem_last_line(a->pa, a->size);
          line++) {
         if (page->lines[line] != keyid) {
-            line_take(s, index, line, keyid, whole);
+            intel_tdx_line_take(s, index, line, keyid);
             changed = true;
         }
     }
     if (changed) {
-        mem_drop_code(s, index);
         page_join(page);
     }
+}
+
+/* False if something is due for the page, which was split *SPLITS times. */
+static bool mem_try_store(IntelTdxState *s, int64_t index,
+                          const TdxMemAccess *a, unsigned int keyid,
+                          uint16_t *splits)
+{
+    TdxPage *page = &s->pages[index];
+
+    QEMU_LOCK_GUARD(&s->lock);
+    if (!page->lines) {
+        if (page->tag == keyid) {
+            return true;
+        }
+        page_split(page);
+    }
+    *splits = page->splits;
+    if (page->due) {
+        return false;
+    }
+    mem_take_lines(s, index, a, keyid);
+    return true;
 }
 
 /*
@@ -317,20 +213,12 @@ static void mem_take_lines(IntelTdxState *s, int64_t index,
 static TdxMemResult mem_store(IntelTdxState *s, int64_t index,
                               const TdxMemAccess *a, unsigned int keyid)
 {
-    TdxPage *page = &s->pages[index];
-    bool translating = tb_gen_abandon();
-    bool done = false;
+    bool translating = false;
+    uint16_t splits;
 
-    while (!done) {
-        WITH_QEMU_LOCK_GUARD(&s->lock) {
-            if (page->lines) {
-                mem_take_lines(s, index, a, keyid);
-                done = true;
-            }
-        }
-        if (!done && !page_try_split(s, page)) {
-            intel_tdx_stopped(s, mem_split_stopped, index);
-        }
+    while (!mem_try_store(s, index, a, keyid, &splits)) {
+        translating |= tb_gen_abandon();
+        mem_settle(s, index, splits);
     }
     if (translating) {
         tb_gen_restart(current_cpu);
@@ -348,7 +236,7 @@ static TdxMemResult mem_load(IntelTdxState *s, int64_t index,
     QEMU_LOCK_GUARD(&s->lock);
     for (line = mem_line(a->pa); line <= mem_last_line(a->pa, a->size);
          line++) {
-        worst = MAX(worst, line_view(s, line_tag(page, line), keyid));
+        worst = MAX(worst, intel_tdx_line_view(s, line_tag(page, line), keyid));
     }
     return worst == LINE_PLAIN ? TDX_MEM_ONCE :
            worst == LINE_POISON ? TDX_MEM_POISON : TDX_MEM_VIEW;
@@ -357,122 +245,157 @@ static TdxMemResult mem_load(IntelTdxState *s, int64_t index,
 static void mem_note_cached(IntelTdxState *s, TdxPage *page)
 {
     qatomic_set(&page->cached, qatomic_read(&s->epoch));
-    /* Pairs with page_try_split(). */
+    /* Pairs with page_split(). */
     smp_mb();
 }
 
-TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a)
+bool intel_tdx_mem_cache(IntelTdxState *s, const TdxMemAccess *a)
 {
     unsigned int keyid = mem_keyid(a->pa);
     int64_t index = mem_index(s, a->pa & ~TDX_KEYID_MASK);
     TdxPage *page;
 
     if (index < 0) {
-        return TDX_MEM_CACHE;
+        return true;
     }
     if (keyid) {
         intel_tdx_key_use(s, keyid, a->lp);
     }
     page = &s->pages[index];
-    if (likely(qatomic_read(&page->tag) == keyid)) {
-        mem_note_cached(s, page);
-        if (likely(qatomic_load_acquire(&page->tag) == keyid)) {
-            return TDX_MEM_CACHE;
+    if (unlikely(qatomic_read(&page->tag) != keyid)) {
+        return false;
+    }
+    mem_note_cached(s, page);
+    return qatomic_load_acquire(&page->tag) == keyid;
+}
+
+bool intel_tdx_mem_is_ram(IntelTdxState *s, const TdxMemAccess *a,
+                          const MemoryRegion *mr, hwaddr offset)
+{
+    return mr == s->ram_region &&
+           offset >> PAGE_SHIFT == mem_index(s, a->pa & ~TDX_KEYID_MASK);
+}
+
+TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a)
+{
+    int64_t index = mem_index(s, a->pa & ~TDX_KEYID_MASK);
+
+    return a->write ? mem_store(s, index, a, mem_keyid(a->pa)) :
+                      mem_load(s, index, a, mem_keyid(a->pa));
+}
+
+void intel_tdx_mem_whole_line(IntelTdxState *s, hwaddr pa)
+{
+    TdxPage *page = &s->pages[mem_index(s, pa & ~TDX_KEYID_MASK)];
+
+    QEMU_LOCK_GUARD(&s->lock);
+    if (page->lines &&
+        page->lines[mem_line(pa)] == (mem_keyid(pa) | TAG_POISON)) {
+        page->lines[mem_line(pa)] = mem_keyid(pa);
+        page_join(page);
+    }
+}
+
+bool intel_tdx_mem_plain(IntelTdxState *s, hwaddr pa)
+{
+    int64_t index = mem_index(s, pa & ~TDX_KEYID_MASK);
+
+    return index < 0 ||
+           (!mem_keyid(pa) && !qatomic_read(&s->pages[index].tag));
+}
+
+/* A store of the page walk for a fetch may be to code: see tb_gen_abandon(). */
+static void mem_written(IntelTdxState *s, int64_t index)
+{
+    bool translating;
+
+    if (mem_has_code(s, index)) {
+        translating = tb_gen_abandon();
+        mem_drop_code(s, index);
+        if (translating) {
+            tb_gen_restart(current_cpu);
         }
     }
-    return a->write ? mem_store(s, index, a, keyid) :
-                      mem_load(s, index, a, keyid);
 }
 
-bool intel_tdx_mem_rw(IntelTdxState *s, const TdxMemAccess *a, void *buf,
-                      TdxMemResult *result)
+void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf)
 {
-    unsigned int keyid = mem_keyid(a->pa);
     hwaddr pa = a->pa & ~TDX_KEYID_MASK;
     int64_t index = mem_index(s, pa);
+    uint8_t *at = s->ram + (index << PAGE_SHIFT) + (pa & (PAGE_BYTES - 1));
+    unsigned int line = mem_line(pa), keyid = mem_keyid(a->pa);
     uint64_t words[LINE_WORDS];
-    TdxPage *page;
-    uint8_t *at;
 
-    /* In SMM, another memory is at some of these addresses. */
-    if (index < 0 || pa < 1 * MiB ||
-        (pa & (LINE_BYTES - 1)) + a->size > LINE_BYTES) {
-        return false;
-    }
-    page = &s->pages[index];
-    if (!keyid && !qatomic_read(&page->tag)) {
-        return false;
-    }
-    *result = intel_tdx_mem_use(s, a);
-    at = s->ram + (index << PAGE_SHIFT) + (pa & (PAGE_BYTES - 1));
     if (a->write) {
-        mem_drop_code(s, index);
         stn_he_p(at, a->size, ldn_he_p(buf, a->size));
-    } else if (*result == TDX_MEM_VIEW || *result == TDX_MEM_POISON) {
-        QEMU_LOCK_GUARD(&s->lock);
-        line_read(s, index, mem_line(pa), line_tag(page, mem_line(pa)), keyid,
-                  words);
-        memcpy(buf, (uint8_t *)words + (pa & (LINE_BYTES - 1)), a->size);
-    } else {
-        stn_he_p(buf, a->size, ldn_he_p(at, a->size));
+        mem_written(s, index);
+        return;
     }
-    return true;
-}
-
-static MemTxResult view_read(void *opaque, hwaddr pa, uint64_t *data,
-                             unsigned int size, MemTxAttrs attrs)
-{
-    IntelTdxState *s = opaque;
-    int64_t index = mem_index(s, pa);
-    unsigned int line = mem_line(pa);
-    uint64_t words[LINE_WORDS];
-    TdxPage *page;
-
-    if (index < 0) {
-        return MEMTX_DECODE_ERROR;
-    }
-    page = &s->pages[index];
     WITH_QEMU_LOCK_GUARD(&s->lock) {
-        line_read(s, index, line, line_tag(page, line), attrs.requester_id,
-                  words);
+        if (line_tag(&s->pages[index], line) != keyid) {
+            intel_tdx_line_read(s, index, line, keyid, words);
+            at = (uint8_t *)words + (pa & (LINE_BYTES - 1));
+        }
     }
-    *data = ldn_le_p((uint8_t *)words + (pa & (LINE_BYTES - 1)), size);
-    return MEMTX_OK;
+    stn_he_p(buf, a->size, ldn_he_p(at, a->size));
 }
 
-/* Stores have changed the tag before, and are to RAM. */
-static MemTxResult view_write(void *opaque, hwaddr pa, uint64_t data,
-                              unsigned int size, MemTxAttrs attrs)
+static GArray *due_pages_new(void)
 {
-    return MEMTX_ACCESS_ERROR;
+    return g_array_new(false, false, sizeof(uint64_t));
 }
 
-static const MemoryRegionOps view_ops = {
-    .read_with_attrs = view_read,
-    .write_with_attrs = view_write,
-    .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid.max_access_size = 8,
-    .impl.max_access_size = 8,
-};
-
-MemoryRegion *intel_tdx_mem_view(IntelTdxState *s)
+static void mem_flush_work(CPUState *cpu, run_on_cpu_data data)
 {
-    return &s->view;
+    IntelTdxState *s = data.host_ptr;
+    g_autoptr(GArray) due = NULL;
+    unsigned int i;
+
+    if (!qatomic_xchg(&s->flush_due, false)) {
+        return;
+    }
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        due = s->due_pages;
+        s->due_pages = due_pages_new();
+    }
+    mem_flush_now(s);
+    for (i = 0; i < due->len; i++) {
+        uint64_t index = g_array_index(due, uint64_t, i);
+
+        mem_drop_code(s, index);
+        /* CPUs are stopped: if it is another split, no TLB has it either. */
+        page_settled(s, &s->pages[index],
+                     qatomic_read(&s->pages[index].splits), true);
+    }
 }
 
-/* Bytes of a line that a device has not written, of a key id that it lacks */
-static void dma_take_line(IntelTdxState *s, int64_t index, unsigned int line,
-                          uint64_t first, uint64_t end)
+/* For threads that cannot stop the CPUs: each ends its translation block. */
+static void mem_flush_soon(IntelTdxState *s)
 {
-    uint8_t *at = (uint8_t *)mem_words(s, index, line);
-    uint64_t start = ((uint64_t)index << PAGE_SHIFT) + line * LINE_BYTES;
+    if (!qatomic_xchg(&s->flush_due, true)) {
+        async_safe_run_on_cpu(first_cpu, mem_flush_work,
+                              RUN_ON_CPU_HOST_PTR(s));
+    }
+}
 
-    if (first > start) {
-        memset(at, 0, first - start);
+/* The lock is held, and the page is split: true if a flush is due. */
+static bool dma_take_lines(IntelTdxState *s, uint64_t first, uint64_t end)
+{
+    uint64_t index = first >> PAGE_SHIFT;
+    TdxPage *page = &s->pages[index];
+    unsigned int line;
+
+    for (line = mem_line(first); line <= mem_last_line(first, end - first);
+         line++) {
+        if (page->lines[line]) {
+            intel_tdx_line_dma(s, index, line, first, end);
+        }
     }
-    if (end < start + LINE_BYTES) {
-        memset(at + end - start, 0, start + LINE_BYTES - end);
+    if (page->due && page_cached(s, page)) {
+        g_array_append_val(s->due_pages, index);
+        return true;
     }
+    return false;
 }
 
 /* Devices have no key id. @first and @end are bytes from the start of RAM. */
@@ -480,26 +403,28 @@ static void dma_page(IntelTdxState *s, uint64_t first, uint64_t end)
 {
     int64_t index = first >> PAGE_SHIFT;
     TdxPage *page = &s->pages[index];
-    unsigned int line;
+    uint16_t splits;
+    bool flush;
 
     if (likely(!qatomic_read(&page->tag))) {
         return;
     }
-    QEMU_LOCK_GUARD(&s->lock);
-    if (!page->lines) {
-        if (page_cached(s, page)) {
-            mem_flush_soon(s);
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        if (!page->tag) {
+            return;
         }
-        page_split(page);
-    }
-    for (line = mem_line(first); line <= mem_last_line(first, end - first);
-         line++) {
-        if (page->lines[line]) {
-            dma_take_line(s, index, line, first, end);
-            page->lines[line] = 0;
+        if (!page->lines) {
+            page_split(page);
         }
+        splits = page->splits;
+        flush = dma_take_lines(s, first, end);
     }
-    page_join(page);
+    if (flush) {
+        mem_flush_soon(s);
+    } else {
+        mem_drop_code(s, index);
+        page_settled(s, page, splits, true);
+    }
 }
 
 static void dma_written(void *opaque, ram_addr_t addr, uint64_t size)
@@ -543,40 +468,60 @@ void intel_tdx_mem_drop_key(IntelTdxState *s, uint64_t keyid)
 }
 
 /* The keys are lost, and what was written with private ones with them. */
-void intel_tdx_mem_reset(IntelTdxState *s)
+static void page_reset(IntelTdxState *s, uint64_t index)
 {
-    uint64_t index;
+    TdxPage *page = &s->pages[index];
+    bool private = false;
     unsigned int i;
 
-    for (index = 0; index < s->nr_pages; index++) {
-        TdxPage *page = &s->pages[index];
-
-        for (i = 0; page->tag && i < LINES; i++) {
+    if (!page->tag) {
+        return;
+    }
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        for (i = 0; i < LINES; i++) {
             if (tag_private(line_tag(page, i))) {
                 memset(mem_words(s, index, i), 0, LINE_BYTES);
+                private = true;
             }
         }
         g_clear_pointer(&page->lines, g_free);
-        page->tag = 0;
-        page->cached = 0;
+        page->due = false;
+        qatomic_set(&page->tag, 0);
     }
-    s->epoch = 1;
+    if (private) {
+        mem_drop_code(s, index);
+    }
 }
 
-void intel_tdx_mem_init(IntelTdxState *s, MachineState *ms, hwaddr low_size,
-                        hwaddr high_size)
+void intel_tdx_mem_reset(IntelTdxState *s)
 {
+    uint64_t index;
+
+    for (index = 0; index < s->nr_pages; index++) {
+        page_reset(s, index);
+    }
+}
+
+bool intel_tdx_mem_init(IntelTdxState *s, MachineState *ms, hwaddr low_size,
+                        hwaddr high_size, Error **errp)
+{
+    if (!memory_region_is_ram(ms->ram)) {
+        error_setg(errp, "x-seam: memory of several backends has no key ids");
+        return false;
+    }
+    s->ram_region = ms->ram;
     s->ram = memory_region_get_ram_ptr(ms->ram);
     s->ram_addr = memory_region_get_ram_addr(ms->ram);
     s->low_size = low_size;
     s->high_size = high_size;
     s->nr_pages = (low_size + high_size) >> PAGE_SHIFT;
     s->pages = g_new0(TdxPage, s->nr_pages);
+    s->due_pages = due_pages_new();
     s->epoch = 1;
     qemu_mutex_init(&s->lock);
-    memory_region_init_io(&s->view, OBJECT(ms), &view_ops, s, "tdx-mem-view",
-                          1ULL << TDX_KEYID_SHIFT);
+    intel_tdx_view_init(s, OBJECT(ms));
     if (intel_tdx_rule(s, TDX_RULE_DMA)) {
         memory_set_ram_written(dma_written, s);
     }
+    return true;
 }

@@ -8,6 +8,7 @@
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
+#include "hw/resettable.h"
 #include "system/reset.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "intel-tdx-internal.h"
@@ -70,10 +71,28 @@ static const MemoryRegionOps abort_ops = {
     .impl.max_access_size = 8,
 };
 
-/* After a reset, the module is there again as firmware would load it. */
-static void tdx_reset(void *opaque)
+/* A part of the machine's reset: its last one, when no device does DMA */
+#define TYPE_TDX_RESET "intel-tdx-reset"
+OBJECT_DECLARE_SIMPLE_TYPE(TdxReset, TDX_RESET)
+
+struct TdxReset {
+    Object parent;
+    ResettableState reset_state;
+};
+
+OBJECT_DEFINE_SIMPLE_TYPE_WITH_INTERFACES(TdxReset, tdx_reset, TDX_RESET,
+                                          OBJECT,
+                                          { TYPE_RESETTABLE_INTERFACE }, { })
+
+static ResettableState *tdx_reset_get_state(Object *obj)
 {
-    IntelTdxState *s = opaque;
+    return &TDX_RESET(obj)->reset_state;
+}
+
+/* After a reset, the module is there again as firmware would load it. */
+static void tdx_reset_exit(Object *obj, ResetType type)
+{
+    IntelTdxState *s = the_tdx;
     unsigned int n;
 
     for (n = 0; n < s->nr_lps; n++) {
@@ -82,6 +101,22 @@ static void tdx_reset(void *opaque)
     intel_tdx_keys_reset(s);
     intel_tdx_mem_reset(s);
     s->ready = s->image && intel_tdx_load(s, &error_fatal);
+}
+
+static void tdx_reset_init(Object *obj)
+{
+}
+
+static void tdx_reset_finalize(Object *obj)
+{
+}
+
+static void tdx_reset_class_init(ObjectClass *klass, void *data)
+{
+    ResettableClass *rc = RESETTABLE_CLASS(klass);
+
+    rc->get_state = tdx_reset_get_state;
+    rc->phases.exit = tdx_reset_exit;
 }
 
 bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
@@ -94,9 +129,16 @@ bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
     }
     s->nr_lps = ms->smp.max_cpus;
     s->nr_packages = ms->smp.sockets;
+    if (s->nr_packages > TDX_MAX_PACKAGES) {
+        error_setg(errp, "x-seam: there are more than %d packages",
+                   TDX_MAX_PACKAGES);
+        return false;
+    }
+    if (!intel_tdx_mem_init(s, ms, low_size, high_size, errp)) {
+        return false;
+    }
     s->transfer = g_new0(void *, s->nr_lps);
     s->flushed = g_new0(uint32_t, s->nr_packages);
-    intel_tdx_mem_init(s, ms, low_size, high_size);
     s->cmr[0] = (TdxRange) { 1 * MiB, low_size - 1 * MiB };
     if (high_size) {
         s->cmr[1] = (TdxRange) { 4 * GiB, high_size };
@@ -117,7 +159,7 @@ bool intel_tdx_machine_init(MachineState *ms, hwaddr low_size,
     memory_region_add_subregion_overlap(&s->seam_memory, TDX_SEAMRR_BASE,
                                         &s->seamrr, 1);
     e820_add_entry(TDX_SEAMRR_BASE, TDX_SEAMRR_SIZE, E820_RESERVED);
-    qemu_register_reset(tdx_reset, s);
+    qemu_register_resettable(object_new(TYPE_TDX_RESET));
     return true;
 }
 

@@ -114,13 +114,20 @@ void intel_tdx_write_back(IntelTdxState *s, unsigned int lp);
 /* Before the machine is complete */
 void intel_tdx_ignore(IntelTdxState *s, TdxRule rule);
 /*
- * Memory, by the thread of the CPU that accesses it. A TLB gives what it wants
- * to cache; a store has its effect on the lines' key ids before it is done.
+ * Memory, by the thread of the CPU that accesses it. True if a TLB may have the
+ * page. Otherwise ask whether the access is to RAM, and what it is then: a
+ * store has its effect on the lines' key ids before it is done.
  */
+bool intel_tdx_mem_cache(IntelTdxState *s, const TdxMemAccess *a);
+bool intel_tdx_mem_is_ram(IntelTdxState *s, const TdxMemAccess *a,
+                          const MemoryRegion *mr, hwaddr offset);
 TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a);
-/* An access of the processor itself. False, and nothing is done: no RAM */
-bool intel_tdx_mem_rw(IntelTdxState *s, const TdxMemAccess *a, void *buf,
-                      TdxMemResult *result);
+/* A store of all of a line, which is RAM, has been used and is about to be. */
+void intel_tdx_mem_whole_line(IntelTdxState *s, hwaddr pa);
+/* An access of the processor itself, within a line: without effect if plain */
+bool intel_tdx_mem_plain(IntelTdxState *s, hwaddr pa);
+/* After it was used, if it is to RAM */
+void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf);
 /* At physical addresses, with the key id as the requester */
 MemoryRegion *intel_tdx_mem_view(IntelTdxState *s);
 void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,

@@ -31,6 +31,7 @@ typedef struct X86SeamFill {
     hwaddr pa;                  /* with key id */
     unsigned int size;
     bool write;
+    bool walk;                  /* it is no access: see x86_seam_take() */
     bool phys;                  /* the translated address is a physical one */
     bool probe;
 } X86SeamFill;
@@ -43,8 +44,17 @@ void x86_seam_check_poison(CPUX86State *env, uintptr_t ra);
 bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
                  bool write);
 /*
+ * The processor is about to store to the line at @pa, by a translation that was
+ * not one for a store: find its host address after that. False if it is no RAM
+ */
+bool x86_seam_take(CPUX86State *env, hwaddr pa);
+/* ... to all of the line at the linear address @addr */
+void x86_seam_whole_line(CPUX86State *env, target_ulong addr, uintptr_t ra);
+/* There is no way to go on. */
+G_NORETURN void x86_seam_shutdown(CPUX86State *env, uintptr_t ra);
+/*
  * On processors with key ids: bits that are reserved in the addresses of page
- * tables; false if MOV to CR3 is a fault
+ * tables; false if MOV to CR3 is a fault, and RSM a shutdown
  */
 uint64_t x86_seam_reserved(CPUX86State *env);
 bool x86_seam_cr3_ok(CPUX86State *env, target_ulong cr3);

@@ -26,8 +26,7 @@
 /* A physical address of a line */
 #define MCE_MISC            (MCM_ADDR_PHYS << 6 | 6)
 
-/* There is no way to go on: "shutdown" */
-static G_NORETURN void seam_shutdown(CPUX86State *env, uintptr_t ra)
+G_NORETURN void x86_seam_shutdown(CPUX86State *env, uintptr_t ra)
 {
     CPUState *cs = env_cpu(env);
 
@@ -47,7 +46,7 @@ static G_NORETURN void seam_machine_check(CPUX86State *env, hwaddr pa,
                       !!(env->hflags & HF_GUEST_MASK));
     if ((env->mcg_status & MCG_STATUS_MCIP) ||
         !(env->cr[4] & CR4_MCE_MASK)) {
-        seam_shutdown(env, ra);
+        x86_seam_shutdown(env, ra);
     }
     if (vmx_rule(env, VMX_RULE_KEY_BANK)) {
         bank[1] = MCE_STATUS;
@@ -81,10 +80,46 @@ void x86_seam_check_poison(CPUX86State *env, uintptr_t ra)
     }
 }
 
+/*
+ * False if the access is to something else than RAM, which may be elsewhere: in
+ * SMM, behind SMRAM. Stores to RAM that is read-only for it count as loads.
+ */
+static bool seam_to_ram(CPUX86State *env, MemTxAttrs attrs, TdxMemAccess *a)
+{
+    CPUState *cs = env_cpu(env);
+    hwaddr size = TARGET_PAGE_SIZE, offset;
+    int prot = PAGE_READ | PAGE_WRITE | PAGE_EXEC;
+    MemoryRegionSection *section;
+
+    RCU_READ_LOCK_GUARD();
+    section = address_space_translate_for_iotlb(cs,
+        cpu_asidx_from_attrs(cs, attrs),
+        a->pa & TARGET_PAGE_MASK & ~env->keyid_mask, &offset, &size, attrs,
+        &prot);
+    a->write &= !section->readonly;
+    return intel_tdx_mem_is_ram(env_archcpu(env)->tdx, a, section->mr, offset);
+}
+
+/* @attrs: where the access is to without key ids */
+static TdxMemResult seam_use(CPUX86State *env, MemTxAttrs attrs,
+                             TdxMemAccess *a)
+{
+    IntelTdxState *tdx = env_archcpu(env)->tdx;
+    bool write = a->write;
+    TdxMemResult result;
+
+    if (likely(intel_tdx_mem_cache(tdx, a)) || !seam_to_ram(env, attrs, a)) {
+        return TDX_MEM_CACHE;
+    }
+    result = intel_tdx_mem_use(tdx, a);
+    return write && result == TDX_MEM_POISON ? TDX_MEM_VIEW : result;
+}
+
 bool x86_seam_fill(CPUX86State *env, const X86SeamFill *fill, MemTxAttrs *attrs,
                    uintptr_t ra)
 {
-    TdxMemAccess a = seam_access(env, fill->pa, fill->size, fill->write);
+    TdxMemAccess a = seam_access(env, fill->pa, fill->size,
+                                 fill->write && !fill->walk);
     TdxMemResult result;
 
     attrs->requester_id = (fill->pa & TDX_KEYID_MASK) >> TDX_KEYID_SHIFT;
@@ -92,8 +127,8 @@ bool x86_seam_fill(CPUX86State *env, const X86SeamFill *fill, MemTxAttrs *attrs,
         /* SEAM mode and others share this index, but not this memory. */
         return !fill->phys;
     }
-    result = intel_tdx_mem_use(env_archcpu(env)->tdx, &a);
-    if (result == TDX_MEM_POISON) {
+    result = seam_use(env, *attrs, &a);
+    if (result == TDX_MEM_POISON && !fill->walk) {
         env->seam_poison = fill->pa;
         if (!fill->probe) {
             x86_seam_check_poison(env, ra);
@@ -106,16 +141,46 @@ bool x86_seam_fill(CPUX86State *env, const X86SeamFill *fill, MemTxAttrs *attrs,
     return result == TDX_MEM_CACHE;
 }
 
-bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
-                 bool write)
+bool x86_seam_take(CPUX86State *env, hwaddr pa)
 {
-    TdxMemAccess a = seam_access(env, pa, size, write);
-    TdxMemResult result = TDX_MEM_CACHE;
+    TdxMemAccess a = seam_access(env, pa, 1, true);
+    MemTxAttrs attrs = cpu_get_mem_attrs(env);
 
-    if (!intel_tdx_mem_rw(env_archcpu(env)->tdx, &a, buf, &result)) {
+    if (!env->keyid_mask || !seam_to_ram(env, attrs, &a) || !a.write) {
         return false;
     }
-    if (result == TDX_MEM_POISON) {
+    seam_use(env, attrs, &a);
+    return true;
+}
+
+void x86_seam_whole_line(CPUX86State *env, target_ulong addr, uintptr_t ra)
+{
+    int mmu_idx = cpu_mmu_index(env_cpu(env), false);
+    TdxMemAccess a = seam_access(env, 0, 0, true);
+    CPUTLBEntryFull *full;
+    void *host;
+
+    probe_access_full(env, addr, 64, MMU_DATA_STORE, mmu_idx, false, &host,
+                      &full, ra);
+    a.pa = full->phys_addr | (addr & ~TARGET_PAGE_MASK) |
+           (hwaddr)full->attrs.requester_id << TDX_KEYID_SHIFT;
+    if (seam_to_ram(env, full->attrs, &a) && a.write) {
+        intel_tdx_mem_whole_line(env_archcpu(env)->tdx, a.pa);
+    }
+}
+
+static bool seam_rw_line(CPUX86State *env, hwaddr pa, void *buf,
+                         unsigned int size, bool write)
+{
+    TdxMemAccess a = seam_access(env, pa, size, write);
+    IntelTdxState *tdx = env_archcpu(env)->tdx;
+    MemTxAttrs attrs = cpu_get_mem_attrs(env);
+
+    if (intel_tdx_mem_plain(tdx, pa) || !seam_to_ram(env, attrs, &a) ||
+        a.write != write) {
+        return false;
+    }
+    if (seam_use(env, attrs, &a) == TDX_MEM_POISON) {
         if (x86_seam_root(env)) {
             /* A module has machine checks disabled. */
             qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
@@ -123,26 +188,42 @@ bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
             env->seam_poison = pa;
         }
     }
+    intel_tdx_mem_copy(tdx, &a, buf);
     return true;
 }
 
-/* Outside SEAM mode, no address may have a private key id. */
-static bool seam_key_allowed(CPUX86State *env, uint64_t pa)
+bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
+                 bool write)
 {
-    return likely((pa & env->keyid_mask) < SEAM_FIRST_PRIVATE_KEY) ||
-           (env->hflags & HF_SEAM_MASK);
+    MemTxAttrs attrs = cpu_get_mem_attrs(env);
+    AddressSpace *as = cpu_addressspace(env_cpu(env), attrs);
+    unsigned int at, n;
+
+    if ((pa & 63) + size <= 64) {
+        return seam_rw_line(env, pa, buf, size, write);
+    }
+    /* The parts in each line are powers of two for what reads the buffer. */
+    for (at = 0; at < size; at += n) {
+        n = MIN(size - at, 64 - ((pa + at) & 63));
+        n = pow2floor(n);
+        if (!seam_rw_line(env, pa + at, buf + at, n, write)) {
+            address_space_rw(as, (pa + at) & ~env->keyid_mask, attrs, buf + at,
+                             n, write);
+        }
+    }
+    return true;
 }
 
 uint64_t x86_seam_reserved(CPUX86State *env)
 {
     return VMX_BAD(env, KEY_RESERVED,
-                   !seam_key_allowed(env, SEAM_FIRST_PRIVATE_KEY)) ?
+                   !vmx_key_ok(env, SEAM_FIRST_PRIVATE_KEY)) ?
            SEAM_FIRST_PRIVATE_KEY : 0;
 }
 
 bool x86_seam_cr3_ok(CPUX86State *env, target_ulong cr3)
 {
-    /* In a guest, it is no physical address. */
-    return (env->hflags & HF_GUEST_MASK) ||
-           !VMX_BAD(env, KEY_CR3, !seam_key_allowed(env, cr3));
+    /* With EPT, it is no physical address. */
+    return (env->hflags2 & HF2_NPT_MASK) ||
+           !VMX_BAD(env, KEY_CR3, !vmx_key_ok(env, cr3));
 }

@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/apic.h"
+#include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
@@ -195,6 +196,7 @@ void vmx_posted_interrupts(CPUX86State *env)
     uint64_t *pir;
     void *host;
 
+    x86_seam_take(env, desc);
     probe_access_full_mmu(env, desc, 0, MMU_DATA_STORE, MMU_PHYS_IDX, &host,
                           &full);
     if (!host) {

@@ -52,7 +52,8 @@ bool vmx_eptp_ok(CPUX86State *env, uint64_t eptp)
         return false;
     }
     return !VMX_BAD(env, EPTP_RESERVED,
-                    eptp & 0xf80 || eptp >> env_archcpu(env)->phys_bits);
+                    eptp & 0xf80 || eptp >> env_archcpu(env)->phys_bits) &&
+           !VMX_BAD(env, KEY_EPTP, !vmx_key_ok(env, eptp));
 }
 
 /* The field is the address of a page. */

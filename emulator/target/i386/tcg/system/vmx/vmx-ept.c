@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "exec/page-protection.h"
 #include "target/i386/trace.h"
+#include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
@@ -122,9 +123,15 @@ static bool ept_set_ad(CPUX86State *env, hwaddr addr, void *host, uint64_t e,
 {
     uint32_t old = cpu_to_le32((uint32_t)e);
     uint32_t new = cpu_to_le32((uint32_t)e | set);
+    CPUTLBEntryFull *full;
 
     if (!(set & ~e)) {
         return true;
+    }
+    if (env->keyid_mask) {
+        x86_seam_take(env, addr);
+        probe_access_full_mmu(env, addr, 0, MMU_DATA_STORE, MMU_PHYS_IDX, &host,
+                              &full);
     }
     if (likely(host)) {
         return qatomic_cmpxchg((uint32_t *)host, old, new) == old;
@@ -137,10 +144,8 @@ static uint64_t ept_load(CPUX86State *env, hwaddr addr, void **host)
 {
     CPUTLBEntryFull *full;
 
-    /* Entries of a Secure EPT are not written: it has no such flags. */
-    probe_access_full_mmu(env, addr, 0, vmx_ept_ad(env) ? MMU_DATA_STORE :
-                                                          MMU_DATA_LOAD,
-                          MMU_PHYS_IDX, host, &full);
+    probe_access_full_mmu(env, addr, 0, MMU_DATA_STORE, MMU_PHYS_IDX, host,
+                          &full);
     return likely(*host) ? ldq_le_p(*host) : x86_ldq_phys(env_cpu(env), addr);
 }
 

@@ -404,15 +404,18 @@ static inline bool vmx_canonical(CPUX86State *env, uint64_t addr)
     return (uint64_t)((int64_t)(addr << shift) >> shift) == addr;
 }
 
+/* Outside SEAM mode, no address may have a private key id. */
+static inline bool vmx_key_ok(CPUX86State *env, uint64_t pa)
+{
+    return likely((pa & env->keyid_mask) < SEAM_FIRST_PRIVATE_KEY) ||
+           (env->hflags & HF_SEAM_MASK);
+}
+
 /* True if the address has no bits above the processor's physical width. */
 static inline bool vmx_pa_ok(CPUX86State *env, uint64_t pa, uint64_t align)
 {
-    /* Private key ids are for SEAM mode only. */
-    if ((pa & env->keyid_mask) >= SEAM_FIRST_PRIVATE_KEY &&
-        !(env->hflags & HF_SEAM_MASK)) {
-        return false;
-    }
-    return !(pa & (align - 1)) && !(pa >> env_archcpu(env)->phys_bits);
+    return vmx_key_ok(env, pa) && !(pa & (align - 1)) &&
+           !(pa >> env_archcpu(env)->phys_bits);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/apic.h"
+#include "tcg/seam-hooks.h"
 #include "vmx-internal.h"
 
 /* An entry of the PID-pointer table */
@@ -85,6 +86,7 @@ static bool vmx_send_ipi(CPUX86State *env, uint8_t vector, uint32_t dest)
                 !vmx_pa_ok(env, entry & ~(uint64_t)PID_VALID, 64))) {
         return false;
     }
+    x86_seam_take(env, entry & ~(uint64_t)63);
     probe_access_full_mmu(env, entry & ~(uint64_t)63, 0, MMU_DATA_STORE,
                           MMU_PHYS_IDX, &host, &full);
     if (!host) {

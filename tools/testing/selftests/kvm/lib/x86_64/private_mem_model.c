@@ -7,7 +7,10 @@
 #include "private_mem_model.h"
 #include "processor.h"
 
-/* Retries of a vCPU while its slot is replaced, or until a failed page is punched out. */
+/*
+ * Retries of a vCPU, in one operation, while its slot is replaced, or until a failed page is
+ * punched out.
+ */
 #define MAX_RETRIES	20000
 
 struct model model = {
@@ -161,8 +164,8 @@ bool may_exit(struct accessor *a, struct kvm_run *run, int r, int err)
 
 	if (++a->retries > MAX_RETRIES)
 		return false;
-	/* The thread that made the page fail takes a while to punch it out. */
-	if (r && err == EHWPOISON)
+	/* Another thread takes a while to punch the page out, or to replace the slot. */
+	if (r && err != EAGAIN)
 		usleep(500);
 	return r && (err == EAGAIN || (err == EFAULT && is_fault && model.replacing) ||
 		     (err == EHWPOISON && is_fault && model.failing));
@@ -400,6 +403,7 @@ static void fail_page(struct accessor *a, const struct op *op)
 
 void do_op(struct accessor *a, const struct op *op)
 {
+	a->retries = 0;
 	switch (op->kind) {
 	case PUNCH:
 		punch(op->first, op->nr);

@@ -1,0 +1,216 @@
+/*
+ * VMX tests: key ids of pages that other processors and devices use
+ *
+ * A page whose lines get another key id is in no TLB, no code of it is kept,
+ * and nobody waits for others that wait for him. Processors but the first one
+ * do what @turn says.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "vmx.h"
+
+#define KEY(n)          ((u64)(n) << 46)
+#define ALIAS           0x10200000ULL   /* a page with key id 1 */
+#define DATA            0x10000000ULL
+#define CODE            0x10100000ULL   /* over the end of its page */
+#define HPET            0xfed00000ULL
+#define SOME            0x20000000ULL   /* physical: pages that nobody uses */
+#define WINDOW          0x8000000000ULL /* all memory with key id 1 */
+#define LINE            64
+#define VALUE           0x1122334455667788ULL
+#define CROSSES         60
+#define PAGES           4000
+#define DEVICE_PAGES    300
+#define BLOCKS          8000
+#define MANY            100000000
+
+#define FW_CFG_DMA      0x514
+#define FW_CFG_READ     2
+#define FW_CFG_SELECT   8
+
+static u64 pdpt[512] PAGE_ALIGNED, pd[4][512] PAGE_ALIGNED;
+static u8 line[64] __attribute__((aligned(64))) = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+static mem64 turn, done, answer, delay, calls;
+static mem32 stop_calls;
+
+static void move_line(u64 to, u64 from)
+{
+    asm volatile("movdir64b (%1), %0" : : "r"(to), "r"(from) : "memory");
+}
+
+/* Short times: PAUSE lets the emulator do something else. */
+static void wait(u64 n)
+{
+    u64 i;
+
+    for (i = 0; i < 4 * n; i++) {
+        asm volatile("" : : : "memory");
+    }
+}
+
+static void map_window(void)
+{
+    u64 *pml4 = (u64 *)(read_cr3() & ~0xfffULL);
+    u64 i, j;
+
+    for (i = 0; i < 4; i++) {
+        for (j = 0; j < 512; j++) {
+            pd[i][j] = i << 30 | j << 21 | KEY(1) | PTE_A | BIT(6) | BIT(7) |
+                       PTE_P | PTE_W;
+        }
+        pdpt[i] = (u64)pd[i] | PTE_P | PTE_W;
+    }
+    pml4[WINDOW >> 39] = (u64)pdpt | PTE_P | PTE_W;
+    flush_tlb();
+}
+
+/* A store that begins in a device, and ends in a page that is split for it */
+static void test_cross(void)
+{
+    u64 i, n;
+
+    *host_pte(ALIAS) = HPET | PTE_P | PTE_W;
+    for (n = 0; n < CROSSES; n++) {
+        *host_pte(ALIAS + PAGE) = (SOME + n * PAGE) | KEY(1) | PTE_P | PTE_W;
+        flush_tlb();
+        /* So much that the TLB changes its size with the next flush, or not */
+        for (i = 0; i < (n & 1 ? 4096 : 10); i++) {
+            rd(2 * SOME + i * PAGE);
+        }
+        rd(SOME + n * PAGE);
+        wr(ALIAS + PAGE - 4, 0);
+    }
+    check(true, "stores over the end of a device's page");
+}
+
+static void code_loop(void)
+{
+    u64 i = 0;
+
+    while (!stop_calls) {
+        i = (i + 1) % 12;
+        ((void (*)(void))(CODE + PAGE - 13 + i))();
+        calls++;
+    }
+}
+
+/* @turn: an address, and 1 to read with key id 1, 2 to store, 3 for code */
+static void ap(void)
+{
+    u64 n, seen = 0;
+
+    for (;;) {
+        while ((n = turn) == seen) {
+            asm volatile("" : : : "memory");
+        }
+        seen = n;
+        wait(delay);
+        if ((n & 3) == 1) {
+            answer = rd(WINDOW + (n & ~3ULL));
+        } else if ((n & 3) == 2) {
+            wr(WINDOW + (n & ~3ULL), VALUE);
+        } else {
+            code_loop();
+        }
+        done = n;
+    }
+}
+
+static void wait_for(u64 n)
+{
+    u64 i;
+
+    for (i = 0; i < MANY && done != n; i++) {
+        asm volatile("pause");
+    }
+}
+
+/* One processor reads a page, another stores to it, both for the first time. */
+static void test_first(void)
+{
+    u64 n, pa, stale = 0;
+
+    for (n = 0; n < PAGES; n++) {
+        pa = 2 * SOME + n * PAGE;
+        delay = n % 40 < 20 ? 0 : n % 20;
+        turn = pa | 2;
+        wait(n % 40 < 20 ? n % 20 : 0);
+        rd(pa + 64);
+        wait_for(pa | 2);
+        stale += rd(pa) == VALUE;
+    }
+    check_eq(stale, 0, "pages that are in a TLB without their key id");
+}
+
+static void device_writes(u64 pa)
+{
+    static struct {
+        u32 control, length;
+        u64 address;
+    } dma;
+
+    dma.control = __builtin_bswap32(FW_CFG_READ | FW_CFG_SELECT);
+    dma.length = __builtin_bswap32(4);
+    dma.address = __builtin_bswap64(pa);
+    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32((u32)(u64)&dma)),
+                 "Nd"((u16)(FW_CFG_DMA + 4)) : "memory");
+}
+
+static void test_device(void)
+{
+    u64 n, i, pa, stale = 0;
+
+    for (n = 0; n < DEVICE_PAGES; n++) {
+        pa = 3 * SOME + n * PAGE;
+        for (i = 0; i < PAGE; i += sizeof(line)) {
+            move_line(WINDOW + pa + i, (u64)line);
+        }
+    }
+    for (n = 0; n < DEVICE_PAGES; n++) {
+        pa = 3 * SOME + n * PAGE;
+        delay = n % 60;
+        turn = pa | 2 * LINE | 1;
+        device_writes(pa + 4);
+        wait_for(pa | 2 * LINE | 1);
+        wait(100000);
+        delay = 0;
+        turn = pa | 1;
+        wait_for(pa | 1);
+        /* "QEMU" after four bytes that were not the device's */
+        stale += answer == 0x554d455100000000ULL;
+    }
+    check_eq(stale, 0, "key id 1 does not read what a device has written");
+}
+
+/* Code over two pages: the second one gets another key id, and its own back. */
+static void test_code(void)
+{
+    static u8 was[PAGE] PAGE_ALIGNED;
+    u64 n, d, before, x = CODE + PAGE;
+
+    memset((void *)CODE, 0x90, 2 * PAGE);
+    memset((void *)(x - 14), 0x66, 14);         /* prefixes */
+    *(u8 *)(x + 1) = 0xc3;
+    memcpy(was, (void *)x, PAGE);
+    turn = 3;
+    for (n = 0; n < BLOCKS; n++) {
+        before = calls;
+        for (d = 0; d < 1000 && calls < before + 3; d++) {
+            asm volatile("pause");
+        }
+        move_line(WINDOW + x + 2048, (u64)line);
+        move_line(x + 2048, (u64)was + 2048);
+    }
+    stop_calls = 1;
+    check(calls > BLOCKS, "code in pages whose key id changes");
+}
+
+void test_main(void)
+{
+    map_window();
+    test_cross();
+    start_ap(ap);
+    test_first();
+    test_device();
+    test_code();
+}
