@@ -291,7 +291,7 @@ static void test_guest_exit_code(void)
              "exit-reason: GUEST_EXITINFO2");
 }
 
-/* The error code of a fault in the delivery of an event: an exception does not set EXT */
+/* A fault in the delivery of an event: an exception does not set EXT */
 static void test_ext(void)
 {
     idt_present(UD, false);

@@ -178,7 +178,7 @@ static void test_cr2(void)
     flush_tlb();
 }
 
-/* The error code of a fault in the delivery of an event: an exception sets EXT */
+/* A fault in the delivery of an event: an exception sets EXT */
 static void test_ext(void)
 {
     idt_present(UD, false);

@@ -365,7 +365,7 @@ static void test_triple_fault(void)
     vset(F_EXCEPTIONS, BIT(GP));
     vm_exits(X_EXCEPTION, "#GP while #UD is delivered");
     check_eq(vget(F_INTR), INTR(3, GP) | INTR_ERROR, "information");
-    check_eq(vget(F_INTR_ERROR), UD * 8 + 2, "error code");
+    check_eq(vget(F_INTR_ERROR), UD * 8 + 3, "error code, with EXT");
     check_eq(vget(F_VECTORING), INTR(3, UD), "vectoring: #UD");
 }
 
