@@ -13,6 +13,7 @@
 #define GPA             0x80000000ULL   /* the page */
 #define CODE            (GPA + PAGE)    /* another one, with a function */
 #define ABSENT          (GPA + 2 * PAGE)
+#define OWN_TABLE       (2ULL << 39)    /* what TABLE has mapped */
 #define LINE            64
 #define SECRET(i)       (0x5ec2e70000000000ULL + (i))
 #define MINE            0x4242424242424242ULL
@@ -34,7 +35,7 @@
 #define FW_CFG_SELECT   8
 
 /* Commands are the low bits of an address. */
-enum { READ, WRITE, FILL_LINE, CALL, COUNT, SPIN, SAVE };
+enum { READ, WRITE, FILL_LINE, CALL, COUNT, SPIN, SAVE, TABLE };
 enum { SAY_READY = 1, SAY_DONE };
 
 typedef u64 (*code_fn)(void);
@@ -86,6 +87,11 @@ static u64 tdg_do(u64 command)
         return tdg_spin(addr);
     case SAVE:
         asm volatile("fxsave (%0)" : : "r"(addr) : "memory");
+        return 0;
+    case TABLE:
+        *(mem64 *)GPA = PTE_P | PTE_W | PTE_PS;
+        *(mem64 *)addr = GPA | PTE_P | PTE_W;
+        ((u64 *)read_cr3())[2] = addr | PTE_P | PTE_W;
         return 0;
     default:
         return tdg_count();
@@ -207,6 +213,20 @@ static void test_save(void)
     wr(code_page, MINE);
     check_answer(SAVE, CODE - 448, 0, "FXSAVE, its end in the host's line");
     check_killed(READ, CODE + 56, code_page, "that line is poisoned");
+}
+
+/* A page walk ends at the host's line, whatever there seems to be. */
+static void test_table(void)
+{
+    static const u64 bits[] = { 0, PTE_P, PTE_A, PTE_P | PTE_A };
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        start();
+        check_answer(TABLE, CODE, 0, "a page table of the TD's own");
+        wr(code_page, bits[i]);
+        check_killed(READ, OWN_TABLE, code_page, "a walk reads that line");
+    }
 }
 
 static void test_fetch(void)
@@ -351,6 +371,7 @@ void test_main(void)
     test_write();
     test_repair();
     test_save();
+    test_table();
     test_fetch();
     test_sept();
     test_dma();
