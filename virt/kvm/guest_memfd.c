@@ -339,6 +339,7 @@ static const struct address_space_operations kvm_gmem_aops = {
 	.dirty_folio = noop_dirty_folio,
 	.migrate_folio = kvm_gmem_migrate_folio,
 	.error_remove_page = kvm_gmem_error_remove_page,
+	.free_folio = kvm_gmem_free_folio,
 };
 
 /* Returns the inode with its kvm_gmem_inode, which iput() does not free. */

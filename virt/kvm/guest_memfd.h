@@ -126,6 +126,7 @@ bool kvm_gmem_is_prepared_huge(struct kvm_gmem_inode *gi, pgoff_t index);
 void kvm_gmem_forget_states(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 
 /* guest_memfd_hole.c */
+void kvm_gmem_free_folio(struct folio *folio);
 void kvm_gmem_punch(struct inode *inode, pgoff_t start, pgoff_t end);
 
 /* guest_memfd_audit.c */

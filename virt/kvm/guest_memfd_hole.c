@@ -193,12 +193,6 @@ static void kvm_gmem_hole_drop_folio(struct inode *inode, struct folio *folio,
 
 	if (end - start == folio_nr_pages(folio)) {
 		kvm_gmem_reclaim(inode, folio, start, end, KVM_GMEM_EMPTY);
-		/*
-		 * A folio that could not be split: the allocator finds a failed page in
-		 * what it gets back only if that is a small one.
-		 */
-		if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
-			kvm_gmem_leak(folio);
 		return;
 	}
 
@@ -266,6 +260,18 @@ static void kvm_gmem_hole_drop(struct inode *inode, unsigned long deadline)
 	truncate_inode_pages_range(mapping, (loff_t)first << PAGE_SHIFT,
 				   ((loff_t)next << PAGE_SHIFT) - 1);
 	kvm_gmem_forget_states(gi, first, next);
+}
+
+/*
+ * A folio has left the file.  If it has a failed page, and could not be split, it is not
+ * freed: the allocator finds a failed page in what it gets back only if that is a small
+ * one.  memory_failure() marks the folio first, and puts its reference only if the file has
+ * the folio after that.
+ */
+void kvm_gmem_free_folio(struct folio *folio)
+{
+	if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
+		kvm_gmem_leak(folio);
 }
 
 /*
