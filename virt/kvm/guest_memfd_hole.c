@@ -295,8 +295,7 @@ void kvm_gmem_punch(struct inode *inode, pgoff_t start, pgoff_t end)
 		kvm_gmem_hole_prepare_end(inode, start, deadline);
 	/* Not twice for the same folio. */
 	if (!IS_ALIGNED(end, KVM_GMEM_CHUNK_PAGES) &&
-	    (IS_ALIGNED(start, KVM_GMEM_CHUNK_PAGES) ||
-	     start / KVM_GMEM_CHUNK_PAGES != (end - 1) / KVM_GMEM_CHUNK_PAGES))
+	    round_down(end, KVM_GMEM_CHUNK_PAGES) >= start)
 		kvm_gmem_hole_prepare_end(inode, end - 1, deadline);
 
 	kvm_gmem_unmap(gi, gi->hole_start, gi->hole_end);

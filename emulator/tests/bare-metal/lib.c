@@ -255,9 +255,18 @@ void cpu_init(void)
     asm volatile("lidt %0" : : "m"(idtr));
 }
 
-void idt_present(int vec, bool present)
+void check_ext(int ext)
 {
-    idt[vec].attr = present ? 0x8e00 : 0x0e00;
+    idt[UD].attr = 0x0e00;
+    trap()->vec = NO_TRAP;
+    asm volatile(EX("ud2"));
+    check_eq(trap()->vec, NP, "the gate of #UD is not present");
+    check_eq(trap()->err, UD * 8 + 2 + ext, "its error code");
+    trap()->vec = NO_TRAP;
+    asm volatile(EX("int $6"));
+    check_eq(trap()->vec, NP, "INT n: the gate is not present");
+    check_eq(trap()->err, UD * 8 + 2, "EXT is clear");
+    idt[UD].attr = 0x8e00;
 }
 
 /* For exceptions at CPL 3 */

@@ -105,8 +105,11 @@ struct trap {
     u64 cr2;
 };
 struct trap *trap(void);
-/* Whether the gate of a vector is present, for all processors */
-void idt_present(int vec, bool present);
+/*
+ * The error code of a fault in the delivery of an exception, and of INT n; its
+ * bit EXT is @ext for the exception.
+ */
+void check_ext(int ext);
 int cpu_id(void);
 int nr_cpus(void);             /* at most 4 */
 

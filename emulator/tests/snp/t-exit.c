@@ -291,26 +291,11 @@ static void test_guest_exit_code(void)
              "exit-reason: GUEST_EXITINFO2");
 }
 
-/* A fault in the delivery of an event: an exception does not set EXT */
-static void test_ext(void)
-{
-    idt_present(UD, false);
-    trap()->vec = NO_TRAP;
-    asm volatile(EX("ud2"));
-    check_eq(trap()->vec, NP, "the gate of #UD is not present");
-    check_eq(trap()->err, UD * 8 + 2 + 0, "its error code");
-    trap()->vec = NO_TRAP;
-    asm volatile(EX("int $6"));
-    check_eq(trap()->vec, NP, "INT n: the gate is not present");
-    check_eq(trap()->err, UD * 8 + 2, "EXT is clear");
-    idt_present(UD, true);
-}
-
 void test_main(void)
 {
     enum kind kind;
 
-    test_ext();
+    check_ext(0);
     snp_enable();
     svm_enable();
     for (kind = PLAIN; kind <= SNP; kind++) {

@@ -178,24 +178,9 @@ static void test_cr2(void)
     flush_tlb();
 }
 
-/* A fault in the delivery of an event: an exception sets EXT */
-static void test_ext(void)
-{
-    idt_present(UD, false);
-    trap()->vec = NO_TRAP;
-    asm volatile(EX("ud2"));
-    check_eq(trap()->vec, NP, "the gate of #UD is not present");
-    check_eq(trap()->err, UD * 8 + 2 + 1, "its error code");
-    trap()->vec = NO_TRAP;
-    asm volatile(EX("int $6"));
-    check_eq(trap()->vec, NP, "INT n: the gate is not present");
-    check_eq(trap()->err, UD * 8 + 2, "EXT is clear");
-    idt_present(UD, true);
-}
-
 void test_main(void)
 {
-    test_ext();
+    check_ext(1);
     vmx_on();
     test_iret();
     test_nmi();

@@ -59,18 +59,10 @@ static void second_starts(void)
 /* Waits until the vCPU sleeps, which it does without a VMSA, or ends. */
 static bool second_sleeps(void)
 {
-	char path[64], line[256], state = 'R';
 	unsigned int times = 0, tries = 0;
-	FILE *file;
 
 	while (!READ_ONCE(thread_ended) && times < 3 && tries++ < 2000) {
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", READ_ONCE(thread_id));
-		file = fopen(path, "r");
-		if (file && fgets(line, sizeof(line), file) && strchr(line, ')'))
-			state = strchr(line, ')')[2];
-		if (file)
-			fclose(file);
-		times = state == 'S' ? times + 1 : 0;
+		times = thread_state(READ_ONCE(thread_id)) == 'S' ? times + 1 : 0;
 		usleep(5000);
 	}
 	return !READ_ONCE(thread_ended) && times == 3;
@@ -172,13 +164,6 @@ static void remake_second(const char *what)
 	bare_fill_vmsa(&b, template(), 1);
 	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_CREATE, VMSA_GPA)) && second_works(),
 	      "%s: it runs again with another VMSA", what);
-}
-
-static bool is_fault(int cpu, uint64_t gpa)
-{
-	struct kvm_run *run = b.run[cpu];
-
-	return run->exit_reason == KVM_EXIT_MEMORY_FAULT && run->memory_fault.gpa == gpa;
 }
 
 static void check_bad(const char *what)
@@ -470,14 +455,15 @@ static void test_pulled(void)
 	set_private(b.vm_fd, VMSA_GPA, SZ_4K, false);
 	gmem_punch(b.data_fd, VMSA_GPA - BARE_DATA_GPA, SZ_4K);
 	r = second_ends(false);
-	check(r == -1 && thread_errno == EFAULT && is_fault(1, VMSA_GPA),
+	check(r == -1 && thread_errno == EFAULT && bare_is_fault(&b, 1, VMSA_GPA),
 	      "it's shared and punched out: a fault of the VMSA (%d)", r);
 	set_private(b.vm_fd, VMSA_GPA, SZ_4K, true);
 	remake("shared in between");
 
 	second_spins();
 	r = __set_region2(b.vm_fd, 2, 0, BARE_DATA_GPA, 0, b.data, -1, 0);
-	check(!r && second_ends(false) == -1 && thread_errno == EFAULT && is_fault(1, VMSA_GPA),
+	check(!r && second_ends(false) == -1 && thread_errno == EFAULT &&
+	      bare_is_fault(&b, 1, VMSA_GPA),
 	      "its slot is deleted: a fault of the VMSA");
 	gmem_punch(b.data_fd, BARE_DATA_SIZE / 2, SZ_2M);
 	r = __set_region2(b.vm_fd, 2, KVM_MEM_GUEST_MEMFD, BARE_DATA_GPA, BARE_DATA_SIZE, b.data,

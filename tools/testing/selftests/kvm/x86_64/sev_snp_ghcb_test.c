@@ -19,13 +19,6 @@
 
 static struct snp_bare b;
 
-static bool is_fault(int cpu, uint64_t gpa)
-{
-	struct kvm_run *run = b.run[cpu];
-
-	return run->exit_reason == KVM_EXIT_MEMORY_FAULT && run->memory_fault.gpa == gpa;
-}
-
 static uint64_t msr(uint64_t value)
 {
 	int r = bare_order(&b, 0, BARE_MSR, value, 0, 0);
@@ -105,7 +98,7 @@ static void test_psc_in_circles(void)
 	check(r == KVM_EXIT_HYPERCALL && run->hypercall.args[0] == BARE_GHCB(0),
 	      "the GHCB is to be private");
 	r = bare_convert(&b, 0);
-	check(r == -1 && errno == EFAULT && is_fault(0, BARE_GHCB(0)),
+	check(r == -1 && errno == EFAULT && bare_is_fault(&b, 0, BARE_GHCB(0)),
 	      "the guest can't read the answer (%d)", r);
 	set_private(b.vm_fd, BARE_GHCB(0), SZ_4K, false);
 	check(!bare_run(&b, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_2), "until it's shared again");

@@ -9,6 +9,7 @@
 
 #include "kvm_util.h"
 #include "private_mem.h"
+#include "private_mem_watch.h"
 #include "processor.h"
 
 static struct kvm_vcpu *vcpu;
@@ -29,19 +30,11 @@ static void *run(void *unused)
 /* True once the thread sleeps whenever it is looked at, false if it does not come to that. */
 static bool sleeps(void)
 {
-	char path[64], line[256], state;
 	unsigned int times = 0, tries;
-	FILE *file;
 
 	for (tries = 0; tries < 2000 && times < 5; tries++) {
 		usleep(5000);
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", READ_ONCE(thread_id));
-		file = fopen(path, "r");
-		state = file && fgets(line, sizeof(line), file) && strchr(line, ')') ?
-			strchr(line, ')')[2] : 'R';
-		if (file)
-			fclose(file);
-		times = state == 'S' ? times + 1 : 0;
+		times = thread_state(READ_ONCE(thread_id)) == 'S' ? times + 1 : 0;
 	}
 	return times == 5;
 }

@@ -104,4 +104,7 @@ uint64_t count_allocated_pages(void);
 
 uint32_t next_random(uint32_t *seed);
 
+/* The state of a thread of this process, as in /proc: 'S' if it sleeps, 'R' if not known. */
+char thread_state(int thread_id);
+
 #endif /* SELFTEST_KVM_PRIVATE_MEM_WATCH_H */

@@ -139,6 +139,8 @@ int bare_command(struct snp_bare *b, int id, void *data, uint32_t *fw_error);
  * if the vCPU waits in an exit, return the reason.
  */
 int bare_run(struct snp_bare *b, int cpu);
+/* True if the last exit was KVM_EXIT_MEMORY_FAULT for the page at @gpa. */
+bool bare_is_fault(struct snp_bare *b, int cpu, uint64_t gpa);
 int bare_order(struct snp_bare *b, int cpu, enum bare_op op, uint64_t arg0, uint64_t arg1,
 	       uint64_t arg2);
 /* Userspace's part of an exit for a conversion; afterwards the order continues. */

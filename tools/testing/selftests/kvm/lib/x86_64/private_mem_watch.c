@@ -327,3 +327,17 @@ uint32_t next_random(uint32_t *seed)
 	*seed = *seed * 1664525 + 1013904223;
 	return *seed >> 8;
 }
+
+char thread_state(int thread_id)
+{
+	char path[64], line[256], state = 'R';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread_id);
+	file = fopen(path, "r");
+	if (file && fgets(line, sizeof(line), file) && strchr(line, ')'))
+		state = strchr(line, ')')[2];
+	if (file)
+		fclose(file);
+	return state;
+}

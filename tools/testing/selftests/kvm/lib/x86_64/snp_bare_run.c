@@ -88,6 +88,13 @@ int bare_run(struct snp_bare *b, int cpu)
 	return bare_is_done(b->run[cpu]) ? 0 : b->run[cpu]->exit_reason;
 }
 
+bool bare_is_fault(struct snp_bare *b, int cpu, uint64_t gpa)
+{
+	struct kvm_run *run = b->run[cpu];
+
+	return run->exit_reason == KVM_EXIT_MEMORY_FAULT && run->memory_fault.gpa == gpa;
+}
+
 int bare_order(struct snp_bare *b, int cpu, enum bare_op op, uint64_t arg0, uint64_t arg1,
 	       uint64_t arg2)
 {
