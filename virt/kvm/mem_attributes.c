@@ -99,8 +99,6 @@ void kvm_mem_attributes_destroy(struct kvm *kvm)
 			kfree(entry);
 		cond_resched();
 	}
-	/* There are no readers: free the nodes here, not in a callback of RCU. */
-	mt_clear_in_rcu(&kvm->mem_attributes);
 	__mt_destroy(&kvm->mem_attributes);
 	mutex_unlock(&kvm->slots_lock);
 }

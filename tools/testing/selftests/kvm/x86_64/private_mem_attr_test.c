@@ -11,7 +11,9 @@
 #define _GNU_SOURCE /* for sched_setaffinity() and RUSAGE_THREAD */
 #include <sched.h>
 #include <signal.h>
+#include <linux/membarrier.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "private_mem_watch.h"
@@ -176,6 +178,36 @@ static void test_killed(void)
 	      WTERMSIG(status) == SIGKILL, "a process that changes attributes is killed");
 }
 
+/* What the kernel has warned about so far. */
+static unsigned long taint(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "r");
+	unsigned long taint;
+
+	TEST_ASSERT(file && fscanf(file, "%lu", &taint) == 1, "No taint flags, errno %d", errno);
+	fclose(file);
+	return taint;
+}
+
+/*
+ * VMs end whose attributes' topmost node has up to 16 children: 16 of them leave no room
+ * for metadata.  The nodes are freed after a grace period, which membarrier() waits for.
+ */
+static void test_end(void)
+{
+	unsigned long before = taint();
+	uint64_t chunks;
+	int vm_fd;
+
+	for (chunks = 8; chunks <= 4096; chunks += chunks < 256 ? 8 : 256) {
+		vm_fd = create_vm();
+		mix_chunks(vm_fd, 0, chunks);
+		close(vm_fd);
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	}
+	check(taint() == before, "VMs with 8 to 4096 mixed chunks end without a warning");
+}
+
 int main(int argc, char *argv[])
 {
 	int vm_fd, r;
@@ -193,5 +225,6 @@ int main(int argc, char *argv[])
 	test_unmap_yields(vm_fd);
 	close(vm_fd);
 	test_killed();
+	test_end();
 	return check_finish();
 }
