@@ -123,6 +123,24 @@ static void kvm_gmem_hole_split_end(struct inode *inode, pgoff_t index, unsigned
 	kvm_gmem_hole_publish(gi, start, end);
 }
 
+/*
+ * memory_failure() marks a folio only if it gets a reference: what is not on an LRU list at
+ * that moment has a failed page without that.
+ */
+static bool kvm_gmem_has_failed_page(struct folio *folio)
+{
+	long i;
+
+	if (folio_test_has_hwpoisoned(folio))
+		return true;
+
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		if (PageHWPoison(folio_page(folio, i)))
+			return true;
+	}
+	return false;
+}
+
 static bool kvm_gmem_hole_has_to_split(struct kvm_gmem_inode *gi, struct folio *folio)
 {
 	/* Only a split leaves pages that are punched out in small folios. */
@@ -130,7 +148,7 @@ static bool kvm_gmem_hole_has_to_split(struct kvm_gmem_inode *gi, struct folio *
 		return kvm_gmem_chunk_has(gi, folio->index, KVM_GMEM_PUNCHED);
 
 	/* Leaked pages have a reference to the folio, permanently. */
-	return folio_test_has_hwpoisoned(folio) &&
+	return kvm_gmem_has_failed_page(folio) &&
 	       !kvm_gmem_chunk_has(gi, folio->index, KVM_GMEM_LEAKED);
 }
 
@@ -264,13 +282,14 @@ static void kvm_gmem_hole_drop(struct inode *inode, unsigned long deadline)
 
 /*
  * A folio has left the file.  If it has a failed page, and could not be split, it is not
- * freed: the allocator finds a failed page in what it gets back only if that is a small
- * one.  memory_failure() marks the folio first, and puts its reference only if the file has
- * the folio after that.
+ * freed: the allocator looks for a failed page in a large folio only when somebody gets the
+ * memory, and what writes to memory that is freed (page poisoning, init_on_free) does not
+ * look.  memory_failure() marks the folio first, and puts its reference only if the file
+ * has the folio after that.
  */
 void kvm_gmem_free_folio(struct folio *folio)
 {
-	if (folio_test_large(folio) && folio_test_has_hwpoisoned(folio))
+	if (folio_test_large(folio) && kvm_gmem_has_failed_page(folio))
 		kvm_gmem_leak(folio);
 }
 

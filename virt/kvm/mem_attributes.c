@@ -87,16 +87,30 @@ static bool kvm_mem_is_chunk(void *entry)
 	return entry && !xa_is_value(entry);
 }
 
-/* Called when nobody else can reach @kvm. */
+/* Nobody looks at what is erased: its chunks have been freed. */
+static void kvm_mem_attributes_erase(struct kvm *kvm, gfn_t end)
+{
+	MA_STATE(mas, &kvm->mem_attributes, 0, end - 1);
+
+	mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
+}
+
+/*
+ * Called when nobody else can reach @kvm.  The nodes are freed in callbacks of RCU: they are
+ * erased in parts, so that none of the callbacks takes long.
+ */
 void kvm_mem_attributes_destroy(struct kvm *kvm)
 {
 	unsigned long index = 0;
+	unsigned int nr = 0;
 	void *entry;
 
 	mutex_lock(&kvm->slots_lock);
 	mt_for_each(&kvm->mem_attributes, entry, index, ULONG_MAX) {
 		if (kvm_mem_is_chunk(entry))
 			kfree(entry);
+		if (++nr % KVM_MEM_MAX_ENTRIES == 0)
+			kvm_mem_attributes_erase(kvm, index);
 		cond_resched();
 	}
 	__mt_destroy(&kvm->mem_attributes);

@@ -170,6 +170,8 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 {
 	to_svm(vcpu)->vmcb->control.int_state = 0;
+	/* A VMRUN that failed leaves what it would have injected. */
+	to_svm(vcpu)->vmcb->control.event_inj = 0;
 
 	atomic_set(&vcpu->arch.nmi_queued, 0);
 	vcpu->arch.nmi_pending = 0;
