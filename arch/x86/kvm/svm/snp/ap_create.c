@@ -173,6 +173,9 @@ static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 	/* A VMRUN that failed leaves what it would have injected. */
 	to_svm(vcpu)->vmcb->control.event_inj = 0;
 
+	/* A start-up IPI is not the response to a request of the last VMSA. */
+	to_svm(vcpu)->sev_es.msr_reset_hold = false;
+
 	atomic_set(&vcpu->arch.nmi_queued, 0);
 	vcpu->arch.nmi_pending = 0;
 	vcpu->arch.nmi_injected = false;
