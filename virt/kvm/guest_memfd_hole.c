@@ -282,10 +282,10 @@ static void kvm_gmem_hole_drop(struct inode *inode, unsigned long deadline)
 
 /*
  * A folio has left the file.  If it has a failed page, and could not be split, it is not
- * freed: the allocator looks for a failed page in a large folio only when somebody gets the
- * memory, and what writes to memory that is freed (page poisoning, init_on_free) does not
- * look.  memory_failure() marks the folio first, and puts its reference only if the file
- * has the folio after that.
+ * freed: the allocator does not look for a failed page in a large folio that it gets, nor
+ * does what writes to memory that is freed (page poisoning, init_on_free), and it looks at
+ * what it gives out only if that comes from the buddy lists.  memory_failure() marks the
+ * folio first, and puts its reference only if the file has the folio after that.
  */
 void kvm_gmem_free_folio(struct folio *folio)
 {

@@ -450,6 +450,31 @@ static struct kunit_suite private_mem_suite = {
 	.test_cases = private_mem_cases,
 };
 
+/*
+ * Trees like those of bindings end, and their nodes are freed in callbacks of RCU: topmost
+ * nodes with 16 children, which leave no room for metadata, and inner ones with 15, next to
+ * the metadata.  Who frees something else, or follows the metadata, ends the kernel.
+ */
+static void dead_tree_test(struct kunit *test)
+{
+	const struct { unsigned int min, max, step, stride; } shapes[] = {
+		{ 225, 241, 1, 1 }, { 3500, 4500, 250, 2 },
+	};
+	struct maple_tree tree;
+	unsigned int i, nr, shape;
+
+	for (shape = 0; shape < ARRAY_SIZE(shapes); shape++) {
+		for (nr = shapes[shape].min; nr <= shapes[shape].max; nr += shapes[shape].step) {
+			mt_init_flags(&tree, MT_FLAGS_USE_RCU);
+			for (i = 0; i < nr * shapes[shape].stride; i += shapes[shape].stride)
+				KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i),
+									   GFP_KERNEL));
+			mtree_destroy(&tree);
+			rcu_barrier();
+		}
+	}
+}
+
 static struct kunit_case mem_attributes_cases[] = {
 	KUNIT_CASE(attributes_edge_test),
 	KUNIT_CASE(attributes_merge_test),
@@ -457,6 +482,7 @@ static struct kunit_case mem_attributes_cases[] = {
 	KUNIT_CASE(attributes_random_test),
 	KUNIT_CASE(attributes_fault_test),
 	KUNIT_CASE(attributes_args_test),
+	KUNIT_CASE(dead_tree_test),
 	{}
 };
 

@@ -170,9 +170,6 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 {
 	to_svm(vcpu)->vmcb->control.int_state = 0;
-	/* A VMRUN that failed leaves what it would have injected. */
-	to_svm(vcpu)->vmcb->control.event_inj = 0;
-
 	/* A start-up IPI is not the response to a request of the last VMSA. */
 	to_svm(vcpu)->sev_es.msr_reset_hold = false;
 

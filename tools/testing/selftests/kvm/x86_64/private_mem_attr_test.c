@@ -190,8 +190,9 @@ static unsigned long taint(void)
 }
 
 /*
- * VMs end whose attributes' topmost node has up to 16 children: 16 of them leave no room
- * for metadata.  The nodes are freed after a grace period, which membarrier() waits for.
+ * VMs end whose attributes' topmost node has 16 children, which leave no room for metadata.
+ * The nodes are freed some time after a grace period, which membarrier() waits for: what
+ * goes wrong may show only in the kernel's log.
  */
 static void test_end(void)
 {
@@ -199,13 +200,13 @@ static void test_end(void)
 	uint64_t chunks;
 	int vm_fd;
 
-	for (chunks = 8; chunks <= 4096; chunks += chunks < 256 ? 8 : 256) {
+	for (chunks = 200; chunks <= 256; chunks++) {
 		vm_fd = create_vm();
 		mix_chunks(vm_fd, 0, chunks);
 		close(vm_fd);
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	}
-	check(taint() == before, "VMs with 8 to 4096 mixed chunks end without a warning");
+	check(taint() == before, "VMs with 200 to 256 mixed chunks end without a warning");
 }
 
 int main(int argc, char *argv[])
