@@ -450,6 +450,18 @@ static struct kunit_suite private_mem_suite = {
 	.test_cases = private_mem_cases,
 };
 
+static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned int stride)
+{
+	struct maple_tree tree;
+	unsigned int i;
+
+	mt_init_flags(&tree, MT_FLAGS_USE_RCU);
+	for (i = 0; i < nr * stride; i += stride)
+		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i), GFP_KERNEL));
+	mtree_destroy(&tree);
+	rcu_barrier();
+}
+
 /*
  * Trees like those of bindings end, and their nodes are freed in callbacks of RCU: topmost
  * nodes with 16 children, which leave no room for metadata, and inner ones with 15, next to
@@ -457,22 +469,12 @@ static struct kunit_suite private_mem_suite = {
  */
 static void dead_tree_test(struct kunit *test)
 {
-	const struct { unsigned int min, max, step, stride; } shapes[] = {
-		{ 225, 241, 1, 1 }, { 3500, 4500, 250, 2 },
-	};
-	struct maple_tree tree;
-	unsigned int i, nr, shape;
+	unsigned int nr;
 
-	for (shape = 0; shape < ARRAY_SIZE(shapes); shape++) {
-		for (nr = shapes[shape].min; nr <= shapes[shape].max; nr += shapes[shape].step) {
-			mt_init_flags(&tree, MT_FLAGS_USE_RCU);
-			for (i = 0; i < nr * shapes[shape].stride; i += shapes[shape].stride)
-				KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i),
-									   GFP_KERNEL));
-			mtree_destroy(&tree);
-			rcu_barrier();
-		}
-	}
+	for (nr = 225; nr <= 241; nr++)
+		make_and_destroy_tree(test, nr, 1);
+	for (nr = 3500; nr <= 4500; nr += 250)
+		make_and_destroy_tree(test, nr, 2);
 }
 
 static struct kunit_case mem_attributes_cases[] = {
