@@ -91,7 +91,7 @@ static void by_string(mem32 *where, u32 val)
 
 /*
  * A store that fills the TLB while the other processor may be translating the
- * page, which has no code at that time. The last store is none of these.
+ * page, which has no code at that time. At the last store, it has.
  */
 static void by_fill(mem32 *where, u32 val)
 {

@@ -399,6 +399,24 @@ static void test_paging_bits(void)
     flush_tlb();
 }
 
+/* The delivery of an exception is begun again for a data breakpoint. */
+static void test_breakpoint(void)
+{
+    const u64 enable = BIT(0) | BIT(16) | 2 << 18;      /* 8 bytes, written */
+    const u64 bad = BIT(63);                            /* not canonical */
+    u64 dr6;
+
+    trap()->vec = NO_TRAP;
+    asm volatile("mov %%rsp, %%rax; and $-16, %%rax; sub $8, %%rax;"
+                 "mov %%rax, %%dr0; mov %0, %%dr7;"
+                 EX("mov (%1), %%rax")
+                 : : "r"(enable), "r"(bad) : "rax", "memory");
+    check_eq(trap()->vec, GP, "a fault, its delivery hits a data breakpoint");
+    check_eq(trap()->err, 0, "the fault is the program's");
+    asm volatile("mov %%dr6, %0" : "=r"(dr6));
+    check_eq(dr6 & 0xf, 1, "the breakpoint has been hit");
+}
+
 static mem32 seen[2];
 
 static void g_xsaves(void)
@@ -428,6 +446,7 @@ static void test_guest(void)
 void test_main(void)
 {
     test_movdir();
+    test_breakpoint();
     test_split_blocks();
     test_paging_bits();
     write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXSAVE);

@@ -152,8 +152,8 @@ static void test_first(void)
 
 /*
  * A store over two pages: the lookup of the second one waits, as that page gets
- * another key id. Meanwhile another processor takes the store's line of the
- * first page, which this processor has looked up before.
+ * another key id, while another processor takes the store's line of the first
+ * page, which this processor has looked up before.
  */
 static void test_revoked(void)
 {

@@ -529,11 +529,11 @@ void intel_tdx_mem_drop_key(IntelTdxState *s, uint64_t keyid)
     }
 }
 
-/* The keys are lost, and what was written with private ones with them. */
+/* The keys are lost, and what was written with them, too. */
 static void page_reset(IntelTdxState *s, uint64_t index)
 {
     TdxPage *page = &s->pages[index];
-    bool private = false;
+    bool lost = false;
     unsigned int i;
 
     if (!page->tag) {
@@ -541,16 +541,16 @@ static void page_reset(IntelTdxState *s, uint64_t index)
     }
     WITH_QEMU_LOCK_GUARD(&s->lock) {
         for (i = 0; i < LINES; i++) {
-            if (tag_private(line_tag(page, i))) {
+            if (line_tag(page, i)) {
                 memset(mem_words(s, index, i), 0, LINE_BYTES);
-                private = true;
+                lost = true;
             }
         }
         g_clear_pointer(&page->lines, g_free);
         page->due = false;
         qatomic_set(&page->tag, 0);
     }
-    if (private) {
+    if (lost) {
         mem_drop_code(s, index);
     }
 }

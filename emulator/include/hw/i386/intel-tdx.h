@@ -124,8 +124,8 @@ bool intel_tdx_mem_is_ram(IntelTdxState *s, const TdxMemAccess *a,
                           const MemoryRegion *mr, hwaddr offset);
 TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a);
 /*
- * A store of all of a line, which is RAM, has been used: false if it is not done
- * yet, and is like others as the page is uniform.
+ * A store of all of a line, which is RAM, has been used: false if it is not
+ * done, and is like others as the page is uniform.
  */
 bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa,
                               const uint64_t *from);

@@ -49,8 +49,8 @@ bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
  */
 bool x86_seam_take(CPUX86State *env, hwaddr pa);
 /*
- * A store of all of the line at the linear address @addr, which has been probed:
- * false if it is one like others.
+ * A store of all of the line at the linear address @addr, which has been
+ * probed: false if it is one like others, and not done.
  */
 bool x86_seam_store_line(CPUX86State *env, target_ulong addr,
                          const uint64_t *from, uintptr_t ra);
