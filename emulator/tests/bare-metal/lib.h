@@ -32,6 +32,7 @@ typedef void (*volatile mem_fn)(void);
 
 /* Vectors; NO_TRAP if there was none */
 #define NO_TRAP             (-1)
+#define DB                  1
 #define UD                  6
 #define DF                  8
 #define NP                  11

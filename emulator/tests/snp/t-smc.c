@@ -89,6 +89,26 @@ static void by_string(mem32 *where, u32 val)
     asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
+/*
+ * A store that fills the TLB while the other processor may be translating the
+ * page, which has no code at that time. At the last store, it has.
+ */
+static void by_fill(mem32 *where, u32 val)
+{
+    u64 n, start;
+
+    *where = ~val;
+    for (n = val * 7 % 2048; n; n--) {
+        asm volatile("");
+    }
+    asm volatile("invlpg %0" : : "m"(*where) : "memory");
+    *where = ~val - 1;
+    for (start = calls; round != STOP && calls - start < 3; ) {
+        asm volatile("pause");
+    }
+    *where = val;
+}
+
 /* @neighbour: true if the page has other code that does not change */
 static void test_patch(u64 addr, bool neighbour, patch_fn patch,
                        const char *what)
@@ -133,6 +153,7 @@ void test_main(void)
     test_patch(CODE + 16, true, by_xchg, "XCHG");
     test_patch(CODE + 16, false, by_xchg, "XCHG, nothing else in the page");
     test_patch(CODE + 16, false, by_string, "MOVS");
+    test_patch(CODE + 16, false, by_fill, "store after a TLB fill");
     test_patch(CODE + PAGE - 3, true, by_store, "store to two pages");
     test_patch(CODE + PAGE - 3, false, by_store,
                "store to two pages, nothing else in them");

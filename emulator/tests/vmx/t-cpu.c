@@ -50,6 +50,220 @@ static void test_movdir(void)
     flush_tlb();
 }
 
+/*
+ * Blocks over a page's end: split[0] and split[1] are not next to each other in
+ * physical memory, split[3] is what follows split[0] there.
+ */
+static u8 PAGE_ALIGNED split[4][4096];
+static u8 image[128];
+
+#define X87_SIZE        108         /* of FNSAVE's image */
+#define BCD             0x123456789
+
+static void map_split(u64 phys)
+{
+    *host_pte((u64)split[1]) = phys | PTE_P | PTE_W;
+    flush_tlb();
+}
+
+/* @p has the @size bytes of @image, and nothing else has changed. */
+static bool stored(u8 *p, int size)
+{
+    int i;
+
+    for (i = 0; i < 4096; i++) {
+        if (split[3][i] != 0xa5) {
+            return false;
+        }
+    }
+    return !memcmp(p, image, size) && p[-1] == 0xa5 && p[size] == 0xa5;
+}
+
+/* FNSAVE's pointers are those of the last instruction: leave them out. */
+static void without_pointers(u8 *p)
+{
+    memset(p + 12, 0, 16);
+}
+
+static void fill_x87(void)
+{
+    asm volatile("fninit; fld1; fldpi; fldl2e; fldl2t; fldlg2; fldln2; fldz;"
+                 "fld1");
+}
+
+static bool fstp_m80(u8 *p)
+{
+    asm volatile("fninit; fldpi; fstpt (%0); fldpi; fstpt (%1)"
+                 : : "r"(image), "r"(p) : "memory");
+    return stored(p, 10);
+}
+
+static bool fld_m80(u8 *p)
+{
+    u8 got[10];
+
+    asm volatile("fninit; fldpi; fstpt (%0)" : : "r"(image) : "memory");
+    memcpy(p, image, 10);
+    asm volatile("fldt (%0); fstpt (%1)" : : "r"(p), "r"(got) : "memory");
+    return !memcmp(got, image, 10);
+}
+
+static bool fbstp(u8 *p)
+{
+    u64 val = BCD;
+
+    asm volatile("fninit; fildll (%0); fbstp (%1); fildll (%0); fbstp (%2)"
+                 : : "r"(&val), "r"(image), "r"(p) : "memory");
+    return stored(p, 10);
+}
+
+static bool fbld(u8 *p)
+{
+    u64 val = BCD;
+
+    asm volatile("fninit; fildll (%0); fbstp (%1)"
+                 : : "r"(&val), "r"(image) : "memory");
+    memcpy(p, image, 10);
+    asm volatile("fbld (%1); fistpll (%0)" : : "r"(&val), "r"(p) : "memory");
+    return val == BCD;
+}
+
+static bool fnsave(u8 *p)
+{
+    fill_x87();
+    asm volatile("fnsave (%0)" : : "r"(image) : "memory");
+    fill_x87();
+    asm volatile("fnsave (%0)" : : "r"(p) : "memory");
+    without_pointers(image);
+    without_pointers(p);
+    return stored(p, X87_SIZE);
+}
+
+static bool frstor(u8 *p)
+{
+    u8 got[X87_SIZE];
+
+    fill_x87();
+    asm volatile("fnsave (%0)" : : "r"(image) : "memory");
+    memcpy(p, image, X87_SIZE);
+    asm volatile("fninit; frstor (%0); fnsave (%1)"
+                 : : "r"(p), "r"(got) : "memory");
+    without_pointers(image);
+    without_pointers(got);
+    return !memcmp(got, image, X87_SIZE);
+}
+
+static bool movdir64b_source(u8 *p)
+{
+    u8 *to = split[2];
+    int i;
+
+    for (i = 0; i < 64; i++) {
+        p[i] = i + 1;
+    }
+    return movdir64b((u64)to, p) == NO_TRAP && !memcmp(to, p, 64);
+}
+
+static const struct {
+    bool (*works)(u8 *p);
+    int size;
+    const char *name;
+} blocks[] = {
+    { fstp_m80, 10, "FSTP, 80 bits" },
+    { fld_m80, 10, "FLD, 80 bits" },
+    { fbstp, 10, "FBSTP" },
+    { fbld, 10, "FBLD" },
+    { fnsave, X87_SIZE, "FNSAVE" },
+    { frstor, X87_SIZE, "FRSTOR" },
+    { movdir64b_source, 64, "MOVDIR64B's source" },
+};
+
+static void test_split_blocks(void)
+{
+    u64 i, n, bad;
+
+    map_split((u64)split[3]);
+    *host_pte((u64)split[3]) = (u64)split[1] | PTE_P | PTE_W;
+    flush_tlb();
+    for (i = 0; i < ARRAY_SIZE(blocks); i++) {
+        /* The first number of bytes in the first page that does not work */
+        for (n = 1, bad = 0; n < blocks[i].size && !bad; n++) {
+            memset(split, 0xa5, sizeof(split));
+            if (!blocks[i].works(split[1] - n)) {
+                bad = n;
+            }
+        }
+        check_eq(bad, 0, "%s over a page's end", blocks[i].name);
+    }
+}
+
+#define HPET            0xfed00000
+#define ROM             0xf0000
+
+/* FXSAVE's image with 256 bytes in the first page: XMM6 begins the second. */
+static void test_split_mmio(void)
+{
+    u64 *area = (u64 *)(split[1] - 256);
+    u64 xmm[2];
+
+    map_split((u64)split[3]);
+    memset(split, 0, sizeof(split));
+    asm volatile("fninit; fxsave64 (%0)" : : "r"(area) : "memory");
+    area[30] = 0x5555;
+    map_split(HPET);
+    asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+    asm volatile("movdqu %%xmm5, %0" : "=m"(xmm));
+    check_eq(xmm[0], 0x5555, "FXRSTOR of RAM and MMIO: the part in RAM");
+    asm volatile("movdqu %%xmm6, %0" : "=m"(xmm));
+    check(xmm[0] && xmm[0] == rd(HPET), "the part in MMIO");
+
+    asm volatile("pxor %xmm6, %xmm6; pxor %xmm7, %xmm7; pxor %xmm8, %xmm8");
+    asm volatile("pxor %xmm9, %xmm9; pxor %xmm10, %xmm10");
+    asm volatile("pxor %xmm11, %xmm11; pxor %xmm12, %xmm12");
+    asm volatile("pxor %xmm13, %xmm13; pxor %xmm14, %xmm14");
+    asm volatile("pxor %xmm15, %xmm15");
+    area[30] = 0;
+    asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+    check_eq(area[30], 0x5555, "FXSAVE to RAM and MMIO: the part in RAM");
+
+    map_split(ROM);
+    memcpy(image, (void *)ROM, sizeof(image));
+    area[30] = 0;
+    asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+    check_eq(area[30], 0x5555, "FXSAVE to RAM and ROM: the part in RAM");
+    check(!memcmp(image, (void *)ROM, sizeof(image)), "the ROM is unchanged");
+    host_large((u64)split);
+}
+
+/* 64-bit addresses wrap: the page at 0 follows the last one. */
+static void test_split_wrap(void)
+{
+    static u64 PAGE_ALIGNED tables[3][512];
+    u64 *root = (u64 *)(read_cr3() & ~0xfffULL);
+    u8 *p = (u8 *)-16ULL, got[X87_SIZE];
+    u64 first;
+
+    tables[0][511] = (u64)tables[1] | PTE_P | PTE_W;
+    tables[1][511] = (u64)tables[2] | PTE_P | PTE_W;
+    tables[2][511] = (u64)split[1] | PTE_P | PTE_W;
+    first = *host_pte(0);
+    *host_pte(0) = (u64)split[3] | PTE_P | PTE_W;
+    root[511] = (u64)tables[0] | PTE_P | PTE_W;
+    flush_tlb();
+    fill_x87();
+    asm volatile("fnsave (%0)" : : "r"(image) : "memory");
+    fill_x87();
+    asm volatile("fnsave (%0)" : : "r"(p) : "memory");
+    memcpy(got, split[1] + PAGE - 16, 16);
+    memcpy(got + 16, split[3], X87_SIZE - 16);
+    without_pointers(image);
+    without_pointers(got);
+    check(!memcmp(got, image, X87_SIZE), "FNSAVE over the last address");
+    root[511] = 0;
+    *host_pte(0) = first;
+    flush_tlb();
+}
+
 static u64 *header(void)
 {
     return (u64 *)(area + 512);
@@ -185,6 +399,24 @@ static void test_paging_bits(void)
     flush_tlb();
 }
 
+/* The delivery of an exception is begun again for a data breakpoint. */
+static void test_breakpoint(void)
+{
+    const u64 enable = BIT(0) | BIT(16) | 2 << 18;      /* 8 bytes, written */
+    const u64 bad = BIT(63);                            /* not canonical */
+    u64 dr6;
+
+    trap()->vec = NO_TRAP;
+    asm volatile("mov %%rsp, %%rax; and $-16, %%rax; sub $8, %%rax;"
+                 "mov %%rax, %%dr0; mov %0, %%dr7;"
+                 EX("mov (%1), %%rax")
+                 : : "r"(enable), "r"(bad) : "rax", "memory");
+    check_eq(trap()->vec, GP, "a fault, its delivery hits a data breakpoint");
+    check_eq(trap()->err, 0, "the fault is the program's");
+    asm volatile("mov %%dr6, %0" : "=r"(dr6));
+    check_eq(dr6 & 0xf, 1, "the breakpoint has been hit");
+}
+
 static mem32 seen[2];
 
 static void g_xsaves(void)
@@ -214,8 +446,12 @@ static void test_guest(void)
 void test_main(void)
 {
     test_movdir();
+    test_breakpoint();
+    test_split_blocks();
     test_paging_bits();
     write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXSAVE);
+    test_split_mmio();
+    test_split_wrap();
     asm volatile("xsetbv" : : "c"(0), "a"(COMPONENTS), "d"(0));
     test_xsaves();
     test_xsaves_faults();

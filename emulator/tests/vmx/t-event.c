@@ -8,7 +8,6 @@
 #define APIC        0xfee00000UL
 #define TRAP_FLAG   BIT(8)
 #define BS          BIT(14)
-#define DB          1
 
 #define X_NMI_WINDOW    8
 #define X_INTR_WINDOW   7

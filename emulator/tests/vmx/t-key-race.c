@@ -22,11 +22,17 @@
 #define PAGES           4000
 #define DEVICE_PAGES    300
 #define BLOCKS          8000
+#define REVOKED         4000
 #define MANY            100000000
 
 #define FW_CFG_DMA      0x514
 #define FW_CFG_READ     2
 #define FW_CFG_SELECT   8
+
+#define READ            1
+#define STORE           2
+#define RUN             3
+#define MOVE            4
 
 static u64 pdpt[512] PAGE_ALIGNED, pd[4][512] PAGE_ALIGNED;
 static u8 line[64] __attribute__((aligned(64))) = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
@@ -94,7 +100,7 @@ static void code_loop(void)
     }
 }
 
-/* @turn: an address, and 1 to read with key id 1, 2 to store, 3 for code */
+/* @turn: an address, and what to do there with key id 1 */
 static void ap(void)
 {
     u64 n, seen = 0;
@@ -105,10 +111,12 @@ static void ap(void)
         }
         seen = n;
         wait(delay);
-        if ((n & 3) == 1) {
-            answer = rd(WINDOW + (n & ~3ULL));
-        } else if ((n & 3) == 2) {
-            wr(WINDOW + (n & ~3ULL), VALUE);
+        if ((n & 7) == READ) {
+            answer = rd(WINDOW + (n & ~7ULL));
+        } else if ((n & 7) == STORE) {
+            wr(WINDOW + (n & ~7ULL), VALUE);
+        } else if ((n & 7) == MOVE) {
+            move_line(WINDOW + (n & ~7ULL), (u64)line);
         } else {
             code_loop();
         }
@@ -133,13 +141,40 @@ static void test_first(void)
     for (n = 0; n < PAGES; n++) {
         pa = 2 * SOME + n * PAGE;
         delay = n % 40 < 20 ? 0 : n % 20;
-        turn = pa | 2;
+        turn = pa | STORE;
         wait(n % 40 < 20 ? n % 20 : 0);
         rd(pa + 64);
-        wait_for(pa | 2);
+        wait_for(pa | STORE);
         stale += rd(pa) == VALUE;
     }
     check_eq(stale, 0, "pages that are in a TLB without their key id");
+}
+
+/*
+ * A store over two pages: the lookup of the second one waits, as that page gets
+ * another key id, while another processor takes the store's line of the first
+ * page, which this processor has looked up before.
+ */
+static void test_revoked(void)
+{
+    u64 n, pa, bad = 0;
+
+    for (n = 0; n < REVOKED; n++) {
+        pa = SOME / 2 * 3 + 2 * n * PAGE;
+        *host_pte(ALIAS) = pa | PTE_P | PTE_W;
+        *host_pte(ALIAS + PAGE) = (pa + PAGE) | KEY(1) | PTE_P | PTE_W;
+        flush_tlb();
+        rd(ALIAS);
+        rd(pa + PAGE);
+        delay = n % 40;
+        turn = (pa + PAGE - LINE) | MOVE;
+        wait(n / 40 % 40);
+        wr(ALIAS + PAGE - 4, VALUE);
+        wait_for((pa + PAGE - LINE) | MOVE);
+        bad += rd(WINDOW + pa + PAGE - 8) >> 32 == (u32)VALUE;
+    }
+    delay = 0;
+    check_eq(bad, 0, "lines with key id 1 and content without");
 }
 
 static void device_writes(u64 pa)
@@ -169,13 +204,13 @@ static void test_device(void)
     for (n = 0; n < DEVICE_PAGES; n++) {
         pa = 3 * SOME + n * PAGE;
         delay = n % 60;
-        turn = pa | 2 * LINE | 1;
+        turn = (pa + 2 * LINE) | READ;
         device_writes(pa + 4);
-        wait_for(pa | 2 * LINE | 1);
+        wait_for((pa + 2 * LINE) | READ);
         wait(100000);
         delay = 0;
-        turn = pa | 1;
-        wait_for(pa | 1);
+        turn = pa | READ;
+        wait_for(pa | READ);
         /* "QEMU" after four bytes that were not the device's */
         stale += answer == 0x554d455100000000ULL;
     }
@@ -192,7 +227,7 @@ static void test_code(void)
     memset((void *)(x - 14), 0x66, 14);         /* prefixes */
     *(u8 *)(x + 1) = 0xc3;
     memcpy(was, (void *)x, PAGE);
-    turn = 3;
+    turn = RUN;
     for (n = 0; n < BLOCKS; n++) {
         before = calls;
         for (d = 0; d < 1000 && calls < before + 3; d++) {
@@ -211,6 +246,7 @@ void test_main(void)
     test_cross();
     start_ap(ap);
     test_first();
+    test_revoked();
     test_device();
     test_code();
 }

@@ -107,10 +107,23 @@ static MemTxResult view_read(void *opaque, hwaddr pa, uint64_t *data,
     return MEMTX_OK;
 }
 
-/* Stores have changed the tag before, and are to RAM; or it is read-only. */
+/* A store to RAM, for which the tag has been changed before */
 static MemTxResult view_write(void *opaque, hwaddr pa, uint64_t data,
                               unsigned int size, MemTxAttrs attrs)
 {
+    IntelTdxState *s = opaque;
+    const TdxMemAccess a = {
+        .pa = pa | (hwaddr)attrs.requester_id << TDX_KEYID_SHIFT,
+        .size = size,
+        .write = true,
+    };
+    uint8_t bytes[8];
+
+    if (mem_index(s, pa) < 0) {
+        return MEMTX_DECODE_ERROR;
+    }
+    stn_le_p(bytes, size, data);
+    intel_tdx_mem_copy(s, &a, bytes);
     return MEMTX_OK;
 }
 

@@ -6,14 +6,15 @@
  * line. A page whose lines all have one tag is uniform, and only translations
  * of uniform pages with their own key id are cached by TLBs. All other accesses
  * come here one by one: stores change the tags of the lines that they touch,
- * loads of a line with another tag go to a region that shows what the memory
- * controller would return (intel-tdx-line.c).
+ * and go to a region where that is done again, at the same time as the store;
+ * loads of a line with another tag go to that region, too, which shows what the
+ * memory controller would return (intel-tdx-line.c).
  *
  * A page that is split, so that its lines have tags, is given to no TLB, and no
  * code of it is kept. CPUs change tags after those that were before are gone:
  * all CPUs are stopped, and all TLBs flushed, unless none has the page. Devices
- * cannot wait for that. An access that is under way when a tag is changed may
- * use the old one.
+ * cannot wait for that. A load that is under way when a tag is changed may use
+ * the old one.
  *
  * The lock is the last that is taken. Pages of code have locks, too, and a CPU
  * that translates comes here with one of them.
@@ -223,7 +224,7 @@ static TdxMemResult mem_store(IntelTdxState *s, int64_t index,
     if (translating) {
         tb_gen_restart(current_cpu);
     }
-    return TDX_MEM_ONCE;
+    return TDX_MEM_STORE;
 }
 
 static TdxMemResult mem_load(IntelTdxState *s, int64_t index,
@@ -284,18 +285,6 @@ TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a)
                       mem_load(s, index, a, mem_keyid(a->pa));
 }
 
-void intel_tdx_mem_whole_line(IntelTdxState *s, hwaddr pa)
-{
-    TdxPage *page = &s->pages[mem_index(s, pa & ~TDX_KEYID_MASK)];
-
-    QEMU_LOCK_GUARD(&s->lock);
-    if (page->lines &&
-        page->lines[mem_line(pa)] == (mem_keyid(pa) | TAG_POISON)) {
-        page->lines[mem_line(pa)] = mem_keyid(pa);
-        page_join(page);
-    }
-}
-
 bool intel_tdx_mem_plain(IntelTdxState *s, hwaddr pa)
 {
     int64_t index = mem_index(s, pa & ~TDX_KEYID_MASK);
@@ -318,7 +307,30 @@ static void mem_written(IntelTdxState *s, int64_t index)
     }
 }
 
-void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf)
+bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa, const uint64_t *from)
+{
+    unsigned int line = mem_line(pa), keyid = mem_keyid(pa);
+    int64_t index = mem_index(s, pa & ~TDX_KEYID_MASK);
+    TdxPage *page = &s->pages[index];
+
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        if (!page->lines) {
+            return false;
+        }
+        if (page->lines[line] != keyid) {
+            intel_tdx_line_take(s, index, line, keyid);
+        }
+        if (page->lines[line] == (keyid | TAG_POISON)) {
+            page->lines[line] = keyid;
+        }
+        memcpy(mem_words(s, index, line), from, LINE_BYTES);
+        page_join(page);
+    }
+    mem_written(s, index);
+    return true;
+}
+
+static void mem_copy_from(IntelTdxState *s, const TdxMemAccess *a, void *buf)
 {
     hwaddr pa = a->pa & ~TDX_KEYID_MASK;
     int64_t index = mem_index(s, pa);
@@ -326,18 +338,13 @@ void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf)
     unsigned int line = mem_line(pa), keyid = mem_keyid(a->pa);
     uint64_t words[LINE_WORDS];
 
-    if (a->write) {
-        stn_he_p(at, a->size, ldn_he_p(buf, a->size));
-        mem_written(s, index);
-        return;
-    }
     WITH_QEMU_LOCK_GUARD(&s->lock) {
         if (line_tag(&s->pages[index], line) != keyid) {
             intel_tdx_line_read(s, index, line, keyid, words);
             at = (uint8_t *)words + (pa & (LINE_BYTES - 1));
         }
+        stn_he_p(buf, a->size, ldn_he_p(at, a->size));
     }
-    stn_he_p(buf, a->size, ldn_he_p(at, a->size));
 }
 
 static GArray *due_pages_new(void)
@@ -378,6 +385,18 @@ static void mem_flush_soon(IntelTdxState *s)
     }
 }
 
+/* The lock is held: true if a flush is due. */
+static bool page_flush_due(IntelTdxState *s, uint64_t index)
+{
+    TdxPage *page = &s->pages[index];
+
+    if (page->due && page_cached(s, page)) {
+        g_array_append_val(s->due_pages, index);
+        return true;
+    }
+    return false;
+}
+
 /* The lock is held, and the page is split: true if a flush is due. */
 static bool dma_take_lines(IntelTdxState *s, uint64_t first, uint64_t end)
 {
@@ -391,11 +410,54 @@ static bool dma_take_lines(IntelTdxState *s, uint64_t first, uint64_t end)
             intel_tdx_line_dma(s, index, line, first, end);
         }
     }
-    if (page->due && page_cached(s, page)) {
-        g_array_append_val(s->due_pages, index);
-        return true;
+    return page_flush_due(s, index);
+}
+
+/*
+ * The lines have been taken when the access was looked up, and what was due has
+ * been done. If another processor has taken them since, and even made the page
+ * uniform, this store cannot wait as it would have done then.
+ */
+static void mem_copy_to(IntelTdxState *s, const TdxMemAccess *a,
+                        const void *buf)
+{
+    hwaddr pa = a->pa & ~TDX_KEYID_MASK;
+    int64_t index = mem_index(s, pa);
+    uint8_t *at = s->ram + (index << PAGE_SHIFT) + (pa & (PAGE_BYTES - 1));
+    unsigned int keyid = mem_keyid(a->pa);
+    TdxPage *page = &s->pages[index];
+    bool split = false, flush = false;
+    uint16_t splits;
+
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        if (!page->lines && page->tag != keyid) {
+            page_split(page);
+            split = true;
+        }
+        splits = page->splits;
+        if (page->lines) {
+            mem_take_lines(s, index, a, keyid);
+        }
+        stn_he_p(at, a->size, ldn_he_p(buf, a->size));
+        if (split) {
+            flush = page_flush_due(s, index);
+        }
     }
-    return false;
+    mem_written(s, index);
+    if (flush) {
+        mem_flush_soon(s);
+    } else if (split) {
+        page_settled(s, page, splits, true);
+    }
+}
+
+void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf)
+{
+    if (a->write) {
+        mem_copy_to(s, a, buf);
+    } else {
+        mem_copy_from(s, a, buf);
+    }
 }
 
 /* Devices have no key id. @first and @end are bytes from the start of RAM. */
@@ -467,11 +529,11 @@ void intel_tdx_mem_drop_key(IntelTdxState *s, uint64_t keyid)
     }
 }
 
-/* The keys are lost, and what was written with private ones with them. */
+/* The keys are lost, and what was written with them, too. */
 static void page_reset(IntelTdxState *s, uint64_t index)
 {
     TdxPage *page = &s->pages[index];
-    bool private = false;
+    bool lost = false;
     unsigned int i;
 
     if (!page->tag) {
@@ -479,16 +541,16 @@ static void page_reset(IntelTdxState *s, uint64_t index)
     }
     WITH_QEMU_LOCK_GUARD(&s->lock) {
         for (i = 0; i < LINES; i++) {
-            if (tag_private(line_tag(page, i))) {
+            if (line_tag(page, i)) {
                 memset(mem_words(s, index, i), 0, LINE_BYTES);
-                private = true;
+                lost = true;
             }
         }
         g_clear_pointer(&page->lines, g_free);
         page->due = false;
         qatomic_set(&page->tag, 0);
     }
-    if (private) {
+    if (lost) {
         mem_drop_code(s, index);
     }
 }

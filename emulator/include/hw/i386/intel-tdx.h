@@ -60,6 +60,7 @@ typedef struct TdxMemAccess {
 typedef enum TdxMemResult {
     TDX_MEM_CACHE,              /* to RAM, and a TLB may have the page */
     TDX_MEM_ONCE,               /* to RAM, only this access */
+    TDX_MEM_STORE,              /* to intel_tdx_mem_view(), only this access */
     TDX_MEM_VIEW,               /* to intel_tdx_mem_view(), only this access */
     TDX_MEM_POISON,             /* ... and what it reads is poisoned */
 } TdxMemResult;
@@ -122,8 +123,12 @@ bool intel_tdx_mem_cache(IntelTdxState *s, const TdxMemAccess *a);
 bool intel_tdx_mem_is_ram(IntelTdxState *s, const TdxMemAccess *a,
                           const MemoryRegion *mr, hwaddr offset);
 TdxMemResult intel_tdx_mem_use(IntelTdxState *s, const TdxMemAccess *a);
-/* A store of all of a line, which is RAM, has been used and is about to be. */
-void intel_tdx_mem_whole_line(IntelTdxState *s, hwaddr pa);
+/*
+ * A store of all of a line, which is RAM, has been used: false if it is not
+ * done, and is like others as the page is uniform.
+ */
+bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa,
+                              const uint64_t *from);
 /* An access of the processor itself, within a line: without effect if plain */
 bool intel_tdx_mem_plain(IntelTdxState *s, hwaddr pa);
 /* After it was used, if it is to RAM */

@@ -48,8 +48,12 @@ bool x86_seam_rw(CPUX86State *env, hwaddr pa, void *buf, unsigned int size,
  * not one for a store: find its host address after that. False if it is no RAM
  */
 bool x86_seam_take(CPUX86State *env, hwaddr pa);
-/* ... to all of the line at the linear address @addr */
-void x86_seam_whole_line(CPUX86State *env, target_ulong addr, uintptr_t ra);
+/*
+ * A store of all of the line at the linear address @addr, which has been
+ * probed: false if it is one like others, and not done.
+ */
+bool x86_seam_store_line(CPUX86State *env, target_ulong addr,
+                         const uint64_t *from, uintptr_t ra);
 /* There is no way to go on. */
 G_NORETURN void x86_seam_shutdown(CPUX86State *env, uintptr_t ra);
 /*

@@ -112,7 +112,8 @@ static TdxMemResult seam_use(CPUX86State *env, MemTxAttrs attrs,
         return TDX_MEM_CACHE;
     }
     result = intel_tdx_mem_use(tdx, a);
-    return write && result == TDX_MEM_POISON ? TDX_MEM_VIEW : result;
+    /* Where RAM is read-only, the store has no effect. */
+    return write && !a->write ? TDX_MEM_ONCE : result;
 }
 
 bool x86_seam_fill(CPUX86State *env, const X86SeamFill *fill, MemTxAttrs *attrs,
@@ -134,7 +135,7 @@ bool x86_seam_fill(CPUX86State *env, const X86SeamFill *fill, MemTxAttrs *attrs,
             x86_seam_check_poison(env, ra);
         }
     }
-    if (result == TDX_MEM_POISON || result == TDX_MEM_VIEW) {
+    if (result != TDX_MEM_CACHE && result != TDX_MEM_ONCE) {
         attrs->secure = 0;
         attrs->space = X86_SPACE_VIEW;
     }
@@ -153,10 +154,11 @@ bool x86_seam_take(CPUX86State *env, hwaddr pa)
     return true;
 }
 
-void x86_seam_whole_line(CPUX86State *env, target_ulong addr, uintptr_t ra)
+bool x86_seam_store_line(CPUX86State *env, target_ulong addr,
+                         const uint64_t *from, uintptr_t ra)
 {
     int mmu_idx = cpu_mmu_index(env_cpu(env), false);
-    TdxMemAccess a = seam_access(env, 0, 0, true);
+    TdxMemAccess a = seam_access(env, 0, 64, true);
     CPUTLBEntryFull *full;
     void *host;
 
@@ -164,9 +166,8 @@ void x86_seam_whole_line(CPUX86State *env, target_ulong addr, uintptr_t ra)
                       &full, ra);
     a.pa = full->phys_addr | (addr & ~TARGET_PAGE_MASK) |
            (hwaddr)full->attrs.requester_id << TDX_KEYID_SHIFT;
-    if (seam_to_ram(env, full->attrs, &a) && a.write) {
-        intel_tdx_mem_whole_line(env_archcpu(env)->tdx, a.pa);
-    }
+    return seam_to_ram(env, cpu_get_mem_attrs(env), &a) && a.write &&
+           intel_tdx_mem_store_line(env_archcpu(env)->tdx, a.pa, from);
 }
 
 static bool seam_rw_line(CPUX86State *env, hwaddr pa, void *buf,

@@ -195,10 +195,14 @@ void vmx_posted_interrupts(CPUX86State *env)
     int i, highest = 0;
     uint64_t *pir;
     void *host;
+    bool ram;
 
-    x86_seam_take(env, desc);
-    probe_access_full_mmu(env, desc, 0, MMU_DATA_STORE, MMU_PHYS_IDX, &host,
-                          &full);
+    /* Again, if another processor has taken the line in between. */
+    do {
+        ram = x86_seam_take(env, desc);
+        probe_access_full_mmu(env, desc, 0, MMU_DATA_STORE, MMU_PHYS_IDX, &host,
+                              &full);
+    } while (unlikely(!host && ram));
     if (!host) {
         return;
     }

@@ -117,21 +117,28 @@ static bool ept_is_leaf(CPUX86State *env, uint64_t e, int level)
             (level == 2 && (caps & MSR_VMX_EPT_1GB)));
 }
 
-/* False if another processor has changed the entry. */
+/*
+ * False if another processor has changed the entry, or has taken its line
+ * again.
+ */
 static bool ept_set_ad(CPUX86State *env, hwaddr addr, void *host, uint64_t e,
                        uint32_t set)
 {
     uint32_t old = cpu_to_le32((uint32_t)e);
     uint32_t new = cpu_to_le32((uint32_t)e | set);
     CPUTLBEntryFull *full;
+    bool ram;
 
     if (!(set & ~e)) {
         return true;
     }
     if (env->keyid_mask) {
-        x86_seam_take(env, addr);
+        ram = x86_seam_take(env, addr);
         probe_access_full_mmu(env, addr, 0, MMU_DATA_STORE, MMU_PHYS_IDX, &host,
                               &full);
+        if (unlikely(ram && !host)) {
+            return false;
+        }
     }
     if (likely(host)) {
         return qatomic_cmpxchg((uint32_t *)host, old, new) == old;
@@ -147,6 +154,12 @@ static uint64_t ept_load(CPUX86State *env, hwaddr addr, void **host)
     probe_access_full_mmu(env, addr, 0, MMU_DATA_STORE, MMU_PHYS_IDX, host,
                           &full);
     return likely(*host) ? ldq_le_p(*host) : x86_ldq_phys(env_cpu(env), addr);
+}
+
+/* The walk ends in a machine check: what is in the entry means nothing. */
+static bool ept_poisoned(CPUX86State *env, void *host)
+{
+    return unlikely(!host) && env->seam_poison;
 }
 
 /*
@@ -233,7 +246,7 @@ restart:
         addr = ((e & MAKE_64BIT_MASK(12, 40)) | key) +
                ((gpa >> (12 + 9 * level)) & 0x1ff) * 8;
         e = ept_load(env, addr, &host);
-        if (!(e & present)) {
+        if (!(e & present) || ept_poisoned(env, host)) {
             return ept_fault(env, gpa, access_type, e, 0, false);
         }
         leaf = ept_is_leaf(env, e, level);
@@ -306,6 +319,7 @@ void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
 
     if (!x86_vmx_ept_walk(env, base, x86_vmx_ptw_access(env), &pa, &prot,
                           &size)) {
+        x86_seam_check_poison(env, ra);
         vmx_set(env, VMX_GUEST_PHYSICAL_ADDR, base);
         if (env->vmx->ept_fault.misconfig) {
             vmx_exit(env, VMX_EXIT_EPT_MISCONFIG, 0, ra);
@@ -316,6 +330,7 @@ void vmx_load_pdptes(CPUX86State *env, uint64_t cr3, uintptr_t ra)
     pa |= base & ~TARGET_PAGE_MASK;
     for (i = 0; i < 4; i++) {
         pdpte[i] = x86_ldq_phys(env_cpu(env), pa + 8 * i);
+        x86_seam_check_poison(env, ra);
         if (VMX_BAD(env, PDPTE_GP, (pdpte[i] & PG_PRESENT_MASK) &&
                     ((pdpte[i] & 0x1e6) ||
                      pdpte[i] >> env_archcpu(env)->phys_bits))) {
