@@ -307,29 +307,6 @@ static void mem_written(IntelTdxState *s, int64_t index)
     }
 }
 
-bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa, const uint64_t *from)
-{
-    unsigned int line = mem_line(pa), keyid = mem_keyid(pa);
-    int64_t index = mem_index(s, pa & ~TDX_KEYID_MASK);
-    TdxPage *page = &s->pages[index];
-
-    WITH_QEMU_LOCK_GUARD(&s->lock) {
-        if (!page->lines) {
-            return false;
-        }
-        if (page->lines[line] != keyid) {
-            intel_tdx_line_take(s, index, line, keyid);
-        }
-        if (page->lines[line] == (keyid | TAG_POISON)) {
-            page->lines[line] = keyid;
-        }
-        memcpy(mem_words(s, index, line), from, LINE_BYTES);
-        page_join(page);
-    }
-    mem_written(s, index);
-    return true;
-}
-
 static void mem_copy_from(IntelTdxState *s, const TdxMemAccess *a, void *buf)
 {
     hwaddr pa = a->pa & ~TDX_KEYID_MASK;
@@ -411,6 +388,47 @@ static bool dma_take_lines(IntelTdxState *s, uint64_t first, uint64_t end)
         }
     }
     return page_flush_due(s, index);
+}
+
+bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa, const uint64_t *from)
+{
+    unsigned int line = mem_line(pa), keyid = mem_keyid(pa);
+    int64_t index = mem_index(s, pa & ~TDX_KEYID_MASK);
+    TdxPage *page = &s->pages[index];
+    bool split = false, flush = false;
+    uint16_t splits;
+    int i;
+
+    WITH_QEMU_LOCK_GUARD(&s->lock) {
+        if (!page->lines && page->tag == keyid) {
+            return false;
+        }
+        if (!page->lines) {
+            page_split(page);
+            split = true;
+        }
+        splits = page->splits;
+        if (page->lines[line] != keyid) {
+            intel_tdx_line_take(s, index, line, keyid);
+        }
+        if (page->lines[line] == (keyid | TAG_POISON)) {
+            page->lines[line] = keyid;
+        }
+        for (i = 0; i < LINE_BYTES / sizeof(*from); i++) {
+            stq_le_p(mem_words(s, index, line) + i, from[i]);
+        }
+        page_join(page);
+        if (split) {
+            flush = page_flush_due(s, index);
+        }
+    }
+    mem_written(s, index);
+    if (flush) {
+        mem_flush_soon(s);
+    } else if (split) {
+        page_settled(s, page, splits, true);
+    }
+    return true;
 }
 
 /*

@@ -184,6 +184,8 @@ int vmx_take_virq(CPUX86State *env)
     return vector;
 }
 
+#define POSTED_TRIES 8
+
 /*
  * "Posted-Interrupt Processing". Other processors set bits of PIR, then ON, and
  * send a notification if ON was clear: therefore clear ON first.
@@ -194,15 +196,19 @@ void vmx_posted_interrupts(CPUX86State *env)
     CPUTLBEntryFull *full;
     int i, highest = 0;
     uint64_t *pir;
+    int tries = 0;
     void *host;
     bool ram;
 
-    /* Again, if another processor has taken the line in between. */
+    /*
+     * Again, if another processor has taken the line in between. A line that
+     * is broken stays so.
+     */
     do {
         ram = x86_seam_take(env, desc);
         probe_access_full_mmu(env, desc, 0, MMU_DATA_STORE, MMU_PHYS_IDX, &host,
                               &full);
-    } while (unlikely(!host && ram));
+    } while (unlikely(!host && ram && ++tries < POSTED_TRIES));
     if (!host) {
         return;
     }
