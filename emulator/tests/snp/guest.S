@@ -53,6 +53,23 @@ g_\name\()_end:
     piece cli, cli
     piece ud2, ud2
 
+    /* An access that crosses a page, and before it, a count in RDI */
+    .macro alias name:req, insn:vararg
+    .globl g_count_alias_\name
+g_count_alias_\name:
+    incq %rdi
+    piece alias_\name, \insn
+    .endm
+
+    alias load, movq (%rax), %rbx
+    alias store, movq %rbx, (%rax)
+    alias locked, lock xaddq %rbx, (%rax)
+    alias load16, movdqu (%rax), %xmm0
+    alias fxsave, fxsave (%rax)
+    alias fnsave, fnsave (%rax)
+    alias frstor, frstor (%rax)
+    alias movdir64b, movdir64b (%rax), %rcx
+
     .globl g_read_two
 g_read_two:
     movq (%rax), %rbx

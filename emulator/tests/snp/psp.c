@@ -101,9 +101,9 @@ u32 psp_init_es(void)
     return psp_cmd(PSP_INIT, buf, sizeof(buf));
 }
 
-u32 psp_launch_es(u32 asid)
+u32 psp_launch(u32 asid, u32 policy)
 {
-    u32 start[9] = { 0, PSP_POLICY_ES }, activate[2];
+    u32 start[9] = { 0, policy }, activate[2];
 
     check_eq(psp_cmd(PSP_LAUNCH_START, start, sizeof(start)), 0,
              "LAUNCH_START");
@@ -111,4 +111,9 @@ u32 psp_launch_es(u32 asid)
     activate[1] = asid;
     check_eq(psp_cmd(PSP_ACTIVATE, activate, sizeof(activate)), 0, "ACTIVATE");
     return start[0];
+}
+
+u32 psp_launch_es(u32 asid)
+{
+    return psp_launch(asid, PSP_POLICY_ES);
 }

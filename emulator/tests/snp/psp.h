@@ -40,7 +40,8 @@ u32 psp_region_cmd(u32 id, u32 handle, u64 address, u32 len);
 /* INIT with SEV-ES; WBINVD on all processors and DF_FLUSH have to follow. */
 u32 psp_init_es(void);
 
-/* A guest with SEV-ES in the LUPDATE state, active; its handle */
+/* A guest in the LUPDATE state, active; its handle */
+u32 psp_launch(u32 asid, u32 policy);
 u32 psp_launch_es(u32 asid);
 
 #endif

@@ -231,4 +231,17 @@ extern char g_rdtsc_end[], g_cpuid_end[], g_invd_end[], g_invlpg_end[],
     g_write_cr0_end[], g_write_cr3_end[], g_write_cr4_end[],
     g_write_cr8_end[];
 
+/* Accesses that cross a page, and what counts before them */
+#define ALIAS_PIECE(name)                                               \
+    extern char g_count_alias_##name[], g_alias_##name[],               \
+        g_alias_##name##_end[]
+ALIAS_PIECE(load);
+ALIAS_PIECE(store);
+ALIAS_PIECE(locked);
+ALIAS_PIECE(load16);
+ALIAS_PIECE(fxsave);
+ALIAS_PIECE(fnsave);
+ALIAS_PIECE(frstor);
+ALIAS_PIECE(movdir64b);
+
 #endif
