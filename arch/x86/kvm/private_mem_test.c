@@ -457,7 +457,8 @@ static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned 
 
 	mt_init_flags(&tree, MT_FLAGS_USE_RCU);
 	for (i = 0; i < nr * stride; i += stride)
-		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i), GFP_KERNEL));
+		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i),
+							   GFP_KERNEL));
 	mtree_destroy(&tree);
 	rcu_barrier();
 }
