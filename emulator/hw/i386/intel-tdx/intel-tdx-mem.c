@@ -390,6 +390,18 @@ static bool dma_take_lines(IntelTdxState *s, uint64_t first, uint64_t end)
     return page_flush_due(s, index);
 }
 
+/* After a store, which has @split the page, so that a @flush may be due */
+static void mem_stored(IntelTdxState *s, int64_t index, bool split,
+                       uint16_t splits, bool flush)
+{
+    mem_written(s, index);
+    if (flush) {
+        mem_flush_soon(s);
+    } else if (split) {
+        page_settled(s, &s->pages[index], splits, true);
+    }
+}
+
 bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa, const uint64_t *from)
 {
     unsigned int line = mem_line(pa), keyid = mem_keyid(pa);
@@ -422,12 +434,7 @@ bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa, const uint64_t *from)
             flush = page_flush_due(s, index);
         }
     }
-    mem_written(s, index);
-    if (flush) {
-        mem_flush_soon(s);
-    } else if (split) {
-        page_settled(s, page, splits, true);
-    }
+    mem_stored(s, index, split, splits, flush);
     return true;
 }
 
@@ -461,12 +468,7 @@ static void mem_copy_to(IntelTdxState *s, const TdxMemAccess *a,
             flush = page_flush_due(s, index);
         }
     }
-    mem_written(s, index);
-    if (flush) {
-        mem_flush_soon(s);
-    } else if (split) {
-        page_settled(s, page, splits, true);
-    }
+    mem_stored(s, index, split, splits, flush);
 }
 
 void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf)
