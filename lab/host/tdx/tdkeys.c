@@ -113,8 +113,10 @@ static int td(void)
 }
 
 /* Fills @tds until KVM refuses one. Returns how many there are, and leaves the errno. */
-static int fill(int *tds, int count)
+static int fill(int *tds)
 {
+	int count = 0;
+
 	while (count < MAX_TDS) {
 		tds[count] = td();
 		if (tds[count] < 0)
@@ -124,11 +126,19 @@ static int fill(int *tds, int count)
 	return count;
 }
 
-static int empty(int *tds, int count)
+static void empty(int *tds, int count)
 {
 	while (count)
 		close(tds[--count]);
-	return count;
+}
+
+/* All key ids are in use, one of them by @vm. */
+static void use_again(int *vm)
+{
+	close(*vm);
+	*vm = td();
+	check(*vm >= 0, "the key id of a TD that was closed is used again");
+	check(td() < 0 && errno == ENOSPC, "and is the only one");
 }
 
 int main(int argc, char **argv)
@@ -142,7 +152,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	prepare();
-	count = fill(tds, 0);
+	count = fill(tds);
 	printf("# %d TDs, then: %s\n", count, strerror(errno));
 	check(errno == ENOSPC, "no key id is free: ENOSPC");
 	check(count == want, "as many TDs as key ids");
@@ -150,15 +160,11 @@ int main(int argc, char **argv)
 		return 1;
 	if (argc > 2)
 		check(!system(argv[2]), argv[2]);
-	/* One in the middle, and the first */
-	for (int i = count / 2; i >= 0; i -= count > 1 ? count / 2 : 1) {
-		close(tds[i]);
-		tds[i] = td();
-		check(tds[i] >= 0, "the key id of a TD that was closed is used again");
-		check(td() < 0 && errno == ENOSPC, "and is the only one");
-	}
-	count = empty(tds, count);
-	count = fill(tds, count);
+	use_again(&tds[count / 2]);
+	if (count > 1)
+		use_again(&tds[0]);
+	empty(tds, count);
+	count = fill(tds);
 	check(count == want && errno == ENOSPC, "all key ids come back");
 	empty(tds, count);
 	printf("1..%d\n", number);
