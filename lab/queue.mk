@@ -32,9 +32,9 @@ layers: ## series | 10 s | which object calls which, and circles, in the kernel 
 series: ## series | 2 min | the mailable series in work/series, checked with git am (CHAPTER=name, SENDER='Name <address>')
 	@$(QUEUE) series $(if $(CHAPTER),--chapter '$(CHAPTER)') $(if $(SENDER),--sender '$(SENDER)')
 
-bisect: ## series | hours | build and boot every patch on its own; repeats only what is new (QUICK=1: compile only)
+bisect: ## series | hours | build and boot every patch on its own; repeats only what is new (QUICK=1: compile only; RECORD=1: note what was done)
 	@lab/deps build
-	@$(QUEUE) bisect $(if $(QUICK),--quick)
+	@$(QUEUE) bisect $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 rebase: ## series | 5 min | move to another base package (V=version, or the newest)
 	@$(QUEUE) rebase $(or $(V),newest)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Build every commit of the composed branch on its own, in one object tree.
 
-A stamp for each commit id (and builder) is left in work/build/bisect-TREE/stamps, so
-a second call builds only what is new. Warnings are taken relative to the base: the
-base's own are collected once, and any other in a commit's build is a failure.
+What a full build and boot depends on is the tree of a commit, and the builder's key: where
+both stand in the queue's file "bisected", nothing has to be done again, on any machine. A run that
+stops halfway is so continued by the next one. Without '--record' the file stays as it is, and a
+stamp in work/build/bisect-TREE/stamps does the same on this machine. Warnings are taken relative to
+the base: the base's own are collected once, and any other in a commit's build is a failure.
 """
 
 import hashlib
@@ -69,6 +71,39 @@ class Builder:
         return found
 
 
+class Done:
+    """Which trees were built (and booted), by this machine's stamps and the file 'bisected' of the queue."""
+
+    def __init__(self, layout, builder, key, pairs, record):
+        self.stamps, self.key, self.record = builder.stamps, key, record
+        self.file = layout.patches / "bisected"
+        self.slugs = {tree: patch.slug for patch, tree in pairs}
+        self.known = self._read() if builder.mode == "full" else set()
+        if record:
+            self._write()
+
+    def _read(self):
+        if not self.file.is_file():
+            return set()
+        lines = [line.split() for line in self.file.read_text().splitlines() if not line.startswith("#")]
+        return {tree for tree, key, _ in lines if key == self.key}
+
+    def _write(self):
+        lines = [f"{tree} {self.key} {slug}\n" for tree, slug in self.slugs.items() if tree in self]
+        self.file.write_text("# Built and booted by 'lab/queue bisect': tree, key of the builder, patch\n" + "".join(lines))
+
+    def _stamp(self, tree):
+        return self.stamps / f"{tree}-{self.key}.ok"
+
+    def __contains__(self, tree):
+        return tree in self.known or self._stamp(tree).exists()
+
+    def add(self, tree):
+        self._stamp(tree).touch()
+        if self.record:
+            self._write()
+
+
 def prepare_source(layout, git, builder, commit):
     if not (builder.source / ".git").exists():
         shutil.rmtree(builder.source, ignore_errors=True)
@@ -95,8 +130,7 @@ def _build_base(layout, git, builder, key, steps):
     return known
 
 
-def _chosen(queue, commits, first):
-    pairs = list(zip(queue.patches, commits))
+def _chosen(pairs, first):
     if first is None:
         return pairs
     for number, (patch, _) in enumerate(pairs):
@@ -105,16 +139,21 @@ def _chosen(queue, commits, first):
     raise QueueError(f"bisect: no patch '{first}'")
 
 
-def bisect(layout, steps, first=None, jobs=3, quick=False):
-    """Build, and boot, what has no stamp yet. The exit code is 1 if anything failed.
+def bisect(layout, steps, first=None, jobs=3, quick=False, record=False):
+    """Build, and boot, what was not before. The exit code is 1 if anything failed.
 
-    'quick' compiles the touched directories only and links nothing.
+    'quick' compiles the touched directories only and links nothing. 'record' notes in the queue what
+    was built and booted.
     """
+    if quick and record:
+        raise QueueError("bisect: --quick boots nothing that could be recorded")
     git, queue, _, commits = compose.compose(layout, lambda: base.ensure(layout, steps), steps)
     builder = Builder(layout, jobs, quick)
     key = builder.key()
-    pairs = _chosen(queue, commits, first)
-    todo = [(p, c) for p, c in pairs if not (builder.stamps / f"{c}-{key}.ok").exists()]
+    trees = {commit: git.tree_of(commit) for commit in commits}
+    done = Done(layout, builder, key, [(p, trees[c]) for p, c in zip(queue.patches, commits)], record)
+    pairs = _chosen(list(zip(queue.patches, commits)), first)
+    todo = [(p, c) for p, c in pairs if trees[c] not in done]
     steps.say(f"bisect {layout.tree}: {len(pairs)} patches, {len(pairs) - len(todo)} built before")
     if not todo:
         return 0
@@ -137,6 +176,6 @@ def bisect(layout, steps, first=None, jobs=3, quick=False):
             failed += 1
             print(f"{patch.slug}: see {log.relative_to(layout.root)}")
         else:
-            (builder.stamps / f"{commit}-{key}.ok").touch()
+            done.add(trees[commit])
     steps.say(f"bisect {layout.tree}: {len(pairs) - failed} of {len(pairs)} patches build without a new warning{', and boot' if builder.mode == 'full' else ''}")
     return 1 if failed else 0

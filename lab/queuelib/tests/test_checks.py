@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import shutil
 
 from queuelib import bisect, lint, series
 from queuelib.gitcmd import Git
@@ -160,6 +161,28 @@ class Checks(QueueCase):
         self.assertEqual(len(self.built()), 6)
         with self.assertRaisesRegex(QueueError, "no patch 'none'"):
             bisect.bisect(self.lay, self.steps, "none")
+
+    def test_bisect_records(self):
+        put(self.root, {"lab/bisect-build": BUILD, "lab/key": "1"})
+        (self.root / "lab/bisect-build").chmod(0o755)
+        self.three_patches()
+        self.text_of(bisect.bisect, record=True)
+        self.assertEqual(len(self.built()), 4)
+        lines = (self.lay.patches / "bisected").read_text().splitlines()
+        self.assertEqual([line.split()[2] for line in lines[1:]], ["kvm-add-gmem", "kvm-grow-gmem", "kvm-x86-add-type"])
+        shutil.rmtree(self.lay.work / "build")
+        self.assertEqual(self.text_of(bisect.bisect)[0], 0)
+        self.assertEqual(self.built(), [])
+        self.edit()
+        self.commit("KVM: One more", {"README": "more\n"})
+        self.save()
+        self.text_of(bisect.bisect, record=True)
+        self.assertEqual(self.built()[1:], ["KVM: One more"])
+        put(self.root, {"lab/key": "2"})
+        self.text_of(bisect.bisect, first="kvm-one-more", record=True)
+        self.assertEqual(len((self.lay.patches / "bisected").read_text().splitlines()), 2)
+        with self.assertRaisesRegex(QueueError, "nothing that could be recorded"):
+            bisect.bisect(self.lay, self.steps, quick=True, record=True)
 
     def test_bisect_boots(self):
         put(self.root, {"lab/bisect-build": BUILD, "lab/key": "1"})
