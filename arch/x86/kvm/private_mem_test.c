@@ -450,7 +450,8 @@ static struct kunit_suite private_mem_suite = {
 	.test_cases = private_mem_cases,
 };
 
-static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned int stride)
+static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned int stride,
+				  bool by_store)
 {
 	struct maple_tree tree;
 	unsigned int i;
@@ -458,6 +459,10 @@ static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned 
 	mt_init_flags(&tree, MT_FLAGS_USE_RCU);
 	for (i = 0; i < nr * stride; i += stride)
 		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i),
+							   GFP_KERNEL));
+	/* What is below a node that a store replaces ends in the same way. */
+	if (by_store)
+		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, 1, nr * stride - 2, NULL,
 							   GFP_KERNEL));
 	mtree_destroy(&tree);
 	rcu_barrier();
@@ -472,10 +477,14 @@ static void dead_tree_test(struct kunit *test)
 {
 	unsigned int nr;
 
-	for (nr = 225; nr <= 241; nr++)
-		make_and_destroy_tree(test, nr, 1);
-	for (nr = 3500; nr <= 4500; nr += 250)
-		make_and_destroy_tree(test, nr, 2);
+	for (nr = 225; nr <= 241; nr++) {
+		make_and_destroy_tree(test, nr, 1, false);
+		make_and_destroy_tree(test, nr, 1, true);
+	}
+	for (nr = 3500; nr <= 4500; nr += 250) {
+		make_and_destroy_tree(test, nr, 2, false);
+		make_and_destroy_tree(test, nr, 2, true);
+	}
 }
 
 static struct kunit_case mem_attributes_cases[] = {

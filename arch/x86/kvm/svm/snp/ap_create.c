@@ -39,6 +39,7 @@ static bool snp_ap_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
 	       kvm_mem_is_private(vcpu->kvm, gfn);
 }
 
+/* A vCPU that has not loaded its VMSA yet is not found: then the second one can't be entered. */
 static bool snp_ap_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t gpa)
 {
 	struct kvm_vcpu *vcpu;
@@ -161,6 +162,18 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 	vmcb_mark_all_dirty(svm->vmcb);
 }
 
+/* None of the guest's is due.  One was, if a start failed and was replaced. */
+static int snp_ap_load_launch_vmsa(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+
+	if (vcpu->arch.guest_state_protected) {
+		svm->vmcb->control.vmsa_pa = __pa(svm->sev_es.vmsa);
+		vmcb_mark_all_dirty(svm->vmcb);
+	}
+	return 1;
+}
+
 /*
  * What the guest has done with GIF and interrupts by the last VMSA, and events for it, are
  * not the next one's, as with INIT.  That includes NMIs that come before the vCPU has the
@@ -239,7 +252,7 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 	if (action != SNP_AP_START) {
 		vmsa = snp->vmsa_gpa;
 		if (vmsa == INVALID_PAGE)
-			return snp->stopped ? snp_ap_stop(vcpu) : 1;
+			return snp->stopped ? snp_ap_stop(vcpu) : snp_ap_load_launch_vmsa(vcpu);
 	}
 
 	r = snp_ap_load_vmsa(vcpu, vmsa);
@@ -249,6 +262,8 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 			if (!vcpu->arch.guest_state_protected)
 				sev_es_protect_state(vcpu);
 			snp->stopped = false;
+			/* As the first start-up IPI does for other vCPUs. */
+			svm->sev_es.received_first_sipi = true;
 			snp_ap_reset_events(vcpu);
 			/* The ASID stays, and what the VMSA says about paging does not. */
 			kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);

@@ -166,9 +166,15 @@ void snp_vcpu_free(struct vcpu_svm *svm)
 	snp_vmsa_reclaim(svm);
 }
 
-/* After SEV-ES has set up the VMCB: the VMSA may be the guest's own. */
+/*
+ * After SEV-ES has set up the VMCB: the VMSA may be the guest's own.  INIT doesn't bring
+ * the launch's back to a vCPU that the guest has stopped.
+ */
 void snp_init_vmcb(struct vcpu_svm *svm)
 {
-	if (svm->sev_es.snp.vmsa_gpa != INVALID_PAGE)
-		kvm_make_request(KVM_REQ_RELOAD_STATE, &svm->vcpu);
+	if (svm->sev_es.snp.vmsa_gpa == INVALID_PAGE && !svm->sev_es.snp.stopped)
+		return;
+
+	svm->vmcb->control.vmsa_pa = INVALID_PAGE;
+	kvm_make_request(KVM_REQ_RELOAD_STATE, &svm->vcpu);
 }

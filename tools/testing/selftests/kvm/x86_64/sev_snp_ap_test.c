@@ -224,6 +224,24 @@ static void test_bad_vmsas(void)
 	check_bad("a page that isn't there");
 }
 
+/* A start that fails, and is replaced by one for INIT, leaves a vCPU the VMSA of the launch. */
+static void test_start_fails(void)
+{
+	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	int r;
+
+	r = ioctl(b.vcpu_fd[1], KVM_SET_MP_STATE, &runs) ?: bare_run(&b, 1);
+	check(!r && second_orders(), "the second vCPU runs with the VMSA of the launch (%d)", r);
+	check(accepted(ask_for(1, AP_CREATE, VMSA_GPA)), "it is to have another one");
+	set_private(b.vm_fd, VMSA_GPA, SZ_4K, false);
+	r = bare_run(&b, 1);
+	check(r == -1 && errno == EFAULT && bare_is_fault(&b, 1, VMSA_GPA),
+	      "which becomes shared: a fault (%d)", r);
+	set_private(b.vm_fd, VMSA_GPA, SZ_4K, true);
+	check(accepted(ask_for(1, AP_CREATE_ON_INIT, VMSA_GPA)) && second_orders(),
+	      "until INIT it has the one of the launch");
+}
+
 static void test_good_vmsas(void)
 {
 	bare_fill_vmsa(&b, template(), 1);
@@ -272,6 +290,20 @@ static int send_init(int cpu)
 	events.flags = KVM_VCPUEVENT_VALID_SMM;
 	events.smi.latched_init = 1;
 	return ioctl(b.vcpu_fd[cpu], KVM_SET_VCPU_EVENTS, &events);
+}
+
+/* INIT alone doesn't bring back what a vCPU ran before, i.e. at the launch. */
+static void test_init(void)
+{
+	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	int r;
+
+	check(accepted(ask_for(1, AP_DESTROY, 0)) && !send_init(1), "destroyed, then INIT comes");
+	second_starts();
+	check(second_waits(), "it waits");
+	r = ioctl(b.vcpu_fd[1], KVM_SET_MP_STATE, &runs) ?: bare_run(&b, 1);
+	check(r == KVM_EXIT_FAIL_ENTRY, "made runnable, it has nothing to run (%d)", r);
+	remake_second("after INIT");
 }
 
 static void test_on_init(bool ran)
@@ -561,8 +593,10 @@ int main(int argc, char *argv[])
 	end_guest();
 
 	new_guest();
+	test_start_fails();
 	check(!validate(VMSA_GPA, true) &&
 	      !bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "another guest");
+	test_init();
 	test_teardown();
 	end_guest();
 
