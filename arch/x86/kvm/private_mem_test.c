@@ -450,8 +450,7 @@ static struct kunit_suite private_mem_suite = {
 	.test_cases = private_mem_cases,
 };
 
-static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned int stride,
-				  bool by_store)
+static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned int stride)
 {
 	struct maple_tree tree;
 	unsigned int i;
@@ -459,10 +458,6 @@ static void make_and_destroy_tree(struct kunit *test, unsigned int nr, unsigned 
 	mt_init_flags(&tree, MT_FLAGS_USE_RCU);
 	for (i = 0; i < nr * stride; i += stride)
 		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, i, i, xa_mk_value(i),
-							   GFP_KERNEL));
-	/* What is below a node that a store replaces ends in the same way. */
-	if (by_store)
-		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, 1, nr * stride - 2, NULL,
 							   GFP_KERNEL));
 	mtree_destroy(&tree);
 	rcu_barrier();
@@ -477,13 +472,35 @@ static void dead_tree_test(struct kunit *test)
 {
 	unsigned int nr;
 
-	for (nr = 225; nr <= 241; nr++) {
-		make_and_destroy_tree(test, nr, 1, false);
-		make_and_destroy_tree(test, nr, 1, true);
-	}
-	for (nr = 3500; nr <= 4500; nr += 250) {
-		make_and_destroy_tree(test, nr, 2, false);
-		make_and_destroy_tree(test, nr, 2, true);
+	for (nr = 225; nr <= 241; nr++)
+		make_and_destroy_tree(test, nr, 1);
+	for (nr = 3500; nr <= 4500; nr += 250)
+		make_and_destroy_tree(test, nr, 2);
+}
+
+/*
+ * What is below a node that a store replaces ends in the same way.  Entries at random
+ * places give inner nodes in the middle of the tree any number of children, 16, too.
+ */
+static void dead_subtree_test(struct kunit *test)
+{
+	unsigned int round, i;
+	struct rnd_state rnd;
+	struct maple_tree tree;
+
+	prandom_seed_state(&rnd, 7);
+	for (round = 0; round < 20; round++) {
+		mt_init_flags(&tree, MT_FLAGS_USE_RCU);
+		for (i = 0; i < 4000; i++) {
+			unsigned long at = 2 * (prandom_u32_state(&rnd) % 50000);
+
+			KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, at, at, xa_mk_value(i),
+								   GFP_KERNEL));
+		}
+		KUNIT_ASSERT_EQ(test, 0, mtree_store_range(&tree, 1000 + round, 99000, NULL,
+							   GFP_KERNEL));
+		mtree_destroy(&tree);
+		rcu_barrier();
 	}
 }
 
@@ -495,6 +512,7 @@ static struct kunit_case mem_attributes_cases[] = {
 	KUNIT_CASE(attributes_fault_test),
 	KUNIT_CASE(attributes_args_test),
 	KUNIT_CASE(dead_tree_test),
+	KUNIT_CASE(dead_subtree_test),
 	{}
 };
 

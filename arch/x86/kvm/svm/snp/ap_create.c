@@ -39,7 +39,7 @@ static bool snp_ap_vmsa_gpa_valid(struct kvm_vcpu *vcpu, gpa_t gpa)
 	       kvm_mem_is_private(vcpu->kvm, gfn);
 }
 
-/* A vCPU that has not loaded its VMSA yet is not found: then the second one can't be entered. */
+/* A vCPU that has not loaded its VMSA yet is not found: the two can't be entered at once. */
 static bool snp_ap_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t gpa)
 {
 	struct kvm_vcpu *vcpu;
@@ -51,23 +51,45 @@ static bool snp_ap_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t g
 	return false;
 }
 
-static void snp_ap_post_request(struct kvm_vcpu *target, enum snp_ap_action action, gpa_t vmsa)
+/*
+ * What is pending is done in this order: stop, start, and once INIT comes, start with
+ * the VMSA that was left for it.  A stop drops both starts, a start the one for INIT;
+ * neither is dropped because the vCPU hasn't looked yet.
+ */
+static void snp_ap_post_stop(struct kvm_vcpu *target)
 {
 	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
 
 	mutex_lock(&snp->ap_lock);
-	/* A VMSA for the next INIT doesn't replace a stop that is still pending. */
-	snp->stop = action == SNP_AP_STOP ||
-		    (action == SNP_AP_START_ON_INIT && snp->stop);
-	snp->action = action == SNP_AP_STOP ? SNP_AP_NONE : action;
-	snp->next_vmsa = vmsa;
+	snp->stop = true;
+	snp->next_vmsa = INVALID_PAGE;
+	snp->init_vmsa = INVALID_PAGE;
 	mutex_unlock(&snp->ap_lock);
-
-	if (action == SNP_AP_START_ON_INIT)
-		return;
 
 	kvm_make_request(KVM_REQ_RELOAD_STATE, target);
 	kvm_vcpu_kick(target);
+}
+
+static void snp_ap_post_start(struct kvm_vcpu *target, gpa_t vmsa)
+{
+	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
+
+	mutex_lock(&snp->ap_lock);
+	snp->next_vmsa = vmsa;
+	snp->init_vmsa = INVALID_PAGE;
+	mutex_unlock(&snp->ap_lock);
+
+	kvm_make_request(KVM_REQ_RELOAD_STATE, target);
+	kvm_vcpu_kick(target);
+}
+
+static void snp_ap_post_start_on_init(struct kvm_vcpu *target, gpa_t vmsa)
+{
+	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
+
+	mutex_lock(&snp->ap_lock);
+	snp->init_vmsa = vmsa;
+	mutex_unlock(&snp->ap_lock);
 }
 
 /*
@@ -100,11 +122,13 @@ int snp_ap_creation(struct vcpu_svm *svm)
 		    snp_ap_vmsa_in_use(svm->vcpu.kvm, target, vmsa))
 			return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
 
-		snp_ap_post_request(target, info1 & SNP_AP_REQUEST_MASK ? SNP_AP_START :
-				  SNP_AP_START_ON_INIT, vmsa);
+		if ((info1 & SNP_AP_REQUEST_MASK) == SVM_VMGEXIT_AP_CREATE)
+			snp_ap_post_start(target, vmsa);
+		else
+			snp_ap_post_start_on_init(target, vmsa);
 		return 1;
 	case SVM_VMGEXIT_AP_DESTROY:
-		snp_ap_post_request(target, SNP_AP_STOP, INVALID_PAGE);
+		snp_ap_post_stop(target);
 		return 1;
 	default:
 		return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
@@ -162,18 +186,6 @@ static void snp_ap_unload_vmsa(struct vcpu_svm *svm)
 	vmcb_mark_all_dirty(svm->vmcb);
 }
 
-/* None of the guest's is due.  One was, if a start failed and was replaced. */
-static int snp_ap_load_launch_vmsa(struct kvm_vcpu *vcpu)
-{
-	struct vcpu_svm *svm = to_svm(vcpu);
-
-	if (vcpu->arch.guest_state_protected) {
-		svm->vmcb->control.vmsa_pa = __pa(svm->sev_es.vmsa);
-		vmcb_mark_all_dirty(svm->vmcb);
-	}
-	return 1;
-}
-
 /*
  * What the guest has done with GIF and interrupts by the last VMSA, and events for it, are
  * not the next one's, as with INIT.  That includes NMIs that come before the vCPU has the
@@ -207,7 +219,7 @@ static void snp_ap_reset_events(struct kvm_vcpu *vcpu)
 }
 
 /* The vCPU stays out of the guest until INIT, or until it gets another VMSA. */
-static int snp_ap_stop(struct kvm_vcpu *vcpu)
+static void snp_ap_stop(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
 
@@ -216,18 +228,42 @@ static int snp_ap_stop(struct kvm_vcpu *vcpu)
 	svm->sev_es.snp.stopped = true;
 	snp_ap_reset_events(vcpu);
 	vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
-	return 1;
 }
 
-static void snp_ap_consume_request(struct vcpu_snp *snp, enum snp_ap_action *action, gpa_t *vmsa)
+/* Returns whether to stop, and the VMSA to have next. */
+static bool snp_ap_consume_request(struct vcpu_snp *snp, gpa_t *vmsa)
+{
+	bool stop;
+
+	mutex_lock(&snp->ap_lock);
+	stop = snp->stop;
+	*vmsa = snp->next_vmsa;
+	snp->stop = false;
+	snp->next_vmsa = INVALID_PAGE;
+	mutex_unlock(&snp->ap_lock);
+	return stop;
+}
+
+/* A start that failed is due again, unless another request was posted meanwhile. */
+static void snp_ap_put_back(struct vcpu_snp *snp, gpa_t vmsa)
 {
 	mutex_lock(&snp->ap_lock);
-	*vmsa = snp->next_vmsa;
-	*action = snp->stop ? SNP_AP_STOP : snp->action;
-	if (*action == SNP_AP_START)
-		snp->action = SNP_AP_NONE;
-	snp->stop = false;
+	if (!snp->stop && snp->next_vmsa == INVALID_PAGE)
+		snp->next_vmsa = vmsa;
 	mutex_unlock(&snp->ap_lock);
+}
+
+/* The vCPU has a VMSA that the guest has started it with. */
+static void snp_ap_started(struct kvm_vcpu *vcpu)
+{
+	/* A vCPU that was created after the launch has no other state. */
+	if (!vcpu->arch.guest_state_protected)
+		sev_es_protect_state(vcpu);
+	to_svm(vcpu)->sev_es.snp.stopped = false;
+	snp_ap_reset_events(vcpu);
+	/* The ASID stays, and what the VMSA says about paging does not. */
+	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
+	vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
 /*
@@ -241,45 +277,29 @@ int snp_reload_state(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
 	struct vcpu_snp *snp = &svm->sev_es.snp;
-	enum snp_ap_action action;
+	bool start;
 	gpa_t vmsa;
 	int r;
 
-	snp_ap_consume_request(snp, &action, &vmsa);
-	if (action == SNP_AP_STOP)
-		return snp_ap_stop(vcpu);
+	if (snp_ap_consume_request(snp, &vmsa) || (vmsa == INVALID_PAGE && snp->stopped))
+		snp_ap_stop(vcpu);
 
-	if (action != SNP_AP_START) {
+	start = vmsa != INVALID_PAGE;
+	if (!start)
 		vmsa = snp->vmsa_gpa;
-		if (vmsa == INVALID_PAGE)
-			return snp->stopped ? snp_ap_stop(vcpu) : snp_ap_load_launch_vmsa(vcpu);
-	}
+	if (vmsa == INVALID_PAGE)
+		return 1;
 
 	r = snp_ap_load_vmsa(vcpu, vmsa);
 	if (!r) {
-		if (action == SNP_AP_START) {
-			/* A vCPU that was created after the launch has no other state. */
-			if (!vcpu->arch.guest_state_protected)
-				sev_es_protect_state(vcpu);
-			snp->stopped = false;
-			/* As the first start-up IPI does for other vCPUs. */
-			svm->sev_es.received_first_sipi = true;
-			snp_ap_reset_events(vcpu);
-			/* The ASID stays, and what the VMSA says about paging does not. */
-			kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
-			vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
-		}
+		if (start)
+			snp_ap_started(vcpu);
 		return 1;
 	}
 
-	/* Retry, unless another request is posted until then. */
 	snp_ap_unload_vmsa(svm);
-	mutex_lock(&snp->ap_lock);
-	if (action == SNP_AP_START && snp->action == SNP_AP_NONE && !snp->stop) {
-		snp->action = SNP_AP_START;
-		snp->next_vmsa = vmsa;
-	}
-	mutex_unlock(&snp->ap_lock);
+	if (start)
+		snp_ap_put_back(snp, vmsa);
 	kvm_make_request(KVM_REQ_RELOAD_STATE, vcpu);
 	/*
 	 * A signal is seen before the guest is entered.  A vCPU that does not run yet is
@@ -303,10 +323,10 @@ void snp_init_event(struct kvm_vcpu *vcpu)
 	bool start;
 
 	mutex_lock(&snp->ap_lock);
-	start = snp->action == SNP_AP_START_ON_INIT;
+	start = snp->init_vmsa != INVALID_PAGE;
 	if (start) {
-		snp->action = SNP_AP_START;
-		snp->stop = false;
+		snp->next_vmsa = snp->init_vmsa;
+		snp->init_vmsa = INVALID_PAGE;
 	}
 	mutex_unlock(&snp->ap_lock);
 

@@ -31,14 +31,6 @@ struct kvm_snp {
 	void *response;
 };
 
-/* What AP creation wants the vCPU to do about its VMSA. */
-enum snp_ap_action {
-	SNP_AP_NONE,
-	SNP_AP_START,
-	SNP_AP_START_ON_INIT,
-	SNP_AP_STOP,
-};
-
 /**
  * struct snp_psc - a page state change that is under way
  * @cur:	index of the entry that comes next
@@ -58,10 +50,10 @@ struct snp_psc {
  * @ghcb_gpa:	the GHCB that the guest has registered, INVALID_PAGE if none
  * @psc:	allocated with the first request
  * @psc_offset:	where the request is in the GHCB page, in bytes
- * @ap_lock:	for @stop, @action and @next_vmsa, which other vCPUs write
- * @stop:	the vCPU has to give up its VMSA before it looks at @action
- * @action:	what KVM_REQ_RELOAD_STATE is for; not SNP_AP_STOP
- * @next_vmsa:	gpa of the VMSA, with SNP_AP_START and SNP_AP_START_ON_INIT
+ * @ap_lock:	for @stop, @next_vmsa and @init_vmsa, which other vCPUs write
+ * @stop:	the vCPU has to give up its VMSA, before it has @next_vmsa
+ * @next_vmsa:	gpa of the VMSA to have next, INVALID_PAGE if none is due
+ * @init_vmsa:	the same, due once INIT comes
  * @vmsa_gpa:	of the VMSA that the guest has made and the vCPU uses; INVALID_PAGE
  *		for the one of the launch. Written by the vCPU under mmu_lock.
  * @stopped:	the vCPU has no VMSA to run
@@ -72,8 +64,8 @@ struct vcpu_snp {
 	unsigned int psc_offset;
 	struct mutex ap_lock;		/* see above */
 	bool stop;
-	enum snp_ap_action action;
 	gpa_t next_vmsa;
+	gpa_t init_vmsa;
 	gpa_t vmsa_gpa;
 	bool stopped;
 };

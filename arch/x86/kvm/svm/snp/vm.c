@@ -156,6 +156,7 @@ void snp_vcpu_create(struct vcpu_svm *svm)
 	snp->ghcb_gpa = INVALID_PAGE;
 	snp->vmsa_gpa = INVALID_PAGE;
 	snp->next_vmsa = INVALID_PAGE;
+	snp->init_vmsa = INVALID_PAGE;
 }
 
 void snp_vcpu_free(struct vcpu_svm *svm)

@@ -224,7 +224,7 @@ static void test_bad_vmsas(void)
 	check_bad("a page that isn't there");
 }
 
-/* A start that fails, and is replaced by one for INIT, leaves a vCPU the VMSA of the launch. */
+/* A start that fails is due again, whatever is to come at INIT. */
 static void test_start_fails(void)
 {
 	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
@@ -238,8 +238,10 @@ static void test_start_fails(void)
 	check(r == -1 && errno == EFAULT && bare_is_fault(&b, 1, VMSA_GPA),
 	      "which becomes shared: a fault (%d)", r);
 	set_private(b.vm_fd, VMSA_GPA, SZ_4K, true);
-	check(accepted(ask_for(1, AP_CREATE_ON_INIT, VMSA_GPA)) && second_orders(),
-	      "until INIT it has the one of the launch");
+	check(accepted(ask_for(1, AP_CREATE_ON_INIT, BARE_VMSA_GPA)), "and a third one for INIT");
+	bare_fill_vmsa(&b, template(), 1);
+	check(!validate(VMSA_GPA, true) && !make_vmsa(VMSA_GPA) && second_works(),
+	      "made private and a VMSA, it runs");
 }
 
 static void test_good_vmsas(void)
@@ -304,6 +306,26 @@ static void test_init(void)
 	r = ioctl(b.vcpu_fd[1], KVM_SET_MP_STATE, &runs) ?: bare_run(&b, 1);
 	check(r == KVM_EXIT_FAIL_ENTRY, "made runnable, it has nothing to run (%d)", r);
 	remake_second("after INIT");
+}
+
+/* What is asked for before the vCPU looks is done as if it had looked each time. */
+static void test_pending(void)
+{
+	bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_NONE);
+	bare_fill_vmsa(&b, template(), 1);
+	check(!make_vmsa(VMSA_GPA) && accepted(ask_for(1, AP_DESTROY, 0)) &&
+	      accepted(ask_for(1, AP_CREATE, VMSA_GPA)) &&
+	      accepted(ask_for(1, AP_CREATE_ON_INIT, BARE_VMSA_GPA)),
+	      "a stop, a start and one for INIT");
+	/* The VMSA of before can't be entered. */
+	bare_order(&b, 0, BARE_RMPADJUST, BARE_VMSA_GPA, 0, RMPADJUST_NONE);
+	check(second_works(), "it starts");
+	check(!make_vmsa(BARE_VMSA_GPA) && !send_init(1) && second_works(), "and again at INIT");
+	check(accepted(ask_for(1, AP_CREATE_ON_INIT, VMSA_GPA)) && accepted(ask_for(1, AP_DESTROY, 0)) &&
+	      !send_init(1), "one for INIT, then a stop, then INIT");
+	second_starts();
+	check(second_waits(), "it is stopped");
+	remake_second("stopped");
 }
 
 static void test_on_init(bool ran)
@@ -594,8 +616,8 @@ int main(int argc, char *argv[])
 
 	new_guest();
 	test_start_fails();
-	check(!validate(VMSA_GPA, true) &&
-	      !bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "another guest");
+	check(!bare_start_ap(&b, BARE_VMSA_GPA) && second_works(), "another guest");
+	test_pending();
 	test_init();
 	test_teardown();
 	end_guest();
