@@ -244,7 +244,7 @@ static bool snp_ap_consume_request(struct vcpu_snp *snp, gpa_t *vmsa)
 	return stop;
 }
 
-/* A start that failed is due again, unless another request was posted meanwhile. */
+/* A start that failed is due again, unless another request has come since. */
 static void snp_ap_put_back(struct vcpu_snp *snp, gpa_t vmsa)
 {
 	mutex_lock(&snp->ap_lock);

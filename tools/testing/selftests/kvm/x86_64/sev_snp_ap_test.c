@@ -321,8 +321,9 @@ static void test_pending(void)
 	bare_order(&b, 0, BARE_RMPADJUST, BARE_VMSA_GPA, 0, RMPADJUST_NONE);
 	check(second_works(), "it starts");
 	check(!make_vmsa(BARE_VMSA_GPA) && !send_init(1) && second_works(), "and again at INIT");
-	check(accepted(ask_for(1, AP_CREATE_ON_INIT, VMSA_GPA)) && accepted(ask_for(1, AP_DESTROY, 0)) &&
-	      !send_init(1), "one for INIT, then a stop, then INIT");
+	check(accepted(ask_for(1, AP_CREATE_ON_INIT, VMSA_GPA)) &&
+	      accepted(ask_for(1, AP_DESTROY, 0)) && !send_init(1),
+	      "one for INIT, then a stop, then INIT");
 	second_starts();
 	check(second_waits(), "it is stopped");
 	remake_second("stopped");
