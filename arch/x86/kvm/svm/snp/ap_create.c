@@ -56,25 +56,13 @@ static bool snp_ap_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t g
  * the VMSA that was left for it.  A stop drops both starts, a start the one for INIT;
  * neither is dropped because the vCPU hasn't looked yet.
  */
-static void snp_ap_post_stop(struct kvm_vcpu *target)
+static void snp_ap_post(struct kvm_vcpu *target, bool stop, gpa_t vmsa)
 {
 	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
 
 	mutex_lock(&snp->ap_lock);
-	snp->stop = true;
-	snp->next_vmsa = INVALID_PAGE;
-	snp->init_vmsa = INVALID_PAGE;
-	mutex_unlock(&snp->ap_lock);
-
-	kvm_make_request(KVM_REQ_RELOAD_STATE, target);
-	kvm_vcpu_kick(target);
-}
-
-static void snp_ap_post_start(struct kvm_vcpu *target, gpa_t vmsa)
-{
-	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
-
-	mutex_lock(&snp->ap_lock);
+	if (stop)
+		snp->stop = true;
 	snp->next_vmsa = vmsa;
 	snp->init_vmsa = INVALID_PAGE;
 	mutex_unlock(&snp->ap_lock);
@@ -83,7 +71,7 @@ static void snp_ap_post_start(struct kvm_vcpu *target, gpa_t vmsa)
 	kvm_vcpu_kick(target);
 }
 
-static void snp_ap_post_start_on_init(struct kvm_vcpu *target, gpa_t vmsa)
+static void snp_ap_post_on_init(struct kvm_vcpu *target, gpa_t vmsa)
 {
 	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
 
@@ -123,12 +111,12 @@ int snp_ap_creation(struct vcpu_svm *svm)
 			return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
 
 		if ((info1 & SNP_AP_REQUEST_MASK) == SVM_VMGEXIT_AP_CREATE)
-			snp_ap_post_start(target, vmsa);
+			snp_ap_post(target, false, vmsa);
 		else
-			snp_ap_post_start_on_init(target, vmsa);
+			snp_ap_post_on_init(target, vmsa);
 		return 1;
 	case SVM_VMGEXIT_AP_DESTROY:
-		snp_ap_post_stop(target);
+		snp_ap_post(target, true, INVALID_PAGE);
 		return 1;
 	default:
 		return sev_ghcb_set_error(svm, GHCB_ERR_INVALID_INPUT);
