@@ -34,6 +34,11 @@ mutants: deps-lab ## test | 30 min | disable each rule of the emulated machine: 
 mutants-vmx: deps-lab ## test | 15 min | the same for the rules of VMX
 	@lab/test-emulator --mutants-vmx
 
+.PHONY: test-kut
+test-kut: deps-lab ## test | 30 min | kvm-unit-tests' vmx.flat on the emulator: KUT=DIR, where it is built (T='STANZA/TEST' or pattern; else writes docs/vmx-tests.md)
+	@lab/qemu
+	@lab/kut $(if $(T),,--write) '$(KUT)' $(foreach t,$(T),'$(t)')
+
 .PHONY: check-qemu
 check-qemu: deps-lab ## test | an hour | QEMU's own 'make check' on the emulator (T='name or pattern', BASE=1: without the series)
 	@lab/deps check-qemu

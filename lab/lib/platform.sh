@@ -57,7 +57,8 @@ platform_snp()
 # An Intel server. Interrupt remapping lets it have x2APIC; DMA is translated as on the others.
 platform_vmx()
 {
-	CPU=GraniteRapids,vmx=on,check=off MEM=4G NUMA=0 MODULES=kvm_intel
+	# What the processor has beyond QEMU's model of it. Without BHI_CTRL, Linux takes it for one with ITS.
+	CPU=GraniteRapids,vmx=on,check=off,intel-psfd=on,ipred-ctrl=on,rrsba-ctrl=on,bhi-ctrl=on MEM=4G NUMA=0 MODULES=kvm_intel
 	PLATFORM_CMDLINE=' no_timer_check intel_iommu=on'
 	PLATFORM_DEVICES=(-device intel-iommu,intremap=on,eim=on,device-iotlb=on)
 	VIRTIO=,iommu_platform=on,disable-legacy=on

@@ -443,6 +443,119 @@ static void test_guest(void)
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }
 
+/* "64-Bit Mode Exceptions": #SS for an address of the stack, otherwise #GP */
+#define SS_FAULT        12
+#define NOT_CANONICAL   (BIT(62) + 0x1000)
+
+/* RAX and the register of the name are @addr. */
+#define TRY_AT(reg, insn, addr)                                         \
+    ({                                                                  \
+        trap()->vec = NO_TRAP;                                          \
+        asm volatile("push %%" reg "\nmov %0, %%" reg "\n" EX(insn)     \
+                     "pop %%" reg                                       \
+                     : : "a"(addr) : "rcx", "memory");                  \
+        trap()->vec;                                                    \
+    })
+
+#define USER_WITH_STACK(name, insn)                                     \
+    static void name(void)                                              \
+    {                                                                   \
+        asm volatile("mov %0, %%rsp\n" insn "\nud2"                     \
+                     : : "r"(NOT_CANONICAL));                           \
+    }
+USER_WITH_STACK(user_push, "push %%rax")
+USER_WITH_STACK(user_pop, "pop %%rax")
+USER_WITH_STACK(user_ret, "ret")
+USER_WITH_STACK(user_call, "call 1f\n1:")
+USER_WITH_STACK(user_far_return, "lretq")
+USER_WITH_STACK(user_iret, "iretq")
+USER_WITH_STACK(user_push_mem, "xor %%eax, %%eax\npush user_value(%%rax)")
+USER_WITH_STACK(user_mov, "mov 8(%%rsp), %%rax")
+USER_WITH_STACK(user_lea, "lea 8(%%rsp), %%rax\nmov (%%rax), %%rax")
+
+u64 user_value;
+
+static void user_fault(void (*fn)(void), int vec, const char *what)
+{
+    run_user(fn);
+    check_eq(trap()->vec, vec, "%s", what);
+    check_eq(trap()->err, 0, "%s: error code", what);
+}
+
+static void test_not_canonical(void)
+{
+    u64 addr = NOT_CANONICAL;
+
+    check_eq(TRY_AT("rbx", "mov (%%rbx), %%rcx", addr), GP, "by RBX: #GP");
+    check_eq(TRY_AT("rbp", "mov (%%rbp), %%rcx", addr), SS_FAULT,
+             "by RBP: #SS");
+    check_eq(TRY_AT("rbp", "mov %%rcx, 8(%%rbp)", addr), SS_FAULT,
+             "a store by RBP: #SS");
+    check_eq(TRY_AT("rbp", "mov %%fs:(%%rbp), %%rcx", addr), GP,
+             "by RBP and FS: #GP");
+    check_eq(TRY_AT("r13", "mov (%%r13), %%rcx", addr), GP, "by R13: #GP");
+    check_eq(TRY_AT("rbx", "mov (%%rsp,%%rbx), %%rcx", addr), SS_FAULT,
+             "by RSP and RBX: #SS");
+    check_eq(TRY_AT("rbx", "mov (%%rbx,%%rbp), %%rcx", addr), GP,
+             "RBP is an index: #GP");
+    check_eq(TRY_AT("rbx", "push (%%rbx)", addr), GP, "PUSH by RBX: #GP");
+    check_eq(TRY_AT("rbx", "call *(%%rbx)", addr), GP, "CALL by RBX: #GP");
+    user_fault(user_push, SS_FAULT, "PUSH: #SS");
+    user_fault(user_pop, SS_FAULT, "POP: #SS");
+    user_fault(user_ret, SS_FAULT, "RET: #SS");
+    user_fault(user_call, SS_FAULT, "CALL: #SS");
+    user_fault(user_far_return, SS_FAULT, "a far RET: #SS");
+    user_fault(user_iret, SS_FAULT, "IRET: #SS");
+    user_fault(user_push_mem, SS_FAULT, "PUSH of memory: #SS");
+    user_fault(user_mov, SS_FAULT, "by RSP: #SS");
+    user_fault(user_lea, GP, "LEA is no access: #GP");
+}
+
+/* "Alignment Checking" */
+#define AC              17
+#define CR0_AM          BIT(18)
+
+#define USER_WITH_AC(name, insn)                                        \
+    static void name(void)                                              \
+    {                                                                   \
+        asm volatile("pushfq\norq $0x40000, (%%rsp)\npopfq\n"           \
+                     insn "\nud2" : : "a"(pages) : "rcx", "memory");    \
+    }
+USER_WITH_AC(user_load, "mov 1(%%rax), %%ecx")
+USER_WITH_AC(user_store, "mov %%cx, 1(%%rax)")
+USER_WITH_AC(user_aligned, "mov 4(%%rax), %%ecx\nmov 1(%%rax), %%cl")
+
+static void write_cr0(u64 val)
+{
+    asm volatile("mov %0, %%cr0" : : "r"(val) : "memory");
+}
+
+static int supervisor_load(void)
+{
+    trap()->vec = NO_TRAP;
+    asm volatile("pushfq\npushfq\norq $0x40000, (%%rsp)\npopfq\n"
+                 EX("mov 1(%0), %%ecx") "popfq"
+                 : : "r"(pages) : "rcx", "memory", "cc");
+    return trap()->vec;
+}
+
+static void test_alignment(void)
+{
+    u64 cr0 = read_cr0();
+
+    run_user(user_load);
+    check_eq(trap()->vec, UD, "no alignment checks without CR0.AM");
+    write_cr0(cr0 | CR0_AM);
+    user_fault(user_load, AC, "a load that is not aligned");
+    user_fault(user_store, AC, "a store that is not aligned");
+    run_user(user_aligned);
+    check_eq(trap()->vec, UD, "what is aligned");
+    check_eq(supervisor_load(), NO_TRAP, "no alignment checks at CPL 0");
+    write_cr0(cr0);
+    run_user(user_load);
+    check_eq(trap()->vec, UD, "none after CR0.AM is clear again");
+}
+
 void test_main(void)
 {
     test_movdir();
@@ -456,4 +569,6 @@ void test_main(void)
     test_xsaves();
     test_xsaves_faults();
     test_guest();
+    test_not_canonical();
+    test_alignment();
 }

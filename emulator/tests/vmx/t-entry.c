@@ -108,6 +108,7 @@ static void try_guest(const struct bad *b, u64 qual)
 }
 
 static u64 list[4] __attribute__((aligned(16)));
+static u64 long_list[2 * 513] __attribute__((aligned(16)));
 
 /* Bitmaps and lists: the address matters if the control or a count is set. */
 static void test_addresses(void)
@@ -229,6 +230,28 @@ static void test_bad_msrs(void)
     wrmsr(0x1b, base);
 }
 
+/* Beyond 512 MSRs, which IA32_VMX_MISC recommends, and beyond memory */
+static void test_long_lists(void)
+{
+    int i;
+
+    for (i = 0; i < 513; i++) {
+        long_list[2 * i] = MSR_STAR;
+    }
+    vm_init(g_vmcall);
+    vset(F_ENTRY_MSR_LOAD, (u64)long_list);
+    vset(F_ENTRY_MSR_LOAD_COUNT, 512);
+    vm_exits(X_VMCALL, "512 MSRs in a list");
+    vset(F_ENTRY_MSR_LOAD_COUNT, 513);
+    vm_exits(X_ENTRY_FAILED | X_MSR_LOAD, "513 MSRs in a list");
+    check_eq(vget(F_QUAL), 513, "the last one is too many");
+    vm_init(g_vmcall);
+    vset(F_ENTRY_MSR_LOAD, BIT(40));
+    vset(F_ENTRY_MSR_LOAD_COUNT, 1);
+    vm_exits(X_ENTRY_FAILED | X_MSR_LOAD, "a list where there is no memory");
+    check_eq(vget(F_QUAL), 1, "it reads as ones");
+}
+
 /* VM exits store the TSC of the host. */
 static void test_list_tsc(void)
 {
@@ -283,6 +306,7 @@ void test_main(void)
     test_injection();
     test_msr_load();
     test_bad_msrs();
+    test_long_lists();
     test_list_tsc();
     test_link();
     test_states();

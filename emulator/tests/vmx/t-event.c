@@ -8,6 +8,11 @@
 #define APIC        0xfee00000UL
 #define TRAP_FLAG   BIT(8)
 #define BS          BIT(14)
+#define BD          BIT(13)
+#define ENABLED_BREAKPOINT  BIT(12)     /* pending debug exceptions */
+#define GENERAL_DETECT      BIT(13)     /* DR7 */
+#define ENTRY_LOAD_DEBUG    BIT(2)
+#define EXIT_SAVE_DEBUG     BIT(2)
 
 #define X_NMI_WINDOW    8
 #define X_INTR_WINDOW   7
@@ -25,6 +30,7 @@ GUEST(g_hlt, "sti\nhlt")
 GUEST(g_mov_ss, "mov %eax, %ss")
 GUEST(g_iret, "mov %rsp, %rcx\n"
       "pushq %rax\npushq %rcx\npushq $2\npushq $8\npushq %rbx\niretq")
+GUEST(g_read_dr0, "mov %dr0, %rax")
 GUEST(g_read_0, "mov 0, %rax")
 
 static void guest(void (*fn)(void), u64 pin, u64 proc)
@@ -128,6 +134,66 @@ static void test_debug(void)
     check_eq(vget(F_PENDING_DBG) & BS, BS, "which is pending");
 }
 
+/* "Priority Among Concurrent Events": all of them are due at VM entry. */
+static void test_order(void)
+{
+    u64 proc = PROC_NMI_WINDOW | PROC_INTR_WINDOW;
+
+    guest(g_nop, PIN_NMI | PIN_VNMI | PIN_TIMER, proc);
+    vset(F_GUEST_RFLAGS, 0x202);
+    vset(F_PREEMPTION, 0);
+    vset(F_ENTRY_INTR, INTR(7, 0));
+    vm_exits(X_MTF, "a pending MTF VM exit goes first");
+    check_eq(vget(F_GUEST_RIP), (u64)g_nop, "before an instruction");
+    vm_exits(X_TIMER, "then the timer");
+    vm_controls(PIN_NMI | PIN_VNMI, proc, 0);
+    vm_exits(X_NMI_WINDOW, "then an NMI window");
+    vm_controls(PIN_NMI | PIN_VNMI, PROC_INTR_WINDOW, 0);
+    vm_exits(X_INTR_WINDOW, "then an interrupt window");
+    check_eq(vget(F_GUEST_RIP), (u64)g_nop, "all before an instruction");
+    vm_controls(0, 0, 0);
+    vm_exits(X_VMCALL, "and then the guest");
+}
+
+static u64 read_dr6(void)
+{
+    u64 val;
+
+    asm volatile("mov %%dr6, %0" : "=r"(val));
+    return val;
+}
+
+/* A #DB that exits changes neither DR6 nor DR7, and reports what is new. */
+static void test_debug_regs(void)
+{
+    u64 dr6 = 0xffff0ff0 | BD | 2;
+
+    asm volatile("mov %0, %%dr6" : : "r"(dr6));
+    guest(g_nop, 0, 0);
+    vset(F_EXCEPTIONS, BIT(DB));
+    vset(F_GUEST_RFLAGS, 2 | TRAP_FLAG);
+    vm_exits(X_EXCEPTION, "a single step");
+    check_eq(vget(F_QUAL), BS, "its cause");
+    check_eq(read_dr6(), dr6, "DR6 is as it was");
+    guest(g_nop, 0, 0);
+    vset(F_EXCEPTIONS, BIT(DB));
+    vset(F_GUEST_RFLAGS, 2 | TRAP_FLAG);
+    vset(F_INTERRUPTIBILITY, 2);
+    vset(F_PENDING_DBG, BS | ENABLED_BREAKPOINT | 1);
+    vm_exits(X_EXCEPTION, "a breakpoint that MOV SS has delayed");
+    check_eq(vget(F_QUAL), BS | 1, "its cause, and the single step");
+    check_eq(vget(F_GUEST_RIP), (u64)g_nop + 1, "after an instruction");
+    guest(g_read_dr0, 0, 0);
+    vset(F_EXCEPTIONS, BIT(DB));
+    vset(F_ENTRY, vget(F_ENTRY) | ENTRY_LOAD_DEBUG);
+    vset(F_EXIT, vget(F_EXIT) | EXIT_SAVE_DEBUG);
+    vset(F_GUEST_DR7, 0x400 | GENERAL_DETECT);
+    vm_exits(X_EXCEPTION, "general detect");
+    check_eq(vget(F_QUAL), BD, "its cause");
+    check_eq(vget(F_GUEST_DR7), 0x400 | GENERAL_DETECT, "DR7 is as it was");
+    check_eq(read_dr6(), dr6, "and so is DR6");
+}
+
 static void test_halted(void)
 {
     u64 ticks = 1000;
@@ -187,6 +253,8 @@ void test_main(void)
     test_windows();
     test_shadow();
     test_debug();
+    test_order();
+    test_debug_regs();
     test_halted();
     test_cr2();
     check_eq(vmxoff(), VM_OK, "VMXOFF");

@@ -39,11 +39,6 @@ static void test_feature_control(void)
     write_cr4(read_cr4() | CR4_VMXE);
     check_eq(try_rdmsr(MSR_FEATURE_CONTROL, &val), NO_TRAP,
              "IA32_FEATURE_CONTROL exists");
-    if (!(val & 1)) {
-        check_eq(vmxon(vm_region(0)), VM_TRAP(GP), "VMXON while unlocked");
-        check_eq(try_wrmsr(MSR_FEATURE_CONTROL, BIT(40)), GP, "reserved bit");
-        wrmsr(MSR_FEATURE_CONTROL, 5);
-    }
     check_eq(try_wrmsr(MSR_FEATURE_CONTROL, 5), GP, "locked");
     check_eq(try_wrmsr(MSR_VMX_BASIC, 0), GP, "capabilities are read-only");
 }
@@ -85,6 +80,13 @@ static void test_vmxon_cr0(void)
     asm volatile("mov %0, %%cr0" : : "r"(cr0 & ~BIT(5)));
     check_eq(vmxon(vm_region(0)), VM_TRAP(GP), "VMXON with CR0.NE clear");
     asm volatile("mov %0, %%cr0" : : "r"(cr0 | BIT(5)));
+    check_eq(try_write_cr0(cr0 | BIT(32)), GP, "CR0 has 32 bits");
+    check_eq(try_write_cr0(cr0 & ~BIT(0)), GP, "CR0.PG without CR0.PE");
+    check_eq(try_write_cr0(cr0 | BIT(29)), GP, "CR0.NW without CR0.CD");
+    check_eq(try_write_cr0(cr0), NO_TRAP, "CR0 as it was");
+    check_eq(try_write_cr4(read_cr4() | BIT(31)), GP, "CR4, bit 31");
+    check_eq(try_write_cr4(read_cr4() | BIT(33)), GP, "CR4, bit 33");
+    check_eq(try_write_cr4(read_cr4() | BIT(63)), GP, "CR4, bit 63");
 }
 
 void g_vmcall(void);

@@ -94,6 +94,36 @@ static void g_insn(void)
     asm volatile(TDCALL "\n" SEAMCALL "\n" : : "a"(0ULL));
 }
 
+void g_tdcall(void);
+void g_seamcall(void);
+asm(".pushsection .text\ng_tdcall: " TDCALL "\ng_seamcall: " SEAMCALL
+    "\n.popsection");
+
+/* CPL is checked before the VM exit. */
+static void test_cpl3(void (*fn)(void), const char *what)
+{
+    vm_init(fn);
+    vset(F_GUEST_SEL(CS), 0x23);
+    vset(F_GUEST_AR(CS), 0xa0fb);
+    vset(F_GUEST_SEL(SS), 0x2b);
+    vset(F_GUEST_AR(SS), 0xc0f3);
+    vset(F_EXCEPTIONS, BIT(GP));
+    vm_exits(X_EXCEPTION, what);
+    check_eq(vget(F_INTR), INTR(3, GP) | INTR_ERROR, "%s: #GP", what);
+}
+
+static void test_compatibility(void)
+{
+    vm_init(g_tdcall);
+    vset(F_GUEST_AR(CS), 0xc09b);
+    vm_exits(X_TDCALL, "TDCALL in compatibility mode");
+    vm_init(g_seamcall);
+    vset(F_GUEST_AR(CS), 0xc09b);
+    vset(F_EXCEPTIONS, BIT(UD));
+    vm_exits(X_EXCEPTION, "SEAMCALL in compatibility mode");
+    check_eq(vget(F_INTR), INTR(3, UD), "SEAMCALL there: #UD");
+}
+
 static void test_guest(void)
 {
     u64 val;
@@ -278,6 +308,9 @@ void test_main(void)
 {
     test_modes();
     test_guest();
+    test_cpl3(g_tdcall, "TDCALL of a VM at CPL 3");
+    test_cpl3(g_seamcall, "SEAMCALL of a VM at CPL 3");
+    test_compatibility();
     test_platform();
     test_pconfig();
     test_init();

@@ -88,7 +88,8 @@ static void test_access(void)
     guest(g_vmread, 0x4bfe, 0x99);
     completes("VMREAD of no field", 0x40);
     check_eq(guest_regs[1], 0x99, "leaves the register");
-    check_eq(shadow_get(F_INSN_ERROR), 12, "the error is in the shadow VMCS");
+    check_eq(vget(F_INSN_ERROR), 12, "the error is in the current VMCS");
+    check_eq(shadow_get(F_INSN_ERROR), 0, "and not in the shadow VMCS");
     guest(g_vmwrite, F_REASON, 0x77);
     completes("VMWRITE of a read-only field", 0);
     check_eq(shadow_get(F_REASON), 0x77, "writes it");

@@ -206,6 +206,52 @@ static void test_segments(void)
     check_eq(vget(F_GUEST_LIMIT(IDTR)), 0x1f, "VM exits save IDTR");
 }
 
+/*
+ * "Loading Guest State": what VM entries load without a control. The guest
+ * changes none of it, and VM exits save what it was.
+ */
+static void test_loaded(void)
+{
+    static const struct {
+        u64 field, val;
+        const char *what;
+    } loaded[] = {
+        { F_GUEST_SEL(FS), 0x18, "selectors" },
+        { F_GUEST_SEL(LDTR), 0x28, "LDTR" },
+        { F_GUEST_BASE(FS), 0x5000, "bases" },
+        { F_GUEST_BASE(GS), 0xffff800000001000ULL, "bases beyond 4 GiB" },
+        { F_GUEST_LIMIT(FS), 0xfff, "limits" },
+        { F_GUEST_AR(FS), 0x4091, "access rights" },
+        { F_GUEST_AR(ES), 0x10000, "unusable segments" },
+        { F_GUEST_BASE(GDTR), 0x123000, "GDTR" },
+        { F_GUEST_LIMIT(IDTR), 0x1f, "IDTR" },
+        { F_GUEST_SYSENTER_CS, 0x20, "SYSENTER_CS" },
+        { F_GUEST_SYSENTER_ESP, 0x1234, "SYSENTER_ESP" },
+        { F_GUEST_RSP, 0x7000, "RSP" },
+        { F_GUEST_RFLAGS, 0x246, "RFLAGS" },
+    };
+    u64 cr0 = read_cr0() | BIT(18), cr3 = read_cr3() | BIT(3);
+    u64 cr4 = read_cr4() | BIT(2);
+    int i;
+
+    guest(g_vmcall);
+    for (i = 0; i < ARRAY_SIZE(loaded); i++) {
+        vset(loaded[i].field, loaded[i].val);
+    }
+    vset(F_GUEST_CR0, cr0);
+    vset(F_GUEST_CR3, cr3);
+    vset(F_GUEST_CR4, cr4);
+    vm_exits(X_VMCALL, "a guest with state of its own");
+    for (i = 0; i < ARRAY_SIZE(loaded); i++) {
+        check_eq(vget(loaded[i].field), loaded[i].val, "VM entries load %s",
+                 loaded[i].what);
+    }
+    check_eq(vget(F_GUEST_CR0), cr0, "VM entries load CR0");
+    check_eq(vget(F_GUEST_CR3), cr3, "VM entries load CR3");
+    check_eq(vget(F_GUEST_CR4), cr4, "VM entries load CR4");
+    check_eq(vget(F_GUEST_RIP), (u64)g_vmcall, "VM entries load RIP");
+}
+
 /* 32-bit code */
 static void guest_32(void (*fn)(void), bool paging, u64 proc2)
 {
@@ -305,6 +351,7 @@ void test_main(void)
     test_pkrs();
     test_registers();
     test_segments();
+    test_loaded();
     test_pae();
     test_long_mode();
     test_unrestricted();

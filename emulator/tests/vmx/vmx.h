@@ -13,6 +13,7 @@
 #define MSR_FEATURE_CONTROL     0x3a
 #define MSR_PAT                 0x277
 #define MSR_VMX_BASIC           0x480
+#define MSR_VMX_CR4_FIXED1      0x489
 #define MSR_VMX_PROC2           0x48b
 #define MSR_VMX_EPT_VPID_CAP    0x48c
 #define MSR_VMX_TRUE_PIN        0x48d

@@ -72,6 +72,11 @@ void x86_vmx_event_end(CPUX86State *env);
 /* IRET has been executed: the next NMI may be delivered. */
 void x86_vmx_iret(CPUX86State *env);
 
+/*
+ * A #DB is about to be raised that sets these bits of DR6. It does that only if
+ * it is delivered, and then clears DR7.GD if the cause is BD.
+ */
+void x86_vmx_debug_cause(CPUX86State *env, uint32_t bits);
 /* A single-step trap is about to be raised. */
 void x86_vmx_single_step(CPUX86State *env);
 /* HLT is executed. */
@@ -89,6 +94,8 @@ typedef enum VmxMsrResult {
     VMX_MSR_GP,
 } VmxMsrResult;
 
+/* False if the processor lacks the MSR, as far as CPUID tells. */
+bool x86_vmx_has_msr(CPUX86State *env, uint32_t msr);
 VmxMsrResult x86_vmx_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 VmxMsrResult x86_vmx_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
 /* True if MOV to CR0 or CR4 may write this value. */

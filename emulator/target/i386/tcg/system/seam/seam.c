@@ -195,13 +195,16 @@ static void seam_pconfig(CPUX86State *env, uintptr_t ra)
     vmx_set_flags(env, result ? CC_Z : 0);
 }
 
-/* #UD and VM exits, in the order of the instructions' "Operation" sections */
+/*
+ * #UD, #GP and VM exits. Processors check CPL before SEAMCALL exits, unlike its
+ * "Operation" section: Linux relies on it.
+ */
 static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
 {
     bool seam = env->hflags & HF_SEAM_MASK;
     bool guest = vmx_guest(env);
-    bool ud = !env_archcpu(env)->tdx || !(env->hflags & HF_CS64_MASK) ||
-              (env->hflags & HF_SMM_MASK);
+    bool ud = !env_archcpu(env)->tdx || (env->hflags & HF_SMM_MASK) ||
+              (op != VMX_OP_TDCALL && !(env->hflags & HF_CS64_MASK));
 
     switch (op) {
     case VMX_OP_SEAMCALL:
@@ -220,6 +223,9 @@ static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
     if (ud) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
+    if (env->hflags & HF_CPL_MASK) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
     if (guest && op == VMX_OP_TDCALL) {
         trace_seam_tdcall(env_cpu(env)->cpu_index, env->regs[R_EAX],
                           env->regs[R_ECX], env->regs[R_EDX], env->regs[10],
@@ -229,9 +235,6 @@ static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
     if (guest && op != VMX_OP_PCONFIG) {
         vmx_exit_insn(env, op == VMX_OP_TDCALL ? VMX_EXIT_TDCALL :
                            VMX_EXIT_SEAMCALL, 0, ra);
-    }
-    if (env->hflags & HF_CPL_MASK) {
-        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
 }
 

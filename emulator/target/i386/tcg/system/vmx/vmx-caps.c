@@ -86,11 +86,18 @@ bool vmx_cr4_ok(CPUX86State *env, uint64_t cr4)
     return (cr4 & fixed0) == fixed0 && !(cr4 & ~vmx_cr4_fixed1(env));
 }
 
+/* "Control Registers": what MOV to CR0 may write, in VMX operation or not */
+static bool cr0_valid(uint64_t val)
+{
+    return !(val >> 32) && !((val & CR0_PG_MASK) && !(val & CR0_PE_MASK)) &&
+           !((val & CR0_NW_MASK) && !(val & CR0_CD_MASK));
+}
+
 bool x86_vmx_cr_fixed_ok(CPUX86State *env, int reg, target_ulong val)
 {
     bool unrestricted;
 
-    if (reg == 4 && (val & cr4_reserved_bits(env))) {
+    if (reg == 4 ? val & cr4_reserved_bits(env) : !cr0_valid(val)) {
         return false;
     }
     if (!env->vmx->on) {
@@ -101,8 +108,7 @@ bool x86_vmx_cr_fixed_ok(CPUX86State *env, int reg, target_ulong val)
     }
     unrestricted = vmx_guest(env) &&
                    vmx_proc2(env, VMX_SECONDARY_EXEC_UNRESTRICTED_GUEST);
-    return vmx_cr0_ok(env, val, unrestricted) &&
-           !((val & CR0_PG_MASK) && !(val & CR0_PE_MASK));
+    return vmx_cr0_ok(env, val, unrestricted);
 }
 
 static uint64_t vmx_basic(CPUX86State *env)

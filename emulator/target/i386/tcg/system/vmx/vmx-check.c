@@ -219,9 +219,7 @@ static bool vmx_check_msr_list(CPUX86State *env, VmxField addr, VmxField count)
     uint64_t pa = vmx_get(env, addr);
     uint64_t n = vmx_get(env, count);
 
-    /* IA32_VMX_MISC recommends 512; a processor may fail beyond that. */
-    return !n || (n <= 512 &&
-                  !VMX_BAD(env, CHECK_MSR_LIST, !vmx_pa_ok(env, pa, 16)) &&
+    return !n || (!VMX_BAD(env, CHECK_MSR_LIST, !vmx_pa_ok(env, pa, 16)) &&
                   !VMX_BAD(env, CHECK_MSR_LIST_END,
                            !vmx_pa_ok(env, pa + n * 16 - 1, 1)));
 }

@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "cpu.h"
 #include "target/i386/trace.h"
+#include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 #include "tcg/system/world.h"
 
@@ -154,7 +155,11 @@ static void vmx_load_interruptibility(CPUX86State *env)
 static void vmx_load_guest(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
+    g_autofree VmxVmcs *fields = NULL;
 
+    if (unlikely(vmx->ignored)) {
+        fields = vmx_keep_state(env);
+    }
     vmx->pin = vmx_effective(env, VMX_PIN_CTLS, VMX_CTL_PIN);
     vmx->proc = vmx_effective(env, VMX_PROC_CTLS, VMX_CTL_PROC);
     vmx->proc2 = vmx->proc & VMX_CPU_BASED_ACTIVATE_SECONDARY_CONTROLS ?
@@ -168,6 +173,7 @@ static void vmx_load_guest(CPUX86State *env)
     }
     vmx->event = (VmxEvent) { 0 };
     vmx->event_injected = false;
+    vmx->debug_cause = 0;
     vmx->mtf_pending = false;
     vmx->ple_valid = false;
     env->intercept = 0;
@@ -183,6 +189,9 @@ static void vmx_load_guest(CPUX86State *env)
                     vmx_get(env, VMX_VPID) : 0;
     vmx_load_interruptibility(env);
     vmx_load_guest_regs(env);
+    if (unlikely(fields)) {
+        memcpy(vmx->vmcs, fields, sizeof(*fields));
+    }
 }
 
 /* "VM-Entry Failures During or After Loading Guest State" */
@@ -203,11 +212,17 @@ static void vmx_pending_debug(CPUX86State *env, uintptr_t ra)
     uint64_t pending = vmx_get(env, VMX_GUEST_PENDING_DBG);
 
     if (!(pending & (VMX_PENDING_DBG_BS | VMX_PENDING_DBG_ENABLED)) ||
-        (env->hflags & HF_INHIBIT_IRQ_MASK) ||
         !vmx_rule(env, VMX_RULE_PENDING_DELIVERED)) {
         return;
     }
-    env->dr[6] |= pending & (DR6_BS | 0xf);
+    if (env->hflags & HF_INHIBIT_IRQ_MASK) {
+        /* The trap of the next instruction reports these breakpoints. */
+        if (env->eflags & TF_MASK) {
+            x86_vmx_debug_cause(env, pending & 0xf);
+        }
+        return;
+    }
+    x86_vmx_debug_cause(env, pending & (DR6_BS | 0xf));
     raise_exception_err_ra(env, EXCP01_DB, 0, 0);
 }
 
@@ -215,7 +230,8 @@ static void vmx_activity(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
 
-    env->vmx->activity = vmx_get(env, VMX_GUEST_ACTIVITY);
+    env->vmx->activity = vmx_rule(env, VMX_RULE_LOAD_ACTIVITY) ?
+                         vmx_get(env, VMX_GUEST_ACTIVITY) : VMX_ACTIVE;
     if (env->vmx->activity != VMX_ACTIVE) {
         cs->halted = 1;
         cs->exception_index = EXCP_HLT;

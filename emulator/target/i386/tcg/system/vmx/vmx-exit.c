@@ -74,7 +74,8 @@ void x86_vmx_single_step(CPUX86State *env)
 {
     VmxExitInfo info = { .reason = VMX_EXIT_MTF, .step = true };
 
-    if (vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG)) {
+    if (vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG) &&
+        vmx_rule(env, VMX_RULE_ORDER_MTF_STEP)) {
         vmx_do_exit(env, info, 0);
     }
 }
@@ -176,6 +177,9 @@ static void vmx_save_state(CPUX86State *env)
             !(env->vmx->exit.reason == VMX_EXIT_EXCEPTION &&
               (env->vmx->exit.intr_info & VMX_INTR_VECTOR) == EXCP01_DB)) {
             pending |= VMX_PENDING_DBG_BS;
+        }
+        if (env->vmx->debug_cause & 0xf) {
+            pending |= (env->vmx->debug_cause & 0xf) | VMX_PENDING_DBG_ENABLED;
         }
     }
     if (env->vmx->exit.step) {
@@ -310,6 +314,15 @@ void vmx_abort(CPUX86State *env, uint32_t reason)
     cs->halted = 1;
 }
 
+/* What the processor has, as the state of a guest */
+void vmx_save_registers(CPUX86State *env)
+{
+    vmx_save_regs(env);
+    vmx_save_segs(env);
+    vmx_save_pdptes(env);
+    vmx_save_state(env);
+}
+
 /* "Saving Guest State" */
 void vmx_save_guest(CPUX86State *env)
 {
@@ -318,10 +331,7 @@ void vmx_save_guest(CPUX86State *env)
     if (unlikely(env->vmx->ignored)) {
         before = g_memdup2(env->vmx->vmcs, sizeof(*before));
     }
-    vmx_save_regs(env);
-    vmx_save_segs(env);
-    vmx_save_pdptes(env);
-    vmx_save_state(env);
+    vmx_save_registers(env);
     if (unlikely(before)) {
         vmx_drop_state(env, before);
     }

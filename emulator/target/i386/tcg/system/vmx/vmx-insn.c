@@ -131,15 +131,6 @@ static VmxVmcs *vmx_accessed_vmcs(CPUX86State *env)
     return vmx_guest(env) ? env->vmx->shadow : env->vmx->vmcs;
 }
 
-/* VMfail of VMREAD and VMWRITE, whose error is in the VMCS that they access */
-static void vmx_fail_access(CPUX86State *env, uint32_t error)
-{
-    VmxVmcs *vmcs = vmx_accessed_vmcs(env);
-
-    vmcs->f[VMX_INSN_ERROR] = error;
-    vmx_set_flags(env, CC_Z);
-}
-
 /* "VMCS Shadowing": VMREAD or VMWRITE in a guest, with that operand */
 static bool vmx_field_exits(CPUX86State *env, VmxOp op, uint64_t encoding)
 {
@@ -178,7 +169,7 @@ static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
         f = -1;
     }
     if (f < 0) {
-        vmx_fail_access(env, VMX_ERR_FIELD);
+        vmx_fail(env, VMX_ERR_FIELD);
     }
     return f;
 }
@@ -239,7 +230,7 @@ static void vmx_vmwrite(CPUX86State *env, target_ulong addr, uintptr_t ra)
     }
     if (vmx_field_read_only(f) &&
         !(env->features[FEAT_VMX_MISC] & MSR_VMX_MISC_VMWRITE_VMEXIT)) {
-        vmx_fail_access(env, VMX_ERR_READ_ONLY_FIELD);
+        vmx_fail(env, VMX_ERR_READ_ONLY_FIELD);
         return;
     }
     if (encoding & 1) {
@@ -464,7 +455,8 @@ static void vmx_op_check(CPUX86State *env, VmxOp op, uintptr_t ra)
                       ? env->vmx_insn.disp : 0, ra);
     }
     if (VMX_BAD(env, INSN_CPL, cpl) ||
-        (op == VMX_OP_VMXON && !env->vmx->on && !vmxon_permitted(env))) {
+        (op == VMX_OP_VMXON && !env->vmx->on && !vmxon_permitted(env)) ||
+        VMX_BAD(env, VMXOFF_SEAM, op == VMX_OP_VMXOFF && x86_seam_root(env))) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
 }

@@ -29,14 +29,36 @@ static bool vmx_exception_exits(CPUX86State *env, int intno, uint32_t error)
     return bit;
 }
 
+void x86_vmx_debug_cause(CPUX86State *env, uint32_t bits)
+{
+    env->vmx->debug_cause |= bits;
+}
+
+/* A #DB that exits does not change DR6 and DR7. */
+static void vmx_set_debug_regs(CPUX86State *env, uint32_t cause)
+{
+    env->dr[6] = (env->dr[6] & ~0xf) | cause;
+    if (cause & DR6_BD) {
+        env->dr[7] &= ~DR7_GD;
+    }
+}
+
 static void vmx_check_exception(CPUX86State *env, int intno, uint32_t error,
                                 uintptr_t ra)
 {
     uint32_t info = VMX_INTR_VALID | intno |
                     VMX_INTR_EXCEPTION << VMX_INTR_TYPE_SHIFT;
+    bool exits = intno <= 31 && vmx_exception_exits(env, intno, error);
     uint64_t qualification = 0;
 
-    if (intno > 31 || !vmx_exception_exits(env, intno, error)) {
+    if (intno == EXCP01_DB) {
+        qualification = env->vmx->debug_cause;
+        env->vmx->debug_cause = 0;
+        if (!exits || !vmx_rule(env, VMX_RULE_DR6_KEPT)) {
+            vmx_set_debug_regs(env, qualification);
+        }
+    }
+    if (!exits) {
         return;
     }
     if ((env->cr[0] & CR0_PE_MASK) && exception_has_error_code(intno) &&
@@ -47,8 +69,6 @@ static void vmx_check_exception(CPUX86State *env, int intno, uint32_t error,
     }
     if (intno == EXCP0E_PAGE) {
         qualification = env->vmx->pf_addr;
-    } else if (intno == EXCP01_DB) {
-        qualification = env->dr[6] & (0xf | DR6_BD | DR6_BS);
     }
     vmx_exit_intr(env, VMX_EXIT_EXCEPTION, qualification, info, error, ra);
 }

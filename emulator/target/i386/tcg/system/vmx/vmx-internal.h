@@ -301,6 +301,7 @@ typedef struct X86VmxState {
     bool ept_user;              /* walks are for a user-mode address */
     uint64_t pdpte[4];          /* with EPT */
     uint64_t pf_addr;           /* linear address of the last page fault */
+    uint32_t debug_cause;       /* bits of DR6 of the next #DB */
     bool ple_valid;             /* first and last PAUSE are recorded */
     uint64_t ple_first, ple_last;
 
@@ -478,6 +479,7 @@ G_NORETURN void vmx_exit_insn(CPUX86State *env, VmxExit reason,
 G_NORETURN void vmx_exit_intr(CPUX86State *env, VmxExit reason,
                               uint64_t qualification, uint32_t info,
                               uint32_t error, uintptr_t ra);
+void vmx_save_registers(CPUX86State *env);
 void vmx_save_guest(CPUX86State *env);
 void vmx_load_host(CPUX86State *env);
 void vmx_abort(CPUX86State *env, uint32_t reason);
@@ -504,6 +506,7 @@ void vmx_posted_interrupts(CPUX86State *env);
 bool vmx_ignore_rules(CPUX86State *env, const char *names, Error **errp);
 void vmx_drop_info(CPUX86State *env);
 void vmx_drop_state(CPUX86State *env, const VmxVmcs *before);
+VmxVmcs *vmx_keep_state(CPUX86State *env);
 
 /* vmx-ipi.c */
 bool vmx_virtualize_icr(CPUX86State *env, uint32_t icr, uint32_t dest);

@@ -71,28 +71,41 @@ static const struct {
     { VMX_RULE_INFO_GPA, VMX_GUEST_PHYSICAL_ADDR },
 };
 
+/* LOAD_ACTIVITY is checked where it is loaded. */
 static const struct {
-    VmxRule rule;
+    VmxRule save, load;
     VmxField first, last;
 } state_rules[] = {
-    { VMX_RULE_SAVE_CR, VMX_GUEST_CR0, VMX_GUEST_CR4 },
-    { VMX_RULE_SAVE_SYSENTER, VMX_GUEST_SYSENTER_CS, VMX_GUEST_SYSENTER_CS },
-    { VMX_RULE_SAVE_SYSENTER, VMX_GUEST_SYSENTER_ESP, VMX_GUEST_SYSENTER_EIP },
-    { VMX_RULE_SAVE_RSP, VMX_GUEST_RSP, VMX_GUEST_RSP },
-    { VMX_RULE_SAVE_RIP, VMX_GUEST_RIP, VMX_GUEST_RIP },
-    { VMX_RULE_SAVE_RFLAGS, VMX_GUEST_RFLAGS, VMX_GUEST_RFLAGS },
-    { VMX_RULE_SAVE_SELECTORS, VMX_GUEST_ES_SEL, VMX_GUEST_TR_SEL },
-    { VMX_RULE_SAVE_BASES, VMX_GUEST_ES_BASE, VMX_GUEST_TR_BASE },
-    { VMX_RULE_SAVE_LIMITS, VMX_GUEST_ES_LIMIT, VMX_GUEST_TR_LIMIT },
-    { VMX_RULE_SAVE_RIGHTS, VMX_GUEST_ES_AR, VMX_GUEST_TR_AR },
-    { VMX_RULE_SAVE_TABLES, VMX_GUEST_GDTR_LIMIT, VMX_GUEST_IDTR_LIMIT },
-    { VMX_RULE_SAVE_TABLES, VMX_GUEST_GDTR_BASE, VMX_GUEST_IDTR_BASE },
-    { VMX_RULE_SAVE_BLOCKING, VMX_GUEST_INTERRUPTIBILITY,
-      VMX_GUEST_INTERRUPTIBILITY },
-    { VMX_RULE_SAVE_PENDING, VMX_GUEST_PENDING_DBG, VMX_GUEST_PENDING_DBG },
-    { VMX_RULE_SAVE_ACTIVITY, VMX_GUEST_ACTIVITY, VMX_GUEST_ACTIVITY },
-    { VMX_RULE_SAVE_PDPTES, VMX_GUEST_PDPTE0, VMX_GUEST_PDPTE3 },
-    { VMX_RULE_SAVE_LMA, VMX_ENTRY_CTLS, VMX_ENTRY_CTLS },
+    { VMX_RULE_SAVE_CR, VMX_RULE_LOAD_CR, VMX_GUEST_CR0, VMX_GUEST_CR4 },
+    { VMX_RULE_SAVE_SYSENTER, VMX_RULE_LOAD_SYSENTER,
+      VMX_GUEST_SYSENTER_CS, VMX_GUEST_SYSENTER_CS },
+    { VMX_RULE_SAVE_SYSENTER, VMX_RULE_LOAD_SYSENTER,
+      VMX_GUEST_SYSENTER_ESP, VMX_GUEST_SYSENTER_EIP },
+    { VMX_RULE_SAVE_RSP, VMX_RULE_LOAD_RSP, VMX_GUEST_RSP, VMX_GUEST_RSP },
+    { VMX_RULE_SAVE_RIP, VMX_RULE_LOAD_RIP, VMX_GUEST_RIP, VMX_GUEST_RIP },
+    { VMX_RULE_SAVE_RFLAGS, VMX_RULE_LOAD_RFLAGS,
+      VMX_GUEST_RFLAGS, VMX_GUEST_RFLAGS },
+    { VMX_RULE_SAVE_SELECTORS, VMX_RULE_LOAD_SELECTORS,
+      VMX_GUEST_ES_SEL, VMX_GUEST_TR_SEL },
+    { VMX_RULE_SAVE_BASES, VMX_RULE_LOAD_BASES,
+      VMX_GUEST_ES_BASE, VMX_GUEST_TR_BASE },
+    { VMX_RULE_SAVE_LIMITS, VMX_RULE_LOAD_LIMITS,
+      VMX_GUEST_ES_LIMIT, VMX_GUEST_TR_LIMIT },
+    { VMX_RULE_SAVE_RIGHTS, VMX_RULE_LOAD_RIGHTS,
+      VMX_GUEST_ES_AR, VMX_GUEST_TR_AR },
+    { VMX_RULE_SAVE_TABLES, VMX_RULE_LOAD_TABLES,
+      VMX_GUEST_GDTR_LIMIT, VMX_GUEST_IDTR_LIMIT },
+    { VMX_RULE_SAVE_TABLES, VMX_RULE_LOAD_TABLES,
+      VMX_GUEST_GDTR_BASE, VMX_GUEST_IDTR_BASE },
+    { VMX_RULE_SAVE_BLOCKING, VMX_RULE_LOAD_BLOCKING,
+      VMX_GUEST_INTERRUPTIBILITY, VMX_GUEST_INTERRUPTIBILITY },
+    { VMX_RULE_SAVE_PENDING, VMX_RULE__MAX,
+      VMX_GUEST_PENDING_DBG, VMX_GUEST_PENDING_DBG },
+    { VMX_RULE_SAVE_ACTIVITY, VMX_RULE__MAX,
+      VMX_GUEST_ACTIVITY, VMX_GUEST_ACTIVITY },
+    { VMX_RULE_SAVE_PDPTES, VMX_RULE_LOAD_PDPTES,
+      VMX_GUEST_PDPTE0, VMX_GUEST_PDPTE3 },
+    { VMX_RULE_SAVE_LMA, VMX_RULE__MAX, VMX_ENTRY_CTLS, VMX_ENTRY_CTLS },
 };
 
 bool vmx_ignore_rules(CPUX86State *env, const char *names, Error **errp)
@@ -140,10 +153,39 @@ void vmx_drop_state(CPUX86State *env, const VmxVmcs *before)
     int i;
 
     for (i = 0; i < ARRAY_SIZE(state_rules); i++) {
-        if (!vmx_rule(env, state_rules[i].rule)) {
+        if (!vmx_rule(env, state_rules[i].save)) {
             for (f = state_rules[i].first; f <= state_rules[i].last; f++) {
                 vmx_set(env, f, before->f[f]);
             }
         }
     }
+}
+
+/*
+ * Fields that a VM entry must not load get what the processor has. Returns the
+ * VMCS as it was.
+ */
+VmxVmcs *vmx_keep_state(CPUX86State *env)
+{
+    VmxVmcs *before = g_memdup2(env->vmx->vmcs, sizeof(*before));
+    g_autofree VmxVmcs *now = NULL;
+    VmxField f;
+    int i;
+
+    vmx_save_registers(env);
+    for (i = 0; i < 4; i++) {
+        /* Registers of a guest only */
+        vmx_set(env, VMX_GUEST_PDPTE0 + i, env->vmx->pdpte[i]);
+    }
+    now = g_memdup2(env->vmx->vmcs, sizeof(*now));
+    memcpy(env->vmx->vmcs, before, sizeof(*before));
+    for (i = 0; i < ARRAY_SIZE(state_rules); i++) {
+        if (state_rules[i].load != VMX_RULE__MAX &&
+            !vmx_rule(env, state_rules[i].load)) {
+            for (f = state_rules[i].first; f <= state_rules[i].last; f++) {
+                vmx_set(env, f, now->f[f]);
+            }
+        }
+    }
+    return before;
 }
