@@ -251,6 +251,24 @@ static void test_init(void)
     check_eq(call(TDH_SYS_LP_INIT, 0, 0, 0), 0, "TDH.SYS.LP.INIT");
 }
 
+/* The module goes on after SEAMCALL, with its trap pending. */
+static void test_step(void)
+{
+    u64 ax = TDH_SYS_INIT;
+    int stepped;
+
+    asm volatile("pushfq; pushfq; orl $0x100, (%%rsp); popfq\n"
+                 SEAMCALL "\n"
+                 "2: movl $0, %1; jmp 4f\n"
+                 "3: movl $1, %1\n"
+                 "4: popfq\n"
+                 ".pushsection .extable, \"a\"; .quad 2b, 3b; .popsection"
+                 : "+a"(ax), "=&b"(stepped)
+                 : "c"(0ULL) : "memory", "cc", "rdx", "r8", "r9", "r10", "r11");
+    check_eq(stepped, 1, "a single-step trap after SEAMCALL");
+    check_eq(ax, TDX_SYS_INIT_NOT_PENDING, "which was executed");
+}
+
 /* SEAMCALL and SEAMRET flush nothing: what the host forgets is found. */
 static void test_tlb(void)
 {
@@ -314,6 +332,7 @@ void test_main(void)
     test_platform();
     test_pconfig();
     test_init();
+    test_step();
     test_tlb();
     test_config();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
