@@ -72,6 +72,8 @@ platform_tdx()
 	mkdir -p "$TDX_KEYS"
 	CPU=GraniteRapids,vmx=on,check=off,phys-bits=52,x-seam=on,x-seam-module=$TDX_MODULE
 	CPU+=,x-seam-report-key=$TDX_KEYS/report-key
+	# A module that was made for hardware, which comes with its layout
+	[ ! -e "$TDX_MODULE.layout" ] || CPU+=,x-seam-stubs=on
 	PLATFORM_CMDLINE+=' kvm_intel.tdx=1'
 	PLATFORM_DEVICES+=(-netdev "user,id=quotes,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.4:4050-cmd:$ROOT/lab/attest/quoted $TDX_KEYS")
 	PLATFORM_DEVICES+=(-device "virtio-net-pci,netdev=quotes,romfile=$VIRTIO")

@@ -83,12 +83,15 @@ static u64 config_check_reserved(unsigned i, struct tdmr *t)
             last = true;
             continue;
         }
-        if (last || !aligned(offset | size, PAGE_SIZE) ||
-            !range_within(offset, size, 0, t->info.size)) {
-            return status3(TDX_INVALID_RESERVED_IN_TDMR, i, j, 0);
+        if (last) {
+            return status3(TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j - 1, 0);
         }
         if (offset < end) {
             return status3(TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j, 0);
+        }
+        if (!aligned(offset | size, PAGE_SIZE) ||
+            !range_within(offset, size, 0, t->info.size)) {
+            return status3(TDX_INVALID_RESERVED_IN_TDMR, i, j, 0);
         }
         end = offset + size;
         t->num_reserved = j + 1;
@@ -119,8 +122,15 @@ static u64 config_check_pamt(unsigned i, const struct tdmr *t)
             base + size < base || (base + size - 1) >> module.key_shift) {
             return status3(TDX_INVALID_PAMT, i, level, 0);
         }
-        if (!config_in_cmrs(base, size)) {
-            return status3(TDX_PAMT_OUTSIDE_CMRS, i, level, 0);
+    }
+    return TDX_SUCCESS;
+}
+
+static u64 config_check_pamt_cmrs(unsigned i, const struct tdmr *t)
+{
+    for (unsigned k = 0; k < PAMT_LEVELS; k++) {
+        if (!config_in_cmrs(t->info.pamt[k].base, t->info.pamt[k].size)) {
+            return status3(TDX_PAMT_OUTSIDE_CMRS, i, PAMT_LEVELS - 1 - k, 0);
         }
     }
     return TDX_SUCCESS;
@@ -132,12 +142,13 @@ static u64 config_check_overlap(unsigned i, unsigned j)
     const struct tdmr *a = &module.tdmr[i], *b = &module.tdmr[j];
     u64 from, to;
 
-    for (unsigned k = 0; k < PAMT_LEVELS; k++) {
+    for (unsigned level = 0; level < PAMT_LEVELS; level++) {
+        unsigned k = PAMT_LEVELS - 1 - level;
         u64 base = a->info.pamt[k].base, size = a->info.pamt[k].size;
-        u64 err = status3(TDX_PAMT_OVERLAP, i, PAMT_LEVELS - 1 - k, j);
+        u64 err = status3(TDX_PAMT_OVERLAP, i, level, j);
 
         for (unsigned n = 0; n < PAMT_LEVELS; n++) {
-            if ((i != j || n > k) &&
+            if ((i != j || n != k) &&
                 ranges_overlap(base, size, b->info.pamt[n].base,
                                b->info.pamt[n].size)) {
                 return err;
@@ -161,9 +172,6 @@ static u64 config_check_tdmr(unsigned i)
         ret = config_check_reserved(i, t);
     }
     if (!is_error(ret)) {
-        ret = config_check_usable(i, t);
-    }
-    if (!is_error(ret)) {
         ret = config_check_pamt(i, t);
     }
     for (unsigned j = 0; j <= i && !is_error(ret); j++) {
@@ -171,6 +179,12 @@ static u64 config_check_tdmr(unsigned i)
         if (!is_error(ret) && j < i) {
             ret = config_check_overlap(j, i);
         }
+    }
+    if (!is_error(ret)) {
+        ret = config_check_pamt_cmrs(i, t);
+    }
+    if (!is_error(ret)) {
+        ret = config_check_usable(i, t);
     }
     t->next = t->info.base;
     return ret;

@@ -145,6 +145,14 @@ u64 cpuid_init(struct td *td, const struct td_params *params, u64 *bad)
                     ~row->allow[r]) | row->one[r] | (p & row->config[r]) |
                    (p & row->allow[r]);
         }
+        /* A TD that cannot migrate has the processor's family and model. */
+        if (row->leaf == 1 && !v[EAX]) {
+            v[EAX] = native[EAX] & ~row->zero[EAX];
+        }
+        if (row->leaf == 1 && v[EAX] != (native[EAX] & ~row->zero[EAX])) {
+            *bad = row->leaf | (u64)row->sub << 32;
+            return status(TDX_OPERAND_INVALID, OPND_CPUID_CONFIG);
+        }
         n += config;
         cpuid_apply_xfam(row, tdcs->xfam, v);
         cpuid_derive(tdcs, row, native, v);

@@ -11,12 +11,11 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "module.h"
+#include "meta.h"
 
 struct module module;
 
 #define OUT_CD  (BIT(R_CX) | BIT(R_DX))
-#define OUT_D8  (BIT(R_DX) | BIT(R_8))
 #define OUT_MD  (OUT_CD | BIT(R_8) | BIT(R_9) | BIT(R_10) | BIT(R_11))
 
 #define INIT    BIT(OP_INITIALIZED)
@@ -39,7 +38,8 @@ struct module module;
 #define EARLY   .before_ready = true
 
 static const struct leaf leaves[] = {
-    SYS(TDH_SYS_INIT, "SYS.INIT", tdh_sys_init, EARLY),
+    SYS(TDH_SYS_INIT, "SYS.INIT", tdh_sys_init, EARLY,
+        .clears = OUT_CD | BIT(R_8) | BIT(R_9) | BIT(R_10)),
     SYS(TDH_SYS_LP_INIT, "SYS.LP.INIT", tdh_sys_lp_init, EARLY),
     SYS(TDH_SYS_RD, "SYS.RD", tdh_sys_rd, EARLY, .clears = BIT(R_8)),
     SYS(TDH_SYS_RDALL, "SYS.RDALL", tdh_sys_rdall, EARLY),
@@ -64,9 +64,10 @@ static const struct leaf leaves[] = {
     TD(TDH_MNG_INIT, "MNG.INIT", tdh_mng_init, R_CX, LOCK_EX,
        OPS(BIT(OP_UNINITIALIZED), LOCK_NONE), .clears = BIT(R_CX)),
     TD(TDH_MNG_RD, "MNG.RD", tdh_mng_rd, R_CX, LOCK_SH,
-       OPS(OP_LIVE, LOCK_SH), .max_version = 1, .clears = OUT_D8),
+       OPS(OP_LIVE, LOCK_SH), .max_version = 1, .clears = BIT(R_8),
+       .next_field = true),
     TD(TDH_MNG_WR, "MNG.WR", tdh_mng_wr, R_CX, LOCK_SH,
-       OPS(OP_LIVE, LOCK_SH), .clears = OUT_D8),
+       OPS(OP_LIVE, LOCK_SH), .clears = BIT(R_8)),
     TD(TDH_MNG_VPFLUSHDONE, "MNG.VPFLUSHDONE", tdh_mng_vpflushdone,
        R_CX, LOCK_EX),
     TD(TDH_MNG_KEY_FREEID, "MNG.KEY.FREEID", tdh_mng_key_freeid,
@@ -123,9 +124,10 @@ static const struct leaf leaves[] = {
     VP(TDH_VP_FLUSH, "VP.FLUSH", tdh_vp_flush, R_CX, LOCK_EX,
        OPS(OP_ANY, LOCK_NONE)),
     VP(TDH_VP_RD, "VP.RD", tdh_vp_rd, R_CX, LOCK_SH,
-       OPS(OP_LIVE, LOCK_SH), .max_version = 1, .clears = OUT_D8),
+       OPS(OP_LIVE, LOCK_SH), .max_version = 1, .clears = BIT(R_8),
+       .next_field = true),
     VP(TDH_VP_WR, "VP.WR", tdh_vp_wr, R_CX, LOCK_SH,
-       OPS(OP_LIVE, LOCK_SH), .clears = OUT_D8),
+       OPS(OP_LIVE, LOCK_SH), .clears = BIT(R_8)),
     VP(TDH_VP_ENTER, "VP.ENTER", tdh_vp_enter, R_CX, LOCK_SH,
        OPS(RUN, LOCK_SH)),
 };
@@ -279,6 +281,9 @@ static u64 call_leaf(struct call *c)
         if (l->clears & BIT(i)) {
             c->r->r[i] = 0;
         }
+    }
+    if (l->next_field && c->version) {
+        c->r->r[R_DX] = MD_NO_FIELD;
     }
     if (l->kind == LEAF_TD) {
         ret = resolve_td(c);

@@ -25,8 +25,9 @@ void run_skip(void)
     plat_vmwrite(VMCS_RIP, rip);
     plat_vmwrite(VMCS_INTERRUPTIBILITY,
                  plat_vmread(VMCS_INTERRUPTIBILITY) & ~3ULL);
-    if (plat_vmread(VMCS_RFLAGS) & BIT(8)) {
-        /* TF: a debug exception after the instruction */
+    if ((plat_vmread(VMCS_RFLAGS) & BIT(8)) &&
+        !(plat_vmread(VMCS_DEBUGCTL) & BIT(1))) {
+        /* TF, and not BTF: a debug exception after the instruction */
         plat_vmwrite(VMCS_PENDING_DEBUG,
                      plat_vmread(VMCS_PENDING_DEBUG) | BIT(14));
     }
@@ -76,7 +77,8 @@ static enum run_next run_exception(struct run *r)
         return run_host(r);
     }
     /* A machine check: the TD has met memory that it cannot trust. */
-    return run_fatal(r);
+    r->td->tdr->fatal = 1;
+    return run_to_host(r, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE, EEQ_NONE, 0);
 }
 
 static enum run_next run_disable(struct run *r)

@@ -147,6 +147,10 @@ enum run_next run_wrmsr(struct run *r)
     if (action != MSR_OWN) {
         return run_msr_fault(r, action);
     }
+    /* Trace messages, and no store of them */
+    if (msr == 0x1d9 && (gpr[R_AX] & BITS(7, 6)) == BIT(6)) {
+        return inject_ve(r, 0, 0);
+    }
     if (!run_write_msr(r, msr, (u32)gpr[R_AX] | gpr[R_DX] << 32)) {
         return run_gp0();
     }

@@ -21,6 +21,17 @@ static u64 sys_get_pkgs(struct md *m, unsigned i, u64 *v)
     return TDX_SUCCESS;
 }
 
+/* All packages are of the same kind; there are none beyond the last one. */
+static u64 sys_get_pkg_fms(struct md *m, unsigned i, u64 *v)
+{
+    u32 native[4];
+
+    (void)m;
+    plat_cpuid(1, 0, native);
+    *v = i < plat_info()->num_pkgs ? native[0] : 0;
+    return TDX_SUCCESS;
+}
+
 static u64 sys_get_num_cmrs(struct md *m, unsigned i, u64 *v)
 {
     (void)m, (void)i;
@@ -75,6 +86,7 @@ static u64 sys_get_config_value(struct md *m, unsigned i, u64 *v)
 
 static const struct md_field md_sys_fields[] = {
     SPECIAL(0x0000000200000000, 1, 1, sys_get_pkgs),
+    SPECIAL(0x0000000200000001, MAX_PKGS, 1, sys_get_pkg_fms),
     CONST(0x0800000200000000, ALL, MODULE_VENDOR),
     CONST(0x8800000200000001, MD_HOST, MODULE_BUILD_DATE),
     CONST(0x8800000100000002, MD_HOST, MODULE_BUILD_NUM),

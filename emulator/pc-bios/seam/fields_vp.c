@@ -23,6 +23,12 @@
       .where = MD_SPECIAL, .rd = r, .wr = w, .wr_mask = m,                  \
       .get = vmcs_get_##f, .set = s }
 
+/* Controls: a host sees those that it may change. */
+#define VMCS_CTLS(f, m)                                                     \
+    { .id = VMCS_ID(2, f), .fields = 1, .elements = 1,                      \
+      .where = MD_SPECIAL, .rd = HOST, .wr = HOST, .wr_mask = m,            \
+      .rd_mask = m, .get = vmcs_get_##f, .set = vmcs_set_##f }
+
 /* The VMCS is current: the leaf has associated the vCPU. */
 #define VMCS_FIELDS(f)                                                      \
     static u64 vmcs_get_##f(struct md *m, unsigned i, u64 *v)               \
@@ -41,16 +47,51 @@
         return TDX_SUCCESS;                                                 \
     }
 
-VMCS_FIELDS(0x0002)
 VMCS_FIELDS(0x0800)
 VMCS_FIELDS(0x2802)
-VMCS_FIELDS(0x4000)
 VMCS_FIELDS(0x401e)
 VMCS_FIELDS(0x4024)
 VMCS_FIELDS(0x4800)
 VMCS_FIELDS(0x482a)
 VMCS_FIELDS(0x6800)
 #undef VMCS_FIELDS
+
+static u64 vmcs_get_0x0002(struct md *m, unsigned i, u64 *v)
+{
+    (void)m, (void)i;
+    *v = plat_vmread(VMCS_POSTED_VECTOR);
+    return TDX_SUCCESS;
+}
+
+static u64 vmcs_set_0x0002(struct md *m, unsigned i, u64 v)
+{
+    (void)m, (void)i;
+    if (v > 255) {
+        return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+    }
+    plat_vmwrite(VMCS_POSTED_VECTOR, v);
+    return TDX_SUCCESS;
+}
+
+static u64 vmcs_get_0x4000(struct md *m, unsigned i, u64 *v)
+{
+    (void)m, (void)i;
+    *v = plat_vmread(VMCS_PIN);
+    return TDX_SUCCESS;
+}
+
+static u64 vmcs_set_0x4000(struct md *m, unsigned i, u64 v)
+{
+    (void)m, (void)i;
+    if ((v & PIN_POSTED) && plat_vmread(VMCS_POSTED_VECTOR) > 255) {
+        return status(TDX_TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_VECTOR);
+    }
+    if ((v & PIN_POSTED) && plat_vmread(VMCS_POSTED_DESC) == ~0ULL) {
+        return status(TDX_TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_DESC);
+    }
+    plat_vmwrite(VMCS_PIN, v);
+    return TDX_SUCCESS;
+}
 
 static u64 vmcs_get_0x2016(struct md *m, unsigned i, u64 *v)
 {
@@ -118,15 +159,17 @@ static u64 vcpu_set_bool(struct md *m, unsigned i, u64 v)
 }
 
 static const struct md_field md_vp_fields[] = {
-    VMCS(1, 0x0002, 1, HOST, HOST, 0xff, vmcs_set_0x0002),
+    VMCS(1, 0x0002, 1, HOST, HOST, 0, vmcs_set_0x0002),
     VMCS(1, 0x0800, 8, DEBUG, DEBUG, 0, vmcs_set_0x0800),
-    VMCS(3, 0x2016, 1, HOST, HOST, 0, vmcs_set_0x2016),
+    { .id = VMCS_ID(3, 0x2016), .fields = 1, .elements = 1,
+      .where = MD_SPECIAL, .rd = HOST, .wr = HOST, .null = true,
+      .wr_mask = BITS(51, 6), .get = vmcs_get_0x2016,
+      .set = vmcs_set_0x2016 },
     VMCS(3, 0x201a, 1, HOST, 0, 0, NULL),
-    VMCS(3, 0x203c, 1, HOST, HOST, 0, vmcs_set_0x203c),
+    VMCS(3, 0x203c, 1, HOST, HOST, BITS(51, 12), vmcs_set_0x203c),
     VMCS(3, 0x2802, 3, DEBUG, DEBUG, 0, vmcs_set_0x2802),
-    VMCS(2, 0x4000, 1, HOST, HOST, PIN_POSTED, vmcs_set_0x4000),
-    VMCS(2, 0x401e, 1, HOST, HOST, PROC2_BUS_LOCK | PROC2_NOTIFY,
-         vmcs_set_0x401e),
+    VMCS_CTLS(0x4000, PIN_POSTED),
+    VMCS_CTLS(0x401e, PROC2_BUS_LOCK | PROC2_NOTIFY),
     VMCS(2, 0x4024, 1, HOST, HOST, 0, vmcs_set_0x4024),
     VMCS(2, 0x4800, 20, DEBUG, DEBUG, 0, vmcs_set_0x4800),
     VMCS(2, 0x482a, 1, DEBUG, DEBUG, 0, vmcs_set_0x482a),

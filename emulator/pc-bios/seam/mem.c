@@ -24,11 +24,16 @@ u64 tdh_mem_sept_add(struct call *c)
     return TDX_SUCCESS;
 }
 
-u64 tdh_mem_sept_rd(struct call *c)
+u64 mem_report(struct call *c, u64 ret)
 {
     c->r->r[R_CX] = sept_visible(c->walk.value);
     c->r->r[R_DX] = sept_level_and_state(&c->walk);
-    return TDX_SUCCESS;
+    return ret;
+}
+
+u64 tdh_mem_sept_rd(struct call *c)
+{
+    return mem_report(c, TDX_SUCCESS);
 }
 
 u64 mem_lock_tracked(struct call *c, u64 pa, unsigned level,
@@ -61,7 +66,7 @@ u64 tdh_mem_sept_remove(struct call *c)
     if (!sept_table_is_free(plat_map(with_key(pa, c->td.tdr->hkid),
                                      PLAT_RO))) {
         pamt_unlock(&p);
-        return status(TDX_EPT_PAGE_NOT_FREE, OPND_RCX);
+        return mem_report(c, status(TDX_EPT_PAGE_NOT_FREE, OPND_RCX));
     }
     sept_move(&c->walk, SEPT_FREE, 0);
     pamt_free(&p);
@@ -119,6 +124,9 @@ u64 tdh_mem_page_remove(struct call *c)
     struct pamt_ref p;
     u64 ret = mem_lock_tracked(c, pa, level, &p);
 
+    if (STATUS_CODE(ret) == TDX_GPA_RANGE_NOT_BLOCKED) {
+        return mem_report(c, ret);
+    }
     if (is_error(ret)) {
         return ret;
     }

@@ -8,6 +8,9 @@
 
 #include "module.h"
 
+/* The entry as a host may see it, in RCX and RDX: returns RET. */
+u64 mem_report(struct call *c, u64 ret);
+
 /*
  * Lock the page that the entry of the call maps.  If the TD has run, the
  * entry has to be blocked, and no processor may have a translation of it.

@@ -36,11 +36,9 @@ u64 tdh_mem_range_block(struct call *c)
     u64 ret;
 
     if (to == SEPT_FREE) {
-        c->r->r[R_CX] = sept_visible(c->walk.value);
-        c->r->r[R_DX] = sept_level_and_state(&c->walk);
-        return status(sept_is(c->walk.value, SEPT_BLOCKED_STATES)
-                      ? TDX_GPA_RANGE_ALREADY_BLOCKED
-                      : TDX_EPT_ENTRY_STATE_INCORRECT, OPND_RCX);
+        ret = sept_is(c->walk.value, SEPT_BLOCKED_STATES)
+              ? TDX_GPA_RANGE_ALREADY_BLOCKED : TDX_EPT_ENTRY_STATE_INCORRECT;
+        return mem_report(c, status(ret, OPND_RCX));
     }
     ret = pamt_lock(pa, block_page_level(&c->walk), LOCK_EX, &p);
     if (is_error(ret)) {

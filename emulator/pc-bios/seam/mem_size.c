@@ -18,7 +18,8 @@ u64 tdh_mem_page_promote(struct call *c)
     }
     if (!sept_table_is_page(plat_map(with_key(table_pa, c->td.tdr->hkid),
                                      PLAT_RO), level, &state, &pa)) {
-        ret = status(TDX_EPT_INVALID_PROMOTE_CONDITIONS, OPND_RCX);
+        ret = mem_report(c, status(TDX_EPT_INVALID_PROMOTE_CONDITIONS,
+                                   OPND_RCX));
     } else {
         ret = pamt_promote(pa, level, c->td.pa);
         ret = is_error(ret) ? status(ret, OPND_RCX) : ret;

@@ -19,6 +19,9 @@ static unsigned md_step(const struct md_field *f)
 static const struct md_field *md_find(const struct md_table *t, u64 id,
                                       unsigned *i)
 {
+    if (id & MD_RESERVED) {
+        return NULL;
+    }
     for (unsigned n = 0; n < t->num; n++) {
         const struct md_field *f = &t->fields[n];
         u64 rel = MD_CODE(id) - MD_CODE(f->id);
@@ -69,10 +72,17 @@ static u64 md_get(const struct md_field *f, struct md *m, unsigned i, u64 *v)
     return TDX_SUCCESS;
 }
 
+/* What others may see of a value */
+static u64 md_seen(const struct md_field *f, const struct md *m, u64 v)
+{
+    return f->rd_mask && !(m->who & MD_DEBUG) ? v & f->rd_mask : v;
+}
+
 u64 md_read(const struct md_table *t, struct md *m, u64 id, u64 *v)
 {
     unsigned i;
     const struct md_field *f = md_find(t, id, &i);
+    u64 ret;
 
     *v = 0;
     if (!f) {
@@ -81,7 +91,9 @@ u64 md_read(const struct md_table *t, struct md *m, u64 id, u64 *v)
     if (!(f->rd & m->who)) {
         return TDX_METADATA_FIELD_NOT_READABLE;
     }
-    return md_get(f, m, i, v);
+    ret = md_get(f, m, i, v);
+    *v = md_seen(f, m, *v);
+    return ret;
 }
 
 u64 md_write(const struct md_table *t, struct md *m, u64 id, u64 v, u64 mask,
@@ -89,7 +101,7 @@ u64 md_write(const struct md_table *t, struct md *m, u64 id, u64 v, u64 mask,
 {
     unsigned i;
     const struct md_field *f = md_find(t, id, &i);
-    u64 may, ret;
+    u64 may, now, ret;
 
     if (!f) {
         return TDX_METADATA_FIELD_ID_INCORRECT;
@@ -103,8 +115,9 @@ u64 md_write(const struct md_table *t, struct md *m, u64 id, u64 v, u64 mask,
         return ret;
     }
     /* Bits that cannot be written may be named if they stay as they are. */
-    v = (*old & ~mask) | (v & mask);
-    if ((v ^ *old) & ~may) {
+    now = f->null && *old == ~0ULL ? 0 : *old;
+    v = (now & ~mask) | (v & mask);
+    if ((v ^ now) & ~may) {
         return TDX_METADATA_FIELD_VALUE_NOT_VALID;
     }
     if (f->set) {
@@ -115,9 +128,7 @@ u64 md_write(const struct md_table *t, struct md *m, u64 id, u64 v, u64 mask,
         memcpy((u8 *)md_base(f, m) + f->at + i * size, &v, size);
     }
     /* What a host of no TD in debug mode cannot read, it cannot learn. */
-    if (!(f->rd & m->who)) {
-        *old = 0;
-    }
+    *old = f->rd & m->who ? md_seen(f, m, *old) : 0;
     return ret;
 }
 
@@ -149,7 +160,9 @@ u64 md_rd_leaf(const struct md_table *t, struct md *m, u64 *regs,
     u64 id = regs[R_DX], v, ret;
 
     regs[R_8] = 0;
-    regs[R_DX] = MD_NO_FIELD;
+    if (want_next) {
+        regs[R_DX] = MD_NO_FIELD;
+    }
     if (want_next && id == MD_NO_FIELD) {
         regs[R_DX] = md_next(t, m, id);
         return TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT;
@@ -171,7 +184,6 @@ u64 md_wr_leaf(const struct md_table *t, struct md *m, u64 *regs)
 
     regs[R_8] = 0;
     ret = md_write(t, m, regs[R_DX], v, regs[R_9], &old);
-    regs[R_DX] = MD_NO_FIELD;
     if (!is_error(ret)) {
         regs[R_8] = old;
     }
@@ -208,7 +220,7 @@ u64 tdh_sys_rd(struct call *c)
 u64 tdh_sys_rdall(struct call *c)
 {
     struct md m = { .who = MD_HOST };
-    u64 pa = c->in.r[R_CX], id = c->in.r[R_DX];
+    u64 pa = c->in.r[R_DX], id = c->in.r[R_8];
     u64 ret = phymem_check_shared(pa, PAGE_SIZE, PAGE_SIZE);
     u64 page[PAGE_SIZE / 8], used = 1, sequences = 0;
     unsigned i = 0, n = 0;
@@ -218,13 +230,13 @@ u64 tdh_sys_rdall(struct call *c)
         return TDX_SYS_LP_INIT_NOT_DONE;
     }
     if (is_error(ret)) {
-        return status(ret, OPND_RCX);
+        return status(ret, OPND_RDX);
     }
     if (id != MD_NO_FIELD) {
         const struct md_field *f = md_find(&md_sys, id, &i);
 
         if (!f || i) {
-            return status(TDX_METADATA_FIELD_ID_INCORRECT, OPND_RDX);
+            return TDX_METADATA_FIELD_ID_INCORRECT;
         }
         n = f - md_sys.fields;
     }
@@ -273,11 +285,11 @@ static u64 md_vp_leaf(struct call *c, bool write)
     /* One that was disabled can be looked at. */
     if (c->vp->state != VCPU_READY &&
         !(c->vp->state == VCPU_DISABLED && !write)) {
-        return call_out(c, R_DX, MD_NO_FIELD, TDX_VCPU_STATE_INCORRECT);
+        return TDX_VCPU_STATE_INCORRECT;
     }
     ret = vcpu_associate(c);
     if (is_error(ret)) {
-        return call_out(c, R_DX, MD_NO_FIELD, ret);
+        return ret;
     }
     return write ? md_wr_leaf(&md_vp, &m, md_operands(c))
                  : md_rd_leaf(&md_vp, &m, md_operands(c), c->version > 0);

@@ -19,6 +19,7 @@
 #define MD_CONTEXT(id)      ((id) & BITS(54, 52))
 /* Linux does not care for bit 63, "not architectural": nor does this. */
 #define MD_CLASS(id)        ((id) & BITS(61, 56))
+#define MD_RESERVED         (BIT(62) | BIT(55) | BITS(49, 47) | BITS(31, 24))
 #define MD_LAST_ELEMENT(n)  ((u64)((n) - 1) << 34)
 #define MD_LAST_FIELD(n)    ((u64)((n) - 1) << 38)
 
@@ -41,8 +42,10 @@ struct md_field {
     u8 step;                    /* from code to code; 0: 1 */
     u8 where;
     u8 rd, wr;                  /* bitmaps of MD_HOST... */
+    bool null;                  /* an address: all bits are 1 without one */
     u64 at;                     /* offset, or the constant */
     u64 wr_mask;
+    u64 rd_mask;                /* without debug mode; 0: all bits */
     u64 (*get)(struct md *m, unsigned i, u64 *v);
     u64 (*set)(struct md *m, unsigned i, u64 v);
 };

@@ -116,6 +116,7 @@ struct leaf {
     u8 sept_lock;
     u8 sept_states;             /* bitmap */
     u32 clears;                 /* registers that are 0 unless set */
+    bool next_field;            /* RDX is an output, from version 1 on */
     bool before_ready;          /* SYS leaf that wants no SYS_READY */
 };
 

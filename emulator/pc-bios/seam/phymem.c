@@ -112,15 +112,14 @@ u64 tdh_phymem_page_reclaim(struct call *c)
     return ret;
 }
 
-/* The only page operand that has a key id: the one of the lines in caches */
+/* The only page operand that may have a key id: any, of lines in caches */
 u64 tdh_phymem_page_wbinvd(struct call *c)
 {
     u64 pa = c->in.r[R_CX] & (BIT(module.key_shift) - 1);
-    u64 key = c->in.r[R_CX] >> module.key_shift;
     struct pamt_ref p;
     u64 ret;
 
-    if (key < module.first_key || key >= module.first_key + module.num_keys) {
+    if (c->in.r[R_CX] & BITS(63, 52)) {
         return status(TDX_OPERAND_INVALID, OPND_RCX);
     }
     ret = pamt_lock_operand(pa, 0, PT_NDA, LOCK_SH, OPND_RCX, &p);

@@ -32,9 +32,10 @@ static const u8 sept_public[SEPT_NUM_STATES] = {
     [SEPT_NL_MAPPED] = 0x84,
 };
 
+/* The page of a table is not reported to the host. */
 u64 sept_visible(u64 e)
 {
-    return e & SEPT_VISIBLE;
+    return e & (sept_is(e, SEPT_NL_STATES) ? SEPT_TABLE_VISIBLE : SEPT_VISIBLE);
 }
 
 u64 sept_level_and_state(const struct sept_walk *w)

@@ -48,6 +48,7 @@ enum sept_state {
 /* What TDH.MEM.SEPT.RD and failed walks report */
 #define SEPT_VISIBLE        (SEPT_RWX | BITS(6, 3) | SEPT_LEAF | SEPT_PA | \
                              SEPT_SUPPRESS_VE)
+#define SEPT_TABLE_VISIBLE  (SEPT_RWX | SEPT_LEAF)
 
 struct td;
 

@@ -95,7 +95,9 @@ static enum run_next tdg_meta(struct run *r, const struct md_table *t,
     struct md m = { .who = MD_GUEST, .td = r->td, .vp = r->vp, .call = r->c };
 
     if (gpr[R_CX]) {
-        gpr[R_DX] = MD_NO_FIELD;
+        if (want_next) {
+            gpr[R_DX] = MD_NO_FIELD;
+        }
         gpr[R_8] = 0;
         *ret = status(TDX_OPERAND_INVALID, OPND_RCX);
     } else {

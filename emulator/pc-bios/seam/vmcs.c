@@ -226,7 +226,8 @@ void vmcs_init(struct call *c)
     plat_vmwrite(VMCS_VE_INFO, c->vp->page_pa[TDVPS_PAGE_VPR]);
     plat_vmwrite(VMCS_TSC_OFFSET, td->tdcs->tsc_offset);
     vmcs_write(VMCS_TSC_MULTIPLIER, td->tdcs->tsc_multiplier);
-    plat_vmwrite(VMCS_POSTED_VECTOR, 0);
-    plat_vmwrite(VMCS_POSTED_DESC, 0);
+    /* The host has to write these before it enables posted interrupts. */
+    plat_vmwrite(VMCS_POSTED_VECTOR, POSTED_VECTOR_NONE);
+    plat_vmwrite(VMCS_POSTED_DESC, ~0ULL);
     vmcs_write(VMCS_NOTIFY_WINDOW, 0);
 }

@@ -74,6 +74,7 @@ enum vmcs_field {
 };
 
 #define PIN_POSTED          BIT(7)
+#define POSTED_VECTOR_NONE  0xffff
 #define PROC_NMI_WINDOW     BIT(22)
 #define PROC2_BUS_LOCK      BIT(30)
 #define PROC2_NOTIFY        BIT(31)

@@ -185,6 +185,10 @@ void plat_cpuid(u32 leaf, u32 sub, u32 out[4])
 {
     memset(out, 0, 4 * sizeof(out[0]));
     switch (leaf) {
+    case 1:
+        memset(out, 0xff, 4 * sizeof(out[0]));
+        out[0] = SIM_FMS;
+        break;
     case 0x15:
         out[0] = 1, out[1] = 40, out[2] = 25000000;
         break;

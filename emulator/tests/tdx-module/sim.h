@@ -11,6 +11,7 @@
 
 #define SIM_MEM         (4ULL << 30)
 #define SIM_PAGES       (SIM_MEM / PAGE_SIZE)
+#define SIM_FMS         0xa06d0u        /* CPUID leaf 1, EAX */
 #define SIM_LPS         2
 #define SIM_FIRST_KEY   4
 #define SIM_NUM_KEYS    8

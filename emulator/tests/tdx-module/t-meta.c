@@ -53,7 +53,7 @@ static void test_sys_rd(void)
     for (id = out.r[R_DX]; id != NO_FIELD && n < 1000; id = out.r[R_DX]) {
         n += call(TDH_SYS_RD, 0, id, 0, 0) == TDX_SUCCESS ? 1 : 1000;
     }
-    CHECK(n, 34 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
+    CHECK(n, 34 + MAX_PKGS + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
 }
 
 static void test_sys_rdall(void)
@@ -61,12 +61,12 @@ static void test_sys_rdall(void)
     u64 *page, values = 0, at = 1;
 
     setup_ready();
-    CHECK(call(TDH_SYS_RDALL, HOST_PAGE(6) + 8, NO_FIELD, 0, 0),
-          INVALID(OPND_RCX));
-    CHECK(call(TDH_SYS_RDALL, SIM_SEAMRR, NO_FIELD, 0, 0), INVALID(OPND_RCX));
-    CHECK(call(TDH_SYS_RDALL, HOST_PAGE(6), 0x12345, 0, 0),
-          status(TDX_METADATA_FIELD_ID_INCORRECT, OPND_RDX));
-    OK(call(TDH_SYS_RDALL, HOST_PAGE(6), NO_FIELD, 0, 0));
+    CHECK(call(TDH_SYS_RDALL, 0, HOST_PAGE(6) + 8, NO_FIELD, 0),
+          INVALID(OPND_RDX));
+    CHECK(call(TDH_SYS_RDALL, 0, SIM_SEAMRR, NO_FIELD, 0), INVALID(OPND_RDX));
+    CHECK(call(TDH_SYS_RDALL, 0, HOST_PAGE(6), 0x12345, 0),
+          TDX_METADATA_FIELD_ID_INCORRECT);
+    OK(call(TDH_SYS_RDALL, 0, HOST_PAGE(6), NO_FIELD, 0));
     CHECK(out.r[R_8], NO_FIELD);
     page = (u64 *)sim_mem(HOST_PAGE(6));
     for (u64 n = 0; n < (page[0] >> 16 & 0xffff); n++) {
@@ -77,8 +77,8 @@ static void test_sys_rdall(void)
         at += 1 + count;
     }
     CHECK(at * 8, page[0] & 0xffff);
-    CHECK(values, 34 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
-    OK(call(TDH_SYS_RDALL, HOST_PAGE(6), 0x9900000100000008, 0, 0));
+    CHECK(values, 34 + MAX_PKGS + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
+    OK(call(TDH_SYS_RDALL, 0, HOST_PAGE(6), 0x9900000100000008, 0));
     CHECK(page[1] & 0xff000003ffffffff, 0x9900000100000008);
 }
 
@@ -98,11 +98,25 @@ static void test_vp_fields(void)
     struct ttd td;
 
     td_to(&td, ST_RUN);
-    OK(vp_wr(&td, 0x0002, 0xf2, 0xffff & 0xff));
+    /* Posted interrupts need a vector and a descriptor. */
+    OK(vp_rd(&td, 0x0002));
+    CHECK(out.r[R_8], 0xffff);
+    CHECK(vp_wr(&td, 0x4000, BIT(7), BIT(7)),
+          status(TDX_TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_VECTOR));
+    CHECK(vp_wr(&td, 0x0002, 0xf2, 0xff), TDX_METADATA_FIELD_VALUE_NOT_VALID);
+    OK(vp_wr(&td, 0x0002, 0xf2, 0xffff));
+    CHECK(vp_wr(&td, 0x4000, BIT(7), BIT(7)),
+          status(TDX_TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_DESC));
+    CHECK(vp_wr(&td, 0x2016, 0, BIT(0)), TDX_METADATA_FIELD_NOT_WRITABLE);
+    OK(vp_rd(&td, 0x2016));
+    CHECK(out.r[R_8], ~0ULL);
     OK(vp_wr(&td, 0x2016, HOST_PAGE(8), ~0ULL));
     OK(vp_wr(&td, 0x4000, BIT(7), BIT(7)));
     CHECK(plat_vmread(VMCS_PIN) & 0xff, BIT(0) | BIT(3) | BIT(5) | BIT(7));
+    OK(vp_rd(&td, 0x4000));
+    CHECK(out.r[R_8], BIT(7));
     OK(vp_wr(&td, 0x401e, BIT(30), BIT(30)));
+    CHECK(out.r[R_8], 0);
     OK(vp_wr(&td, 0x4024, 1000, 0xffffffff));
     OK(vp_wr(&td, 0x203c, HOST_PAGE(9), ~0ULL));
     CHECK(plat_vmread(VMCS_SHARED_EPTP), HOST_PAGE(9));
@@ -198,7 +212,7 @@ static void test_td_fields(void)
     CHECK(n > 30, true);
     /* Version 0 does not say what is next. */
     OK(call(TDH_MNG_RD, td.tdr, 0x1110000300000000, 0, 0));
-    CHECK(out.r[R_DX], NO_FIELD);
+    CHECK(out.r[R_DX], 0x1110000300000000);
 }
 
 static void test_guest(void)

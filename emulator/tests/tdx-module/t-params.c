@@ -55,6 +55,7 @@ static const struct {
     /* Leaf 1: steppings and CLFLUSH are configurable, this bit is not. */
     { "CPUID 1.EAX", AT(cpuid[0][0]), 4, BIT(14), OPND_CPUID_CONFIG },
     { "CPUID 1.EBX", AT(cpuid[0][1]), 4, BIT(31), OPND_CPUID_CONFIG },
+    { "CPUID 1.EAX", AT(cpuid[0][0]), 4, SIM_FMS + 1, OPND_CPUID_CONFIG },
     { "CPUID 4.EDX", AT(cpuid[1][3]), 4, BIT(2), OPND_CPUID_CONFIG },
     { "CPUID 7.EAX", AT(cpuid[5][0]), 4, 1, OPND_CPUID_CONFIG },
     { "CPUID 0x1f.EDX", AT(cpuid[9][3]), 4, 1, OPND_CPUID_CONFIG },
@@ -121,7 +122,7 @@ static void test_good_params(void)
     p.eptp_controls = 6 | 4 << 3;
     p.config_flags = CONFIG_GPAW;
     p.max_vcpus = 576;
-    p.cpuid[0][0] = 0x00c00f10;
+    p.cpuid[0][0] = SIM_FMS;
     /* Threads, cores */
     p.cpuid[9][0] = 1, p.cpuid[9][1] = 2, p.cpuid[9][2] = 0x100;
     p.cpuid[10][0] = 4, p.cpuid[10][1] = 8, p.cpuid[10][2] = 0x201;
@@ -139,7 +140,7 @@ static void test_good_params(void)
     /* As KVM asks: no size, no context */
     CHECK(mng_rd(&td, 17ULL << 56 | 11), 5ULL << 47);
     /* CPUID 1: no subleaf */
-    CHECK((u32)mng_rd(&td, 0x9410000300000000 | 1 << 9 | 1 << 8), 0x00c00f10);
+    CHECK((u32)mng_rd(&td, 0x9410000300000000 | 1 << 9 | 1 << 8), SIM_FMS);
     /* 7.0: AVX-512, allowed but not asked for, is not there */
     CHECK(mng_rd(&td, 0x9410000300000000 | 7 << 9) >> 32 & BIT(16), 0);
     /* 0xd.0: x87, SSE, AVX, AVX-512 */

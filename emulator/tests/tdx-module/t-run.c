@@ -142,7 +142,7 @@ static void test_intr(void)
     CHECK(run_one(&td, 0, 0), 0);
     CHECK(out.r[R_9], 0x80000202);
     g1.field[0][1] = 0x80000312;
-    CHECK(run_one(&td, 0, 0), TDX_NON_RECOVERABLE_TD);
+    CHECK(run_one(&td, 0, 0), TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE);
     CHECK(enter(&td), TDX_TD_FATAL);
 }
 

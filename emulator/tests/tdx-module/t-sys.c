@@ -55,7 +55,7 @@ static void test_init(void)
 
     CHECK(call(TDH_SYS_RD, 0, 0x9100000100000008, 0, 0),
           TDX_SYS_LP_INIT_NOT_DONE);
-    CHECK(call(TDH_SYS_RDALL, HOST_PAGE(0), ~0ULL, 0, 0),
+    CHECK(call(TDH_SYS_RDALL, 0, HOST_PAGE(0), ~0ULL, 0),
           TDX_SYS_LP_INIT_NOT_DONE);
     OK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0));
     CHECK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0), TDX_SYS_LP_INIT_DONE);
@@ -92,7 +92,9 @@ static const struct {
     { "order", 1, AT(base), 0, TDX_NON_ORDERED_TDMR | 1 },
     { "overlap", 1, AT(base), SIM_TDMR0, TDX_NON_ORDERED_TDMR | 1 },
     { "no memory", 1, AT(base), 0xc0000000, TDX_TDMR_OUTSIDE_CMRS | 1 },
-    { "beyond memory", 1, AT(size), 3 * SIZE_1G, TDX_TDMR_OUTSIDE_CMRS | 1 },
+    { "beyond memory", 1, AT(base), 64 * SIZE_1G, TDX_TDMR_OUTSIDE_CMRS | 1 },
+    { "beyond its PAMT", 1, AT(size), 3 * SIZE_1G,
+      TDX_INVALID_PAMT | 1 | 1 << 8 },
     { "reserved offset", 1, AT(reserved[0].offset), 0x1001,
       TDX_INVALID_RESERVED_IN_TDMR | 1 },
     { "reserved size", 1, AT(reserved[1].size), 0x1001,
@@ -104,7 +106,7 @@ static const struct {
     { "reserved order", 1, AT(reserved[1].offset), 0x3000,
       TDX_NON_ORDERED_RESERVED_IN_TDMR | 1 | 1 << 8 },
     { "hole in the list", 1, AT(reserved[3].size), PAGE_SIZE,
-      TDX_INVALID_RESERVED_IN_TDMR | 1 | 3 << 8 },
+      TDX_NON_ORDERED_RESERVED_IN_TDMR | 1 | 2 << 8 },
     { "PAMT 1G base", 0, AT(pamt[0].base), 0x10000800,
       TDX_INVALID_PAMT | 2 << 8 },
     { "PAMT 1G size", 0, AT(pamt[0].size), 0, TDX_INVALID_PAMT | 2 << 8 },
@@ -115,7 +117,7 @@ static const struct {
     { "PAMT in SEAMRR", 1, AT(pamt[0].base), SIM_SEAMRR,
       TDX_PAMT_OUTSIDE_CMRS | 1 | 2 << 8 },
     { "PAMTs overlap", 0, AT(pamt[0].base), SIM_PAMT + 0x2000,
-      TDX_PAMT_OVERLAP | 2 << 8 },
+      TDX_PAMT_OVERLAP | 1 << 8 },
     { "PAMTs of two overlap", 1, AT(pamt[0].base), SIM_PAMT,
       TDX_PAMT_OVERLAP | 1 | 2 << 8 },
     { "PAMT in TDMR", 0, AT(pamt[2].base), SIM_TDMR0, TDX_PAMT_OVERLAP },

@@ -9,6 +9,11 @@ seam_entry:
     pushq %rcx
     vmclear (%rsp)
     popq %rcx
+    /* The host's RIP is that of SEAMCALL. */
+    movl $0x681e, %edx
+    vmread %rdx, %rax
+    addq $4, %rax
+    vmwrite %rax, %rdx
     xorl %eax, %eax
     .byte 0x66, 0x0f, 0x01, 0xcd        /* SEAMRET */
     ud2

@@ -9,7 +9,7 @@ static void seamcall(u64 vmcs)
 {
     u64 ax = 0;
 
-    asm volatile(SEAMCALL : "+a"(ax), "+c"(vmcs) : : "memory", "cc");
+    asm volatile(SEAMCALL : "+a"(ax), "+c"(vmcs) : : "memory", "cc", "rdx");
 }
 
 void test_main(void)

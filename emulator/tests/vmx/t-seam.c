@@ -17,6 +17,8 @@
 
 #define F_SHARED_EPTP           0x203c
 #define F_HKID                  0x4026
+#define USER_CS                 0x23
+#define USER_DS                 0x2b
 #define X_SEAMCALL              76
 #define X_TDCALL                77
 
@@ -94,6 +96,24 @@ static void g_insn(void)
     asm volatile(TDCALL "\n" SEAMCALL "\n" : : "a"(0ULL));
 }
 
+static void user_tdcall(void)
+{
+    asm volatile(TDCALL : : "a"(0ULL));
+}
+
+/* Unlike other instructions, these do not exit at CPL 3. */
+static void test_user(void (*fn)(void), const char *what)
+{
+    vm_init(fn);
+    vset(F_EXCEPTIONS, BIT(GP));
+    vset(F_GUEST_SEL(CS), USER_CS);
+    vset(F_GUEST_AR(CS), 0xa0fb);
+    vset(F_GUEST_SEL(SS), USER_DS);
+    vset(F_GUEST_AR(SS), 0xc0f3);
+    vm_exits(X_EXCEPTION, what);
+    check_eq(vget(F_INTR) & 0xff, GP, "%s: #GP", what);
+}
+
 static void test_guest(void)
 {
     u64 val;
@@ -106,6 +126,8 @@ static void test_guest(void)
     check_eq(vmread(F_HKID, &val), VM_FAIL_VALID, "no HKID outside SEAM mode");
     check_eq(vmread(F_SHARED_EPTP, &val), VM_FAIL_VALID,
              "no shared EPT outside SEAM mode");
+    test_user(user_tdcall, "TDCALL at CPL 3 of a VM");
+    test_user(user_seamcall, "SEAMCALL at CPL 3 of a VM");
 }
 
 static u64 PAGE_ALIGNED seamrr_pdpt[512], seamrr_pd[512];
@@ -221,6 +243,24 @@ static void test_init(void)
     check_eq(call(TDH_SYS_LP_INIT, 0, 0, 0), 0, "TDH.SYS.LP.INIT");
 }
 
+/* The module goes on after SEAMCALL, with its trap pending. */
+static void test_step(void)
+{
+    u64 ax = TDH_SYS_INIT;
+    int stepped;
+
+    asm volatile("pushfq; pushfq; orl $0x100, (%%rsp); popfq\n"
+                 SEAMCALL "\n"
+                 "2: movl $0, %1; jmp 4f\n"
+                 "3: movl $1, %1\n"
+                 "4: popfq\n"
+                 ".pushsection .extable, \"a\"; .quad 2b, 3b; .popsection"
+                 : "+a"(ax), "=&b"(stepped)
+                 : "c"(0ULL) : "memory", "cc", "rdx", "r8", "r9", "r10", "r11");
+    check_eq(stepped, 1, "a single-step trap after SEAMCALL");
+    check_eq(ax, TDX_SYS_INIT_NOT_PENDING, "which was executed");
+}
+
 /* SEAMCALL and SEAMRET flush nothing: what the host forgets is found. */
 static void test_tlb(void)
 {
@@ -281,6 +321,7 @@ void test_main(void)
     test_platform();
     test_pconfig();
     test_init();
+    test_step();
     test_tlb();
     test_config();
     check_eq(vmxoff(), VM_OK, "VMXOFF");

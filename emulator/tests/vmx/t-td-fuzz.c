@@ -14,6 +14,7 @@
 #define PRIVATE_GPA     0x40000000ULL
 #define PRIVATE_PAGES   16
 #define X_EPT       48
+#define TDH_SYS_INFO        32
 #define TDH_SYS_RD          34
 #define TDH_SYS_RDALL       37
 #define TDH_SYS_SHUTDOWN    52
@@ -107,7 +108,8 @@ static u64 operand(void)
 /* Those that end the module, or write to memory of this program */
 static bool allowed(u64 leaf)
 {
-    return leaf != TDH_SYS_RDALL && leaf != TDH_SYS_SHUTDOWN &&
+    return leaf != TDH_SYS_RDALL && leaf != TDH_SYS_INFO &&
+           leaf != TDH_SYS_SHUTDOWN &&
            leaf != TDH_SYS_DISABLE &&
            /* Nothing more happens to a TD after this one. */
            (leaf != TDH_MNG_VPFLUSHDONE || !pick(50));

@@ -157,7 +157,8 @@ static void check_killed(u64 command, u64 addr, u64 pa, const char *what)
     u64 val;
 
     wrmsr(MSR_MC1_STATUS, 0);
-    check_seam(ask(command, addr, &val), TDX_NON_RECOVERABLE_TD, what);
+    check_seam(ask(command, addr, &val), TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE,
+               what);
     check(rdmsr(MSR_MCG_STATUS) & MCG_MCIP, "a machine check is in progress");
     check_eq(rdmsr(MSR_MC1_STATUS), MC_STATUS, "its bank: status");
     check_eq(rdmsr(MSR_MC1_ADDR), pa | (u64)td.hkid << 46,

@@ -87,7 +87,8 @@ static void tdg_test_insns(void)
               "CPUID 7: MD_CLEAR, IBRS, STIBP, capabilities, SSBD");
     wrmsr(0x1d9, BIT(2));
     tdg_check(rdmsr(0x1d9), BIT(2), "IA32_DEBUGCTL: bus locks");
-    tdg_check(try_wrmsr(0x1d9, BIT(6)), GP, "IA32_DEBUGCTL: branch trace");
+    tdg_check(try_wrmsr(0x1d9, BIT(3)), GP, "IA32_DEBUGCTL: reserved bit");
+    tdg_check_ve(try_wrmsr(0x1d9, BIT(6)), 32, "IA32_DEBUGCTL: branch trace");
     wrmsr(0x1d9, 0);
     asm volatile("mov $0x4321, %%ecx" : : : "ecx");
     tdg_check_ve(TRAP("cpuid", "a"(0x40000000), "b"(0), "c"(0), "d"(0)), 10,
@@ -443,8 +444,8 @@ static void test_posted(void)
 {
     u64 vp = td.vp[0];
 
-    check_seam(seam(TDH_VP_WR, vp, FIELD_POSTED_VECTOR, POSTED_VECTOR, 0xff), 0,
-               "TDH.VP.WR of the notification vector");
+    check_seam(seam(TDH_VP_WR, vp, FIELD_POSTED_VECTOR, POSTED_VECTOR, 0xffff),
+               0, "TDH.VP.WR of the notification vector");
     check_seam(seam(TDH_VP_WR, vp, FIELD_POSTED_DESC, (u64)posted, ~0ULL), 0,
                "TDH.VP.WR of the descriptor");
     check_seam(seam(TDH_VP_WR, vp, FIELD_PIN, BIT(7), BIT(7)), 0,

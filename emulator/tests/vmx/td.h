@@ -75,7 +75,7 @@ struct td_regs {
 #define TDX_CODE(s)                     ((s) & ~0xffffffffULL)
 #define TDX_(code)                      ((u64)(code) << 32)
 #define TDX_NON_RECOVERABLE_VCPU        TDX_(0x40000001)
-#define TDX_NON_RECOVERABLE_TD          TDX_(0x60000002)
+#define TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE   TDX_(0x60000005)
 #define TDX_OPERAND_INVALID             TDX_(0xc0000100)
 #define TDX_OPERAND_ADDR_RANGE_ERROR    TDX_(0xc0000101)
 #define TDX_OPERAND_BUSY                TDX_(0x80000200)

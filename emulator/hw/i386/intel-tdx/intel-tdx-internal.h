@@ -43,6 +43,7 @@ struct IntelTdxState {
     bool ready;                 /* the module is loaded */
     uint8_t report_key[TDX_REPORT_KEY_SIZE];
     uint8_t mrseam[TDX_HASH_SIZE];      /* of the module's file */
+    uint64_t db_nonce[TDX_DB_NONCE_WORDS];
     void **transfer;            /* for each logical processor */
     TdxKeyid keyid[TDX_KEYIDS];
     uint32_t *flushed;          /* blocks of each package's caches */

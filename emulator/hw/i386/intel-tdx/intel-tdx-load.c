@@ -4,7 +4,8 @@
  * It leaves in SEAMRR what a machine's firmware and P-SEAMLDR leave there: the
  * module, page tables, for each logical processor a SEAM transfer VMCS, a stack
  * and an area of its own, and information about the machine. The layout is that
- * of the module in pc-bios/seam (real/boot.h).
+ * of the module in pc-bios/seam (real/boot.h), unless a module is
+ * position-independent (intel-tdx-load-pic.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,18 +17,9 @@
 #include "cpu.h"
 #include "tcg/seam-hooks.h"
 #include "intel-tdx-internal.h"
-
-#define PAGE            (4 * KiB)
-#define PTE_P           (1ULL << 0)
-#define PTE_W           (1ULL << 1)
-#define PTE_A           (1ULL << 5)
-#define PTE_D           (1ULL << 6)
-#define PTE_NX          (1ULL << 63)
-#define PTE_DATA        (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
+#include "intel-tdx-load.h"
 
 /* Linear addresses. Each logical processor has 64 KiB, and 2 MiB of windows. */
-#define SEAM_BASE       0xffff800000000000ULL
-#define SEAM_IMAGE_SIZE (16 * MiB)
 #define SEAM_INFO       (SEAM_BASE + 1 * GiB)
 #define SEAM_LP(n)      (SEAM_BASE + 2 * GiB + (n) * 64 * KiB)
 #define SEAM_STACK(n)   (SEAM_LP(n) + 16 * KiB)
@@ -39,15 +31,7 @@
 #define INFO_VERSION    1
 #define INFO_CMRS       40      /* offset */
 
-typedef struct Loader {
-    IntelTdxState *s;
-    uint8_t *ram;
-    hwaddr used;                /* bytes of SEAMRR */
-    hwaddr pml4;                /* offset in SEAMRR */
-    bool full;
-} Loader;
-
-static hwaddr alloc_pages(Loader *l, uint64_t size)
+hwaddr tdx_load_alloc(TdxLoader *l, uint64_t size)
 {
     hwaddr offset = l->used;
 
@@ -61,7 +45,8 @@ static hwaddr alloc_pages(Loader *l, uint64_t size)
 }
 
 /* The table below an entry, as an offset in SEAMRR */
-static hwaddr next_table(Loader *l, hwaddr table, unsigned int index)
+static hwaddr next_table(TdxLoader *l, hwaddr table, unsigned int index,
+                         uint64_t user)
 {
     uint8_t *e = l->ram + table + index * 8;
     hwaddr next;
@@ -69,40 +54,42 @@ static hwaddr next_table(Loader *l, hwaddr table, unsigned int index)
     if (ldq_le_p(e)) {
         return (ldq_le_p(e) & MAKE_64BIT_MASK(12, 40)) - TDX_SEAMRR_BASE;
     }
-    next = alloc_pages(l, PAGE);
-    stq_le_p(e, (TDX_SEAMRR_BASE + next) | PTE_P | PTE_W | PTE_A);
+    next = tdx_load_alloc(l, PAGE);
+    stq_le_p(e, (TDX_SEAMRR_BASE + next) | PTE_P | PTE_W | PTE_A | user);
     return next;
 }
 
-static hwaddr page_table(Loader *l, uint64_t va)
+/* USER: PTE_U if pages of the table may have it, otherwise 0 */
+hwaddr tdx_load_table(TdxLoader *l, uint64_t va, uint64_t user)
 {
     hwaddr table = l->pml4;
     int level;
 
     for (level = 3; level > 0; level--) {
-        table = next_table(l, table, (va >> (12 + 9 * level)) & 0x1ff);
+        table = next_table(l, table, (va >> (12 + 9 * level)) & 0x1ff, user);
     }
     return table;
 }
 
-static void map_pages(Loader *l, uint64_t va, hwaddr offset, uint64_t size,
-                      uint64_t flags)
+void tdx_load_map(TdxLoader *l, uint64_t va, hwaddr offset, uint64_t size,
+                  uint64_t flags)
 {
     uint64_t at;
 
     for (at = 0; at < size && !l->full; at += PAGE) {
-        hwaddr table = page_table(l, va + at);
+        hwaddr table = tdx_load_table(l, va + at, flags & PTE_U);
 
         stq_le_p(l->ram + table + (((va + at) >> 12) & 0x1ff) * 8,
                  (TDX_SEAMRR_BASE + offset + at) | flags);
     }
 }
 
-static bool load_segment(Loader *l, const Elf64_Phdr *ph, Error **errp)
+static bool load_segment(TdxLoader *l, const Elf64_Phdr *ph, uint64_t base,
+                         Error **errp)
 {
     const GByteArray *image = l->s->image;
     uint64_t offset = le64_to_cpu(ph->p_offset);
-    uint64_t va = le64_to_cpu(ph->p_vaddr);
+    uint64_t va = base + le64_to_cpu(ph->p_vaddr);
     uint64_t filesz = le64_to_cpu(ph->p_filesz);
     uint64_t memsz = le64_to_cpu(ph->p_memsz);
     uint32_t prot = le32_to_cpu(ph->p_flags);
@@ -122,26 +109,34 @@ static bool load_segment(Loader *l, const Elf64_Phdr *ph, Error **errp)
     if (!(prot & PF_X)) {
         flags |= PTE_NX;
     }
-    at = alloc_pages(l, memsz);
+    at = tdx_load_alloc(l, memsz);
     if (!l->full) {
         memcpy(l->ram + at, image->data + offset, filesz);
-        map_pages(l, va, at, memsz, flags);
+        tdx_load_map(l, va, at, memsz, flags);
+        l->image_end = MAX(l->image_end, va + ROUND_UP(memsz, PAGE));
     }
     return true;
 }
 
-static bool load_image(Loader *l, Error **errp)
+static bool load_image(TdxLoader *l, Error **errp)
 {
     const GByteArray *image = l->s->image;
     const Elf64_Ehdr *eh = (const Elf64_Ehdr *)image->data;
-    uint64_t phoff;
+    uint64_t phoff, base;
     unsigned int i;
 
     if (image->len < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
         eh->e_ident[EI_CLASS] != ELFCLASS64 ||
         le16_to_cpu(eh->e_machine) != EM_X86_64 ||
-        le16_to_cpu(eh->e_phentsize) != sizeof(Elf64_Phdr) ||
-        le64_to_cpu(eh->e_entry) != SEAM_BASE) {
+        le16_to_cpu(eh->e_phentsize) != sizeof(Elf64_Phdr)) {
+        error_setg(errp, "%s: no TDX module", l->s->module);
+        return false;
+    }
+    l->pic = le16_to_cpu(eh->e_type) == ET_DYN;
+    l->entry = le64_to_cpu(eh->e_entry);
+    base = l->pic ? SEAM_BASE : 0;
+    l->entry += base;
+    if (!l->pic && l->entry != SEAM_BASE) {
         error_setg(errp, "%s: no TDX module", l->s->module);
         return false;
     }
@@ -156,14 +151,18 @@ static bool load_image(Loader *l, Error **errp)
 
         memcpy(&ph, image->data + phoff + i * sizeof(ph), sizeof(ph));
         if (le32_to_cpu(ph.p_type) == PT_LOAD &&
-            !load_segment(l, &ph, errp)) {
+            !load_segment(l, &ph, base, errp)) {
             return false;
+        }
+        if (l->pic && le32_to_cpu(ph.p_type) == PT_DYNAMIC) {
+            l->dynamic = le64_to_cpu(ph.p_vaddr);
+            l->dynamic_size = le64_to_cpu(ph.p_memsz);
         }
     }
     return true;
 }
 
-static void write_info(Loader *l)
+static void write_info(TdxLoader *l)
 {
     IntelTdxState *s = l->s;
     uint8_t *info = l->ram;
@@ -179,10 +178,10 @@ static void write_info(Loader *l)
         stq_le_p(info + INFO_CMRS + 16 * i, s->cmr[i].base);
         stq_le_p(info + INFO_CMRS + 16 * i + 8, s->cmr[i].size);
     }
-    map_pages(l, SEAM_INFO, 0, PAGE, PTE_P | PTE_A | PTE_NX);
+    tdx_load_map(l, SEAM_INFO, 0, PAGE, PTE_P | PTE_A | PTE_NX);
 }
 
-static void write_lp(Loader *l, unsigned int n)
+static void write_lp(TdxLoader *l, unsigned int n)
 {
     IntelTdxState *s = l->s;
     X86SeamEntry entry = {
@@ -192,9 +191,9 @@ static void write_lp(Loader *l, unsigned int n)
         .fs_base = SEAM_INFO,
         .gs_base = SEAM_LP(n),
     };
-    hwaddr area = alloc_pages(l, PAGE);
-    hwaddr stack = alloc_pages(l, SEAM_STACK_SIZE);
-    hwaddr windows = page_table(l, SEAM_WINDOWS(n));
+    hwaddr area = tdx_load_alloc(l, PAGE);
+    hwaddr stack = tdx_load_alloc(l, SEAM_STACK_SIZE);
+    hwaddr windows = tdx_load_table(l, SEAM_WINDOWS(n), 0);
 
     if (l->full) {
         return;
@@ -204,16 +203,16 @@ static void write_lp(Loader *l, unsigned int n)
     stq_le_p(l->ram + area + 16, SEAM_PTES(n));
     stl_le_p(l->ram + area + 24, n);
     stl_le_p(l->ram + area + 28, intel_tdx_package(s, n));
-    map_pages(l, SEAM_LP(n), area, PAGE, PTE_DATA);
-    map_pages(l, SEAM_STACK(n), stack, SEAM_STACK_SIZE, PTE_DATA);
-    map_pages(l, SEAM_PTES(n), windows, PAGE, PTE_DATA);
+    tdx_load_map(l, SEAM_LP(n), area, PAGE, PTE_DATA);
+    tdx_load_map(l, SEAM_STACK(n), stack, SEAM_STACK_SIZE, PTE_DATA);
+    tdx_load_map(l, SEAM_PTES(n), windows, PAGE, PTE_DATA);
     x86_seam_init_vmcs(l->ram + intel_tdx_transfer_vmcs(s, n) -
                        TDX_SEAMRR_BASE, &entry);
 }
 
 bool intel_tdx_load(IntelTdxState *s, Error **errp)
 {
-    Loader l = {
+    TdxLoader l = {
         .s = s,
         .ram = memory_region_get_ram_ptr(&s->seamrr),
         .used = (1 + s->nr_lps) * PAGE,
@@ -221,13 +220,19 @@ bool intel_tdx_load(IntelTdxState *s, Error **errp)
     unsigned int n;
 
     memset(l.ram, 0, TDX_SEAMRR_SIZE);
-    l.pml4 = alloc_pages(&l, PAGE);
+    l.pml4 = tdx_load_alloc(&l, PAGE);
     if (!load_image(&l, errp)) {
         return false;
     }
-    write_info(&l);
-    for (n = 0; n < s->nr_lps; n++) {
-        write_lp(&l, n);
+    if (l.pic) {
+        if (!l.full && !tdx_load_pic(&l, errp)) {
+            return false;
+        }
+    } else {
+        write_info(&l);
+        for (n = 0; n < s->nr_lps; n++) {
+            write_lp(&l, n);
+        }
     }
     if (l.full) {
         error_setg(errp, "%s: SEAMRR is too small for it", s->module);

@@ -135,6 +135,11 @@ void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,
     report_mac(s, report, report + REPORT_MAC);
 }
 
+const uint64_t *intel_tdx_db_nonce(IntelTdxState *s)
+{
+    return s->db_nonce;
+}
+
 TdxReportResult intel_tdx_verify_report(IntelTdxState *s, const uint8_t *report)
 {
     uint8_t mac[TDX_REPORT_KEY_SIZE];

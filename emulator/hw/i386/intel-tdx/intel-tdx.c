@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/units.h"
+#include "qemu/guest-random.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
@@ -98,6 +99,7 @@ static void tdx_reset_exit(Object *obj, ResetType type)
     for (n = 0; n < s->nr_lps; n++) {
         g_clear_pointer(&s->transfer[n], g_free);
     }
+    qemu_guest_getrandom_nofail(s->db_nonce, sizeof(s->db_nonce));
     intel_tdx_keys_reset(s);
     intel_tdx_mem_reset(s);
     s->ready = s->image && intel_tdx_load(s, &error_fatal);

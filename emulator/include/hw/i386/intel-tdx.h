@@ -71,12 +71,14 @@ typedef enum TdxMemResult {
 #define TDX_REPORT_DATA_SIZE    64
 #define TDX_REPORT_KEY_SIZE     32
 #define TDX_HASH_SIZE           48      /* SHA-384 */
+/* SEAMDB: what makes the reference to an entry hard to guess */
+#define TDX_DB_NONCE_WORDS      4
 
 /* Results of SEAMOPS, "SEAMVERIFYREPORT" */
 typedef enum TdxReportResult {
     TDX_REPORT_OK = 0,
-    TDX_REPORT_INVALID = 3,
     TDX_REPORT_INVALID_CPUSVN = 4,
+    TDX_REPORT_INVALID = 5,
 } TdxReportResult;
 
 typedef struct IntelTdxState IntelTdxState;
@@ -137,6 +139,8 @@ void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf);
 MemoryRegion *intel_tdx_mem_view(IntelTdxState *s);
 void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,
                            const uint8_t *info_hash, uint8_t *report);
+/* The nonce of the only entry of SEAMDB; a reset makes another one. */
+const uint64_t *intel_tdx_db_nonce(IntelTdxState *s);
 TdxReportResult intel_tdx_verify_report(IntelTdxState *s,
                                         const uint8_t *report);
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "boot.h"
+#include "../run.h"
 
 #define PTE_WINDOW      (BIT(0) | BIT(1) | BIT(5) | BIT(6) | BIT(63))
 
@@ -47,6 +48,8 @@ void seam_main(struct regs *regs)
 
     s->lp.id = s->id;
     s->lp.pkg = s->pkg;
+    /* SEAMCALL is a VM exit. The host goes on after it. */
+    run_skip();
     seamcall(&s->lp, regs);
 }
 

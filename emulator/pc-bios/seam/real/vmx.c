@@ -166,7 +166,7 @@ u64 plat_verify_report(const struct reportmac *mac)
     u64 ret = SEAMOPS_SEAMVERIFYREPORT;
 
     memcpy(in, mac, sizeof(*mac));
-    asm volatile(".byte 0x66, 0x0f, 0x01, 0xce" : "+a" (ret) : "c" (in)
+    asm volatile(".byte 0x66, 0x0f, 0x01, 0xce" : "+a" (ret) : "b" (in)
                  : "memory", "cc");
     return !ret ? TDX_SUCCESS
            : ret == SEAMOPS_INVALID_CPUSVN ? TDX_INVALID_CPUSVN

@@ -12,8 +12,10 @@
 
 /* What SEAMCALL loads, as far as processors differ in it */
 typedef struct X86SeamEntry {
-    uint64_t rip, rsp, cr3;
+    uint64_t rip, rsp, ssp, cr3;
+    uint64_t cr4;               /* beyond what modules always have */
     uint64_t fs_base, gs_base;
+    uint64_t idt_base, gdt_base;
 } X86SeamEntry;
 
 /* Write the image of a SEAM transfer VMCS to a page that is zero. */
@@ -62,6 +64,17 @@ G_NORETURN void x86_seam_shutdown(CPUX86State *env, uintptr_t ra);
  */
 uint64_t x86_seam_reserved(CPUX86State *env);
 bool x86_seam_cr3_ok(CPUX86State *env, target_ulong cr3);
+
+/*
+ * Features that only a TDX module finds: what CPUID has of them, by R_EAX to
+ * R_EBX, features that VMX has besides, and true if an MSR is another one
+ */
+bool x86_seam_stubs(CPUX86State *env);
+void x86_seam_stub_cpuid(CPUX86State *env, uint32_t leaf, uint32_t subleaf,
+                         uint32_t *regs);
+uint64_t x86_seam_stub_features(CPUX86State *env, FeatureWord word);
+bool x86_seam_stub_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
+bool x86_seam_stub_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
 
 VmxMsrResult x86_seam_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 VmxMsrResult x86_seam_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);

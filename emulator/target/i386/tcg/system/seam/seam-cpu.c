@@ -232,11 +232,15 @@ void x86_seam_init_vmcs(uint8_t *page, const X86SeamEntry *entry)
         { VMX_HOST_CR3, entry->cr3 },
         { VMX_HOST_CR4, CR4_DE_MASK | CR4_PAE_MASK | CR4_PGE_MASK |
                         CR4_OSFXSR_MASK | CR4_OSXMMEXCPT_MASK | CR4_VMXE_MASK |
-                        CR4_FSGSBASE_MASK | CR4_OSXSAVE_MASK | CR4_SMEP_MASK },
+                        CR4_FSGSBASE_MASK | CR4_OSXSAVE_MASK | CR4_SMEP_MASK |
+                        entry->cr4 },
         { VMX_HOST_FS_BASE, entry->fs_base },
         { VMX_HOST_GS_BASE, entry->gs_base },
+        { VMX_HOST_IDTR_BASE, entry->idt_base },
+        { VMX_HOST_GDTR_BASE, entry->gdt_base },
         { VMX_HOST_RSP, entry->rsp },
         { VMX_HOST_RIP, entry->rip },
+        { VMX_HOST_SSP, entry->ssp },
     };
     int i;
 

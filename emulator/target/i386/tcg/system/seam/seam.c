@@ -24,10 +24,15 @@
 #define SEAMCALL_LOADER     (1ULL << 63)
 #define SEAMOPS_CAPABILITIES        0
 #define SEAMOPS_SEAMREPORT          1
+#define SEAMOPS_SEAMDB_GETREF       4
+#define SEAMOPS_SEAMDB_REPORT       5
 #define SEAMOPS_SEAMVERIFYREPORT    6
 #define SEAMOPS_LEAVES              (1ULL << SEAMOPS_CAPABILITIES | \
                                      1ULL << SEAMOPS_SEAMREPORT | \
+                                     1ULL << SEAMOPS_SEAMDB_GETREF | \
+                                     1ULL << SEAMOPS_SEAMDB_REPORT | \
                                      1ULL << SEAMOPS_SEAMVERIFYREPORT)
+#define SEAMOPS_DATABASE_ERROR      3
 #define SEAMOPS_INVALID_LEAF        (-1ULL)
 
 /* REPORTTYPE of a TD's report; subtype and version are the module's. */
@@ -46,7 +51,28 @@ static VmxVmcs *seam_transfer_vmcs(CPUX86State *env)
     return *vmcs;
 }
 
+/* In SEAM mode, it is a VMCS like others. */
+VmxVmcs *vmx_transfer_vmcs(CPUX86State *env, uint64_t pa)
+{
+    if (likely(!(env->hflags & HF_SEAM_MASK)) ||
+        pa != intel_tdx_transfer_vmcs(env_archcpu(env)->tdx,
+                                      env_cpu(env)->cpu_index)) {
+        return NULL;
+    }
+    return seam_transfer_vmcs(env);
+}
+
+void vmx_transfer_cleared(CPUX86State *env)
+{
+    void **vmcs = intel_tdx_transfer_state(env_archcpu(env)->tdx,
+                                           env_cpu(env)->cpu_index);
+
+    g_clear_pointer(vmcs, g_free);
+}
+
 /*
+ * A VM exit: the guest's RIP is that of SEAMCALL. The module goes on after it.
+ *
  * NMIs are held until SEAMRET; other interrupts are, because RFLAGS.IF is 0. In
  * a TD, both are VM exits to the module.
  */
@@ -57,11 +83,10 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    /* Execution goes on after it, here or when SEAMRET is executed. */
-    vmx_skip_insn(env);
     if ((env->regs[R_EAX] & SEAMCALL_LOADER) ||
         !intel_tdx_module_ready(env_archcpu(env)->tdx)) {
         vmx_fail_invalid(env);
+        vmx_skip_insn(env);
         return;
     }
     trace_seam_call(env_cpu(env)->cpu_index, env->regs[R_EAX],
@@ -72,23 +97,26 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     x86_world_leave(env);
     env->hflags |= HF_SEAM_MASK;
     vmx->vmcs = seam_transfer_vmcs(env);
-    vmx->exit = (VmxExitInfo) { .reason = VMX_EXIT_SEAMCALL };
+    vmx->exit = (VmxExitInfo) { .reason = VMX_EXIT_SEAMCALL, .insn = true };
     vmx->activity = VMX_ACTIVE;
+    vmx_save_info(env);
     vmx_save_guest(env);
     vmx_load_host(env);
     env->hflags2 |= HF2_NMI_MASK;
-    vmx->vmcs = NULL;
 }
 
 static void seam_ret(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
+    uint64_t pending;
 
     trace_seam_ret(env_cpu(env)->cpu_index, env->regs[R_EAX]);
     vmx->vmcs = seam_transfer_vmcs(env);
+    pending = vmx_get(env, VMX_GUEST_PENDING_DBG);
     x86_world_leave(env);
     env->hflags &= ~HF_SEAM_MASK;
     vmx_load_guest_regs(env);
+    vmx_load_blocking(env);
     x86_world_enter(env);
     env->hflags2 &= ~HF2_NMI_MASK;
     if (vmx->host_nmi_blocked) {
@@ -97,6 +125,7 @@ static void seam_ret(CPUX86State *env)
     /* The module may have cleared it. */
     vmx->vmcs = g_hash_table_lookup(vmx->active, &vmx->host_vmcs);
     vmx_update_events(env);
+    vmx_pending_debug(env, pending);
 }
 
 static void seam_load(CPUX86State *env, target_ulong addr, uint8_t *to,
@@ -125,7 +154,7 @@ static uint64_t seam_report(CPUX86State *env, uintptr_t ra)
         to % TDX_REPORT_SIZE) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    seam_load(env, env->regs[8], data, sizeof(data), 128, ra);
+    seam_load(env, env->regs[8], data, sizeof(data), 64, ra);
     seam_load(env, env->regs[9], hash, sizeof(hash), 64, ra);
     intel_tdx_seal_report(env_archcpu(env)->tdx, type, data, hash, report);
     for (i = 0; i < sizeof(report); i += 8) {
@@ -134,12 +163,42 @@ static uint64_t seam_report(CPUX86State *env, uintptr_t ra)
     return 0;
 }
 
-/* RCX: REPORTMACSTRUCT */
+/*
+ * SEAMDB has an entry for each module that was loaded since the machine was
+ * reset: there is one. R10: its index; R11 to R14: its nonce; R15: entries
+ */
+static uint64_t seam_db_getref(CPUX86State *env)
+{
+    const uint64_t *nonce = intel_tdx_db_nonce(env_archcpu(env)->tdx);
+    int i;
+
+    env->regs[10] = 0;
+    for (i = 0; i < TDX_DB_NONCE_WORDS; i++) {
+        env->regs[11 + i] = nonce[i];
+    }
+    env->regs[15] = 1;
+    return 0;
+}
+
+/* R10: index; R11 to R14: nonce; and as SEAMREPORT */
+static uint64_t seam_db_report(CPUX86State *env, uintptr_t ra)
+{
+    const uint64_t *nonce = intel_tdx_db_nonce(env_archcpu(env)->tdx);
+    bool ok = env->regs[10] == 0;
+    int i;
+
+    for (i = 0; i < TDX_DB_NONCE_WORDS; i++) {
+        ok &= env->regs[11 + i] == nonce[i];
+    }
+    return ok ? seam_report(env, ra) : SEAMOPS_DATABASE_ERROR;
+}
+
+/* RBX: REPORTMACSTRUCT */
 static uint64_t seam_verify_report(CPUX86State *env, uintptr_t ra)
 {
     uint8_t report[TDX_REPORTMAC_SIZE];
 
-    seam_load(env, env->regs[R_ECX], report, sizeof(report), sizeof(report),
+    seam_load(env, env->regs[R_EBX], report, sizeof(report), sizeof(report),
               ra);
     return intel_tdx_verify_report(env_archcpu(env)->tdx, report);
 }
@@ -154,6 +213,12 @@ static void seam_ops(CPUX86State *env, uintptr_t ra)
         break;
     case SEAMOPS_SEAMREPORT:
         result = seam_report(env, ra);
+        break;
+    case SEAMOPS_SEAMDB_GETREF:
+        result = seam_db_getref(env);
+        break;
+    case SEAMOPS_SEAMDB_REPORT:
+        result = seam_db_report(env, ra);
         break;
     case SEAMOPS_SEAMVERIFYREPORT:
         result = seam_verify_report(env, ra);
@@ -214,11 +279,19 @@ static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
     case VMX_OP_TDCALL:
         ud |= !guest;
         break;
-    default:
+    case VMX_OP_PCONFIG:
+        /* "Enable PCONFIG" is 0: the control is not supported. */
+        ud |= guest;
         break;
+    default:
+        g_assert_not_reached();
     }
     if (ud) {
         raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+    /* Unlike that of other instructions, this fault comes before a VM exit. */
+    if (env->hflags & HF_CPL_MASK) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
     if (guest && op == VMX_OP_TDCALL) {
         trace_seam_tdcall(env_cpu(env)->cpu_index, env->regs[R_EAX],
@@ -226,12 +299,9 @@ static void seam_check_mode(CPUX86State *env, VmxOp op, uintptr_t ra)
                           env->regs[11], env->regs[12], env->regs[13],
                           env->regs[14]);
     }
-    if (guest && op != VMX_OP_PCONFIG) {
+    if (guest) {
         vmx_exit_insn(env, op == VMX_OP_TDCALL ? VMX_EXIT_TDCALL :
                            VMX_EXIT_SEAMCALL, 0, ra);
-    }
-    if (env->hflags & HF_CPL_MASK) {
-        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
 }
 
@@ -249,10 +319,6 @@ void x86_seam_op(CPUX86State *env, VmxOp op, uintptr_t ra)
         seam_ops(env, ra);
         break;
     case VMX_OP_PCONFIG:
-        if (vmx_guest(env)) {
-            /* "Enable PCONFIG" is 0: the control is not supported. */
-            raise_exception_ra(env, EXCP06_ILLOP, ra);
-        }
         seam_pconfig(env, ra);
         break;
     default:

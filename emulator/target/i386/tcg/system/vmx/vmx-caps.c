@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
+#include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
@@ -25,13 +26,18 @@ static uint32_t vmx_default1(FeatureWord word)
     }
 }
 
+static uint64_t vmx_features(CPUX86State *env, FeatureWord word)
+{
+    return env->features[word] | x86_seam_stub_features(env, word);
+}
+
 /*
  * The low half has the bits that must be 1, the high half the bits that may be
  * 1. A feature bit that is also in default1 means that the control may be 0.
  */
 static uint64_t vmx_ctls(CPUX86State *env, FeatureWord word)
 {
-    uint32_t features = env->features[word];
+    uint32_t features = vmx_features(env, word);
     uint32_t default1 = vmx_default1(word);
 
     if (word == FEAT_VMX_EXIT_CTLS &&
@@ -115,7 +121,7 @@ static uint64_t vmx_basic(CPUX86State *env)
 static uint64_t vmx_misc(CPUX86State *env)
 {
     return VMX_PREEMPTION_TIMER_SHIFT | VMX_CR3_TARGETS << 16 |
-           env->features[FEAT_VMX_MISC];
+           vmx_features(env, FEAT_VMX_MISC);
 }
 
 static uint64_t vmx_ept_vpid(CPUX86State *env)
@@ -133,8 +139,8 @@ static uint64_t vmx_ept_vpid(CPUX86State *env)
 static bool vmx_read_if(CPUX86State *env, FeatureWord word, uint64_t ctl,
                         FeatureWord feature, uint64_t *val)
 {
-    *val = env->features[feature];
-    return env->features[word] & ctl;
+    *val = vmx_features(env, feature);
+    return vmx_features(env, word) & ctl;
 }
 
 /* False if there is no such MSR */

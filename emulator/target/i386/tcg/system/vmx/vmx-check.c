@@ -8,6 +8,7 @@
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
+#include "tcg/seam-hooks.h"
 #include "vmx-internal.h"
 #include "vmx-check.h"
 
@@ -151,7 +152,9 @@ static bool vmx_check_proc3(CPUX86State *env)
     uint64_t last = table + 8 * vmx_get(env, VMX_LAST_PID_INDEX) + 7;
 
     if (VMX_BAD(env, CHECK_PROC3,
-                proc3 & ~env->features[FEAT_VMX_TERTIARY_CTLS])) {
+                proc3 & ~(env->features[FEAT_VMX_TERTIARY_CTLS] |
+                          x86_seam_stub_features(env,
+                                                 FEAT_VMX_TERTIARY_CTLS)))) {
         return false;
     }
     return !(proc3 & VMX_TERTIARY_EXEC_IPI_VIRT) ||

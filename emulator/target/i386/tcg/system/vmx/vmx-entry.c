@@ -135,18 +135,24 @@ void vmx_load_guest_regs(CPUX86State *env)
     vmx_load_regs(env, vmx_entry_ctls(env));
 }
 
-static void vmx_load_interruptibility(CPUX86State *env)
+/* By STI and by MOV SS */
+void vmx_load_blocking(CPUX86State *env)
 {
     uint32_t block = vmx_get(env, VMX_GUEST_INTERRUPTIBILITY);
 
-    env->vmx->root_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
     env->hflags &= ~HF_INHIBIT_IRQ_MASK;
-    env->hflags2 &= ~HF2_NMI_MASK;
     if (block & (VMX_BLOCK_STI | VMX_BLOCK_MOV_SS)) {
         env->hflags |= HF_INHIBIT_IRQ_MASK;
         env->vmx_insn.mov_ss = block & VMX_BLOCK_MOV_SS;
     }
-    if (block & VMX_BLOCK_NMI) {
+}
+
+static void vmx_load_interruptibility(CPUX86State *env)
+{
+    env->vmx->root_nmi_blocked = env->hflags2 & HF2_NMI_MASK;
+    env->hflags2 &= ~HF2_NMI_MASK;
+    vmx_load_blocking(env);
+    if (vmx_get(env, VMX_GUEST_INTERRUPTIBILITY) & VMX_BLOCK_NMI) {
         env->hflags2 |= HF2_NMI_MASK;
     }
 }
@@ -198,10 +204,8 @@ static void vmx_entry_failed(CPUX86State *env, VmxExit reason,
 }
 
 /* Deliver a trap that was pending at the last exit, if nothing blocks it. */
-static void vmx_pending_debug(CPUX86State *env, uintptr_t ra)
+void vmx_pending_debug(CPUX86State *env, uint64_t pending)
 {
-    uint64_t pending = vmx_get(env, VMX_GUEST_PENDING_DBG);
-
     if (!(pending & (VMX_PENDING_DBG_BS | VMX_PENDING_DBG_ENABLED)) ||
         (env->hflags & HF_INHIBIT_IRQ_MASK) ||
         !vmx_rule(env, VMX_RULE_PENDING_DELIVERED)) {
@@ -269,7 +273,7 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra)
         vmx_rule(env, VMX_RULE_INJECTION)) {
         vmx_deliver_injected(env);
     } else {
-        vmx_pending_debug(env, ra);
+        vmx_pending_debug(env, vmx_get(env, VMX_GUEST_PENDING_DBG));
         vmx_activity(env);
     }
     return true;

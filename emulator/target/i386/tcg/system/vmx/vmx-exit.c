@@ -190,7 +190,7 @@ static void vmx_save_state(CPUX86State *env)
 }
 
 /* "Recording VM-Exit Information and Updating VM-entry Control Fields" */
-static void vmx_save_info(CPUX86State *env)
+void vmx_save_info(CPUX86State *env)
 {
     VmxExitInfo *exit = &env->vmx->exit;
     VmxEvent *event = &env->vmx->event;

@@ -177,6 +177,9 @@ static int vmx_operand_field(CPUX86State *env, uint64_t encoding)
         !(env->hflags & HF_SEAM_MASK)) {
         f = -1;
     }
+    if (f >= VMX_FIRST_STUB && !x86_seam_stubs(env)) {
+        f = -1;
+    }
     if (f < 0) {
         vmx_fail_access(env, VMX_ERR_FIELD);
     }

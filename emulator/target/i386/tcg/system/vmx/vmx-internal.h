@@ -219,6 +219,9 @@ typedef enum VmxField {
     VMX_FIELDS
 } VmxField;
 
+/* This and all that follow need x86_seam_stubs(). */
+#define VMX_FIRST_STUB VMX_GUEST_UINV
+
 /* An active VMCS. Its image in memory is not valid. */
 typedef struct VmxVmcs {
     uint64_t pa;
@@ -304,6 +307,7 @@ typedef struct X86VmxState {
     bool ple_valid;             /* first and last PAUSE are recorded */
     uint64_t ple_first, ple_last;
 
+    uint64_t stub_instructions; /* of x-seam-stubs, when there were 0 */
     QEMUTimer *timer;           /* VMX-preemption timer */
     int64_t timer_deadline;     /* as vmx_ticks() counts */
     bool timer_armed, timer_expired;
@@ -439,6 +443,9 @@ bool vmx_read_capability(CPUX86State *env, uint32_t msr, uint64_t *val);
 
 /* vmx-vmcs.c */
 uint32_t vmx_field_encoding(VmxField f);
+/* seam.c: NULL if this is not the processor's SEAM transfer VMCS */
+VmxVmcs *vmx_transfer_vmcs(CPUX86State *env, uint64_t pa);
+void vmx_transfer_cleared(CPUX86State *env);
 int vmx_field_lookup(uint32_t encoding);
 bool vmx_field_read_only(VmxField f);
 uint64_t vmx_field_mask(VmxField f);
@@ -467,6 +474,8 @@ void vmx_set_control_regs(CPUX86State *env, uint64_t cr0, uint64_t cr3,
                           uint64_t cr4, uint64_t efer);
 void vmx_set_rflags(CPUX86State *env, uint64_t rflags);
 void vmx_load_guest_regs(CPUX86State *env);
+void vmx_load_blocking(CPUX86State *env);
+void vmx_pending_debug(CPUX86State *env, uint64_t pending);
 
 /* vmx-exit.c */
 G_NORETURN void vmx_do_exit(CPUX86State *env, VmxExitInfo info, uintptr_t ra);
@@ -478,6 +487,7 @@ G_NORETURN void vmx_exit_insn(CPUX86State *env, VmxExit reason,
 G_NORETURN void vmx_exit_intr(CPUX86State *env, VmxExit reason,
                               uint64_t qualification, uint32_t info,
                               uint32_t error, uintptr_t ra);
+void vmx_save_info(CPUX86State *env);
 void vmx_save_guest(CPUX86State *env);
 void vmx_load_host(CPUX86State *env);
 void vmx_abort(CPUX86State *env, uint32_t reason);

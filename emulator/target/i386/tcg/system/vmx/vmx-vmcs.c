@@ -133,8 +133,11 @@ VmxVmcs *vmx_vmcs_read(CPUX86State *env, uint64_t pa)
 
 VmxVmcs *vmx_vmcs_activate(CPUX86State *env, uint64_t pa)
 {
-    VmxVmcs *vmcs = g_hash_table_lookup(env->vmx->active, &pa);
+    VmxVmcs *vmcs = vmx_transfer_vmcs(env, pa);
 
+    if (!vmcs) {
+        vmcs = g_hash_table_lookup(env->vmx->active, &pa);
+    }
     if (!vmcs) {
         vmcs = vmx_vmcs_read(env, pa);
         g_hash_table_insert(env->vmx->active, &vmcs->pa, vmcs);
@@ -145,7 +148,9 @@ VmxVmcs *vmx_vmcs_activate(CPUX86State *env, uint64_t pa)
 /* VMCLEAR. A VMCS that is not active here has no cached state. */
 void vmx_vmcs_clear(CPUX86State *env, uint64_t pa)
 {
-    VmxVmcs *vmcs = g_hash_table_lookup(env->vmx->active, &pa);
+    VmxVmcs *transfer = vmx_transfer_vmcs(env, pa);
+    VmxVmcs *vmcs = transfer ? transfer :
+                    g_hash_table_lookup(env->vmx->active, &pa);
 
     if (!vmcs) {
         x86_stq_phys(env_cpu(env), pa + IMAGE_STATE, IMAGE_CLEAR);
@@ -155,7 +160,11 @@ void vmx_vmcs_clear(CPUX86State *env, uint64_t pa)
     if (env->vmx->vmcs == vmcs) {
         env->vmx->vmcs = NULL;
     }
-    g_hash_table_remove(env->vmx->active, &pa);
+    if (transfer) {
+        vmx_transfer_cleared(env);
+    } else {
+        g_hash_table_remove(env->vmx->active, &pa);
+    }
 }
 
 /* The content of VMCSs that were not cleared is lost. */
