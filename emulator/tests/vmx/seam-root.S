@@ -12,6 +12,7 @@
 #define SEAMRET         .byte 0x66, 0x0f, 0x01, 0xcd
 #define CS              0x08
 #define GP              13
+#define SEAMCALL_LENGTH 4
 #define VMXOFF_LENGTH   3
 #define MSR_STAR        0xc0000081
 #define MSR_LSTAR       0xc0000082
@@ -21,6 +22,7 @@
 #define EXIT_MSR_LOAD   0x2008
 #define ENTRY_MSR_LOAD  0x200a
 #define REASON          0x4402
+#define GUEST_RIP       0x681e
 #define HOST_CR3        0x6c02
 #define HOST_FS_BASE    0x6c06
 #define HOST_GS_BASE    0x6c08
@@ -42,6 +44,11 @@
     .globl seam_entry
 seam_entry:
     pushq %rcx
+    /* The host's RIP is that of SEAMCALL. */
+    movl $GUEST_RIP, %esi
+    vmread %rsi, %rdi
+    addq $SEAMCALL_LENGTH, %rdi
+    vmwrite %rdi, %rsi
     cmpl $1, %eax
     je enter
 

@@ -238,7 +238,8 @@ static bool vmx_intr_window_due(CPUX86State *env)
  * rule of their order is disabled
  */
 #define VMX_DISORDER(env, rule, second) \
-    (unlikely((env)->vmx->ignored) && !vmx_rule(env, VMX_RULE_##rule) && (second))
+    (unlikely((env)->vmx->ignored) && !vmx_rule(env, VMX_RULE_##rule) && \
+     (second))
 
 /* The VMX event with the highest priority that is due */
 static int vmx_own_event(CPUX86State *env)
