@@ -134,6 +134,27 @@ static void test_debug(void)
     check_eq(vget(F_PENDING_DBG) & BS, BS, "which is pending");
 }
 
+/* "Priority Among Concurrent Events": all of them are due at VM entry. */
+static void test_order(void)
+{
+    u64 proc = PROC_NMI_WINDOW | PROC_INTR_WINDOW;
+
+    guest(g_nop, PIN_NMI | PIN_VNMI | PIN_TIMER, proc);
+    vset(F_GUEST_RFLAGS, 0x202);
+    vset(F_PREEMPTION, 0);
+    vset(F_ENTRY_INTR, INTR(7, 0));
+    vm_exits(X_MTF, "a pending MTF VM exit goes first");
+    check_eq(vget(F_GUEST_RIP), (u64)g_nop, "before an instruction");
+    vm_exits(X_TIMER, "then the timer");
+    vm_controls(PIN_NMI | PIN_VNMI, proc, 0);
+    vm_exits(X_NMI_WINDOW, "then an NMI window");
+    vm_controls(PIN_NMI | PIN_VNMI, PROC_INTR_WINDOW, 0);
+    vm_exits(X_INTR_WINDOW, "then an interrupt window");
+    check_eq(vget(F_GUEST_RIP), (u64)g_nop, "all before an instruction");
+    vm_controls(0, 0, 0);
+    vm_exits(X_VMCALL, "and then the guest");
+}
+
 static u64 read_dr6(void)
 {
     u64 val;
@@ -232,6 +253,7 @@ void test_main(void)
     test_windows();
     test_shadow();
     test_debug();
+    test_order();
     test_debug_regs();
     test_halted();
     test_cr2();

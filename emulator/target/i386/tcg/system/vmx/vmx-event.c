@@ -214,6 +214,33 @@ enum {
     VMX_OWN_VIRQ,
 };
 
+static bool vmx_nmi_window_due(CPUX86State *env)
+{
+    bool shadow = env->hflags & HF_INHIBIT_IRQ_MASK;
+
+    return vmx_proc(env, VMX_CPU_BASED_VIRTUAL_NMI_PENDING) &&
+           !VMX_BAD(env, NMI_WINDOW_OPEN,
+                    (env->hflags2 & HF2_NMI_MASK) || shadow);
+}
+
+static bool vmx_intr_window_due(CPUX86State *env)
+{
+    bool shadow = env->hflags & HF_INHIBIT_IRQ_MASK;
+
+    return vmx_proc(env, VMX_CPU_BASED_VIRTUAL_INTR_PENDING) &&
+           !VMX_BAD(env, INTR_WINDOW_OPEN,
+                    !(env->eflags & IF_MASK) || shadow) &&
+           env->vmx->activity <= VMX_HLT;
+}
+
+/*
+ * True if two events are due of which the second one goes first, because the
+ * rule of their order is disabled
+ */
+#define VMX_DISORDER(env, rule, second) \
+    (unlikely((env)->vmx->ignored) && !vmx_rule(env, VMX_RULE_##rule) && \
+     (second))
+
 /* The VMX event with the highest priority that is due */
 static int vmx_own_event(CPUX86State *env)
 {
@@ -229,20 +256,20 @@ static int vmx_own_event(CPUX86State *env)
     if (vmx->tpr_pending) {
         return VMX_EXIT_TPR_THRESHOLD;
     }
-    if (vmx->mtf_pending || vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG)) {
+    if ((vmx->mtf_pending || vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG)) &&
+        !VMX_DISORDER(env, ORDER_MTF_TIMER, vmx->timer_expired)) {
         return VMX_EXIT_MTF;
     }
-    if (vmx->timer_expired) {
+    if (vmx->timer_expired &&
+        !VMX_DISORDER(env, ORDER_TIMER_WINDOW, vmx_nmi_window_due(env) ||
+                      vmx_intr_window_due(env))) {
         return VMX_EXIT_PREEMPTION_TIMER;
     }
-    if (vmx_proc(env, VMX_CPU_BASED_VIRTUAL_NMI_PENDING) &&
-        !VMX_BAD(env, NMI_WINDOW_OPEN,
-                 (env->hflags2 & HF2_NMI_MASK) || shadow)) {
+    if (vmx_nmi_window_due(env) &&
+        !VMX_DISORDER(env, ORDER_WINDOWS, vmx_intr_window_due(env))) {
         return VMX_EXIT_NMI_WINDOW;
     }
-    if (vmx_proc(env, VMX_CPU_BASED_VIRTUAL_INTR_PENDING) &&
-        !VMX_BAD(env, INTR_WINDOW_OPEN, !(env->eflags & IF_MASK) || shadow) &&
-        vmx->activity <= VMX_HLT) {
+    if (vmx_intr_window_due(env)) {
         return VMX_EXIT_INTR_WINDOW;
     }
     if (vmx->virq && (env->eflags & IF_MASK) && !shadow &&

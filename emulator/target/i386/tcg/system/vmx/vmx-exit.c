@@ -74,7 +74,8 @@ void x86_vmx_single_step(CPUX86State *env)
 {
     VmxExitInfo info = { .reason = VMX_EXIT_MTF, .step = true };
 
-    if (vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG)) {
+    if (vmx_proc(env, VMX_CPU_BASED_MONITOR_TRAP_FLAG) &&
+        vmx_rule(env, VMX_RULE_ORDER_MTF_STEP)) {
         vmx_do_exit(env, info, 0);
     }
 }
