@@ -120,12 +120,20 @@ static void pic_guest(u64 nv)
 
 static void test_posted(void)
 {
+    int i;
+
     pic_guest(NV);
+    /* Seconds, in case that the machine is busy: it ends at the interrupt. */
+    vset(F_PREEMPTION, 5000000000 / 32);
     vm_exits(X_EXT_INTR, "the PIC's interrupt");
     check_eq(vget(F_INTR), INTR(0, PIC_BASE), "its vector");
     check_eq(pid[4], 1, "nothing that was posted is processed");
     pic_guest(PIC_BASE);
-    vm_exits(X_TIMER, "the PIC's interrupt is a notification");
+    for (i = 0; i < 50 && vm_enter() == VM_OK && vget(F_REASON) == X_TIMER &&
+         vget(F_INTR_STATUS) != VECTOR; i++) {
+        vset(F_PREEMPTION, 200000000 / 32);
+    }
+    check_eq(vget(F_REASON), X_TIMER, "the PIC's interrupt is a notification");
     check_eq(vget(F_INTR_STATUS), VECTOR, "what was posted is requested");
     check_eq(pid[4], 0, "ON is clear");
     outb(0x21, 0xff);
