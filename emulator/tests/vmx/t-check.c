@@ -200,8 +200,8 @@ static const struct rule control_rules[] = {
     { "EPTP list", .proc2 = PROC2_EPT | PROC2_VMFUNC,
       .set = { { F_VMFUNC, 1 } }, .bad = { F_EPTP_LIST, 8 } },
     { "the end of a list of MSRs", .only_bad = true,
-      .set = { { F_EXIT_MSR_STORE, BIT(46) - 16 } },
-      .bad = { F_EXIT_MSR_STORE_COUNT, 2 } },
+      .set = { { F_ENTRY_MSR_LOAD, BIT(46) - 16 } },
+      .bad = { F_ENTRY_MSR_LOAD_COUNT, 2 } },
 };
 
 static const struct rule host_rules[] = {
