@@ -7,6 +7,7 @@
 #include "meta.h"
 
 #define ALL     (MD_HOST | MD_GUEST)
+#define NUM_PKG_FMS     8
 #define CONST(i, who, v)                                                    \
     { .id = i, .fields = 1, .elements = 1, .where = MD_CONST, .rd = who,    \
       .at = v }
@@ -86,7 +87,7 @@ static u64 sys_get_config_value(struct md *m, unsigned i, u64 *v)
 
 static const struct md_field md_sys_fields[] = {
     SPECIAL(0x0000000200000000, 1, 1, sys_get_pkgs),
-    SPECIAL(0x0000000200000001, MAX_PKGS, 1, sys_get_pkg_fms),
+    SPECIAL(0x0000000200000001, NUM_PKG_FMS, 1, sys_get_pkg_fms),
     CONST(0x0800000200000000, ALL, MODULE_VENDOR),
     CONST(0x8800000200000001, MD_HOST, MODULE_BUILD_DATE),
     CONST(0x8800000100000002, MD_HOST, MODULE_BUILD_NUM),

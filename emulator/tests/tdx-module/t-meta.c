@@ -53,7 +53,7 @@ static void test_sys_rd(void)
     for (id = out.r[R_DX]; id != NO_FIELD && n < 1000; id = out.r[R_DX]) {
         n += call(TDH_SYS_RD, 0, id, 0, 0) == TDX_SUCCESS ? 1 : 1000;
     }
-    CHECK(n, 34 + MAX_PKGS + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
+    CHECK(n, 34 + 8 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
 }
 
 static void test_sys_rdall(void)
@@ -77,7 +77,7 @@ static void test_sys_rdall(void)
         at += 1 + count;
     }
     CHECK(at * 8, page[0] & 0xffff);
-    CHECK(values, 34 + MAX_PKGS + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
+    CHECK(values, 34 + 8 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
     OK(call(TDH_SYS_RDALL, 0, HOST_PAGE(6), 0x9900000100000008, 0));
     CHECK(page[1] & 0xff000003ffffffff, 0x9900000100000008);
 }

@@ -1,8 +1,8 @@
 /*
  * VMX tests: a position-independent module for SEAM mode
  *
- * RAX is the leaf, RCX and RDX are operands. An exception ends a call with RAX =
- * -1 and its vector in R9.
+ * RAX is the leaf, RCX and RDX are operands. An exception ends a call with
+ * RAX = -1 and its vector in R9.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
