@@ -523,6 +523,9 @@ static void test_not_canonical(void)
     }
 USER_WITH_AC(user_load, "mov 1(%%rax), %%ecx")
 USER_WITH_AC(user_store, "mov %%cx, 1(%%rax)")
+USER_WITH_AC(user_movbe_load, "movbe 1(%%rax), %%ecx")
+USER_WITH_AC(user_movbe_store, "movbe %%ecx, 2(%%rax)")
+USER_WITH_AC(user_movdiri, "movdiri %%ecx, 1(%%rax)")
 USER_WITH_AC(user_aligned, "mov 4(%%rax), %%ecx\nmov 1(%%rax), %%cl")
 
 static void write_cr0(u64 val)
@@ -548,6 +551,9 @@ static void test_alignment(void)
     write_cr0(cr0 | CR0_AM);
     user_fault(user_load, AC, "a load that is not aligned");
     user_fault(user_store, AC, "a store that is not aligned");
+    user_fault(user_movbe_load, AC, "a load of MOVBE");
+    user_fault(user_movbe_store, AC, "a store of MOVBE");
+    user_fault(user_movdiri, AC, "MOVDIRI");
     run_user(user_aligned);
     check_eq(trap()->vec, UD, "what is aligned");
     check_eq(supervisor_load(), NO_TRAP, "no alignment checks at CPL 0");

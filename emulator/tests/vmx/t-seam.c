@@ -254,18 +254,18 @@ static void test_init(void)
 /* The module goes on after SEAMCALL, with its trap pending. */
 static void test_step(void)
 {
-    u64 ax = TDH_SYS_INIT;
-    int stepped;
+    u64 ax = TDH_SYS_INIT, dr6 = 0xffff0ff0, stepped;
 
+    asm volatile("mov %0, %%dr6" : : "r"(dr6));
     asm volatile("pushfq; pushfq; orl $0x100, (%%rsp); popfq\n"
                  SEAMCALL "\n"
-                 "2: movl $0, %1; jmp 4f\n"
-                 "3: movl $1, %1\n"
+                 "2: movq $0, %1; jmp 4f\n"
+                 "3: mov %%dr6, %1\n"
                  "4: popfq\n"
                  ".pushsection .extable, \"a\"; .quad 2b, 3b; .popsection"
                  : "+a"(ax), "=&b"(stepped)
                  : "c"(0ULL) : "memory", "cc", "rdx", "r8", "r9", "r10", "r11");
-    check_eq(stepped, 1, "a single-step trap after SEAMCALL");
+    check_eq(stepped, 0xffff4ff0, "a single-step trap after SEAMCALL");
     check_eq(ax, TDX_SYS_INIT_NOT_PENDING, "which was executed");
 }
 

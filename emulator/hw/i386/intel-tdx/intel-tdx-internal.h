@@ -34,6 +34,7 @@ typedef struct TdxKeyid {
 struct IntelTdxState {
     char *module;               /* file */
     GByteArray *image;          /* its content */
+    char *layout;               /* content of FILE.layout, or NULL */
     MemoryRegion seamrr;        /* RAM that only SEAM mode sees */
     MemoryRegion abort;         /* what everybody else sees there */
     MemoryRegion system;        /* alias of system memory */

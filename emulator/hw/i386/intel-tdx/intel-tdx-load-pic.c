@@ -100,7 +100,12 @@ static bool layout_read(TdxLoader *l, Layout *y, Error **errp)
     };
     int i;
 
-    if (!g_key_file_load_from_file(file, name, G_KEY_FILE_NONE, &err)) {
+    if (!l->s->layout) {
+        error_setg(errp, "%s: not found", name);
+        return false;
+    }
+    if (!g_key_file_load_from_data(file, l->s->layout, -1, G_KEY_FILE_NONE,
+                                   &err)) {
         error_setg(errp, "%s: %s", name, err->message);
         return false;
     }
@@ -124,12 +129,16 @@ static bool layout_read(TdxLoader *l, Layout *y, Error **errp)
 static uint8_t *image_at(TdxLoader *l, uint64_t offset, unsigned int size)
 {
     uint64_t va = SEAM_BASE + offset, pte;
+    hwaddr table;
 
     if (offset >= l->image_end - SEAM_BASE || offset % PAGE + size > PAGE) {
         return NULL;
     }
-    pte = ldq_le_p(l->ram + tdx_load_table(l, va, 0) +
-                   ((va >> 12) & 0x1ff) * 8);
+    table = tdx_load_table(l, va, 0);
+    if (l->full) {
+        return NULL;
+    }
+    pte = ldq_le_p(l->ram + table + ((va >> 12) & 0x1ff) * 8);
     return pte & PTE_P ? l->ram + (pte & MAKE_64BIT_MASK(12, 40)) -
                          TDX_SEAMRR_BASE + va % PAGE : NULL;
 }
@@ -164,8 +173,11 @@ static bool relocate(TdxLoader *l)
         if (ldq_le_p(tag) == DT_RELA) {
             rela = ldq_le_p(val);
         } else if (ldq_le_p(tag) == DT_RELASZ) {
-            size = MIN(ldq_le_p(val), SEAM_IMAGE_SIZE);
+            size = ldq_le_p(val);
         }
+    }
+    if (size > SEAM_IMAGE_SIZE) {
+        return false;
     }
     for (at = 0; at + sizeof(Elf64_Rela) <= size; at += sizeof(Elf64_Rela)) {
         if (!relocate_at(l, rela + at)) {
@@ -290,12 +302,19 @@ bool tdx_load_pic(TdxLoader *l, Error **errp)
     uint64_t size;
     unsigned int n;
 
+    if (l->full) {
+        return true;
+    }
+    if (l->entry < SEAM_BASE || l->entry >= l->image_end) {
+        error_setg(errp, "%s: its entry is not within it", l->s->module);
+        return false;
+    }
     if (!layout_read(l, &y, errp)) {
         return false;
     }
     if (!relocate(l)) {
-        error_setg(errp, "%s: a relocation is not relative to the image, or "
-                   "not within it", l->s->module);
+        error_setg(errp, "%s: a relocation is not relative to the image, not "
+                   "within it, or not within a page", l->s->module);
         return false;
     }
     fill_gates(l, &y);

@@ -55,6 +55,9 @@ static hwaddr next_table(TdxLoader *l, hwaddr table, unsigned int index,
         return (ldq_le_p(e) & MAKE_64BIT_MASK(12, 40)) - TDX_SEAMRR_BASE;
     }
     next = tdx_load_alloc(l, PAGE);
+    if (l->full) {
+        return 0;
+    }
     stq_le_p(e, (TDX_SEAMRR_BASE + next) | PTE_P | PTE_W | PTE_A | user);
     return next;
 }
@@ -65,7 +68,7 @@ hwaddr tdx_load_table(TdxLoader *l, uint64_t va, uint64_t user)
     hwaddr table = l->pml4;
     int level;
 
-    for (level = 3; level > 0; level--) {
+    for (level = 3; level > 0 && !l->full; level--) {
         table = next_table(l, table, (va >> (12 + 9 * level)) & 0x1ff, user);
     }
     return table;
@@ -79,6 +82,9 @@ void tdx_load_map(TdxLoader *l, uint64_t va, hwaddr offset, uint64_t size,
     for (at = 0; at < size && !l->full; at += PAGE) {
         hwaddr table = tdx_load_table(l, va + at, flags & PTE_U);
 
+        if (l->full) {
+            return;
+        }
         stq_le_p(l->ram + table + (((va + at) >> 12) & 0x1ff) * 8,
                  (TDX_SEAMRR_BASE + offset + at) | flags);
     }
@@ -98,7 +104,8 @@ static bool load_segment(TdxLoader *l, const Elf64_Phdr *ph, uint64_t base,
 
     if (offset > image->len || filesz > image->len - offset ||
         filesz > memsz || va % PAGE || va < SEAM_BASE ||
-        va - SEAM_BASE > SEAM_IMAGE_SIZE || memsz > SEAM_IMAGE_SIZE) {
+        va - SEAM_BASE > SEAM_IMAGE_SIZE ||
+        memsz > SEAM_IMAGE_SIZE - (va - SEAM_BASE)) {
         error_setg(errp, "%s: a segment is not within the file or the module",
                    l->s->module);
         return false;

@@ -20,32 +20,41 @@ static void tdx_free(IntelTdxState *s)
 {
     g_clear_pointer(&s->image, g_byte_array_unref);
     g_free(s->module);
+    g_free(s->layout);
     g_free(s);
+}
+
+/* Once: what is loaded at a reset is what was loaded before. */
+static bool tdx_read_module(IntelTdxState *s, const char *module, Error **errp)
+{
+    g_autofree char *layout = g_strconcat(module, ".layout", NULL);
+    g_autofree char *content = NULL;
+    g_autoptr(GError) err = NULL;
+    gsize size;
+
+    if (!g_file_get_contents(module, &content, &size, &err) ||
+        (g_file_test(layout, G_FILE_TEST_EXISTS) &&
+         !g_file_get_contents(layout, &s->layout, NULL, &err))) {
+        error_setg(errp, "x-seam-module: %s", err->message);
+        return false;
+    }
+    s->module = g_strdup(module);
+    s->image = g_byte_array_new_take((uint8_t *)g_steal_pointer(&content),
+                                     size);
+    return true;
 }
 
 IntelTdxState *intel_tdx_create(const char *module, const char *report_key,
                                 Error **errp)
 {
     IntelTdxState *s = the_tdx;
-    g_autofree char *content = NULL;
-    g_autoptr(GError) err = NULL;
-    gsize size;
 
     if (s) {
         return s;
     }
     s = g_new0(IntelTdxState, 1);
-    if (module) {
-        if (!g_file_get_contents(module, &content, &size, &err)) {
-            error_setg(errp, "x-seam-module: %s", err->message);
-            tdx_free(s);
-            return NULL;
-        }
-        s->module = g_strdup(module);
-        s->image = g_byte_array_new_take((uint8_t *)g_steal_pointer(&content),
-                                         size);
-    }
-    if (!intel_tdx_report_init(s, report_key, errp)) {
+    if ((module && !tdx_read_module(s, module, errp)) ||
+        !intel_tdx_report_init(s, report_key, errp)) {
         tdx_free(s);
         return NULL;
     }

@@ -293,6 +293,7 @@ void vmx_load_host(CPUX86State *env)
 
     env->hflags &= ~(HF_GUEST_MASK | HF_INHIBIT_IRQ_MASK);
     env->hflags2 &= ~HF2_NPT_MASK;
+    env->vmx->debug_cause = 0;
     vmx_load_host_segs(env, ctls & VMX_VM_EXIT_HOST_ADDR_SPACE_SIZE);
     vmx_load_host_regs(env, ctls);
     if (vmx_load_msrs(env, vmx_get(env, VMX_EXIT_MSR_LOAD_ADDR),

@@ -37,7 +37,10 @@ void x86_vmx_debug_cause(CPUX86State *env, uint32_t bits)
 /* A #DB that exits does not change DR6 and DR7. */
 static void vmx_set_debug_regs(CPUX86State *env, uint32_t cause)
 {
-    env->dr[6] = (env->dr[6] & ~0xf) | cause;
+    if (cause & (DR6_BS | 0xf)) {
+        env->dr[6] &= ~0xf;
+    }
+    env->dr[6] |= cause;
     if (cause & DR6_BD) {
         env->dr[7] &= ~DR7_GD;
     }
