@@ -9,6 +9,9 @@ PAYLOADS = --payload work/build/selftests-7.3
 # What T=... says of rows
 NAMED = --test $(foreach t,$(T),'$(t)')
 
+# RECORD=1 notes in patches/tested which rows have passed, DUE=1 leaves these out: long groups can be run in parts.
+NOTED = $(if $(RECORD),--record) $(if $(DUE),--due)
+
 # Debian 12's QEMU 7.2 will not do as the emulator: with several processors it may run a
 # translation older than the code (stray int3 in the host), and up to 11.1 QEMU aborts when
 # a nested guest writes CR8 with an interrupt pending. Ours has both fixed.
@@ -39,11 +42,11 @@ gdb: image ## run | 10 s | a shell in a host that gdb can attach to (port 1234)
 peer: deps-lab ## test | 10 min | mainline 7.3 as the host, with its own selftests for private memory
 	lab/test --kernel 7.3 --test 'mainline/*'
 
-test: deps-lab ## test | 15 min | run the tests (GROUP=quick|long|snp|snp-host|vmx|tdx, T='name or pattern')
-	@lab/test --hosts $(HOSTS) --config $(CONFIG) $(if $(T),$(NAMED),--group $(GROUP))
+test: deps-lab ## test | 15 min | run the tests (GROUP=quick|long|snp|snp-host|vmx|tdx, T='name or pattern'; RECORD=1: note what passed, DUE=1: only what did not)
+	@lab/test --hosts $(HOSTS) --config $(CONFIG) $(NOTED) $(if $(T),$(NAMED),--group $(GROUP))
 
 test-debug: deps-lab ## test | hours | the whole table on the debug kernel: KASAN, lockdep, kmemleak, page poisoning (T='name or pattern')
-	@lab/test --config debug $(if $(T),$(NAMED),--group quick,long,snp-host)
+	@lab/test --hosts $(HOSTS) --config debug $(NOTED) $(if $(T),$(NAMED),--group quick,long,snp-host)
 
 # What has several tasks at the same memory: races, lifetimes, holes, models.
 KCSAN_TESTS = private/* snp-ours/*race* snp-ours/lifetimes snp-ours/fuzz snp-ours/move snp-ours/memory snp-ours/*punch* snp-ours/*hole* snp-ours/*model*

@@ -39,5 +39,6 @@ bisect: ## series | hours | build and boot every patch on its own; repeats only 
 rebase: ## series | 5 min | move to another base package (V=version, or the newest)
 	@$(QUEUE) rebase $(or $(V),newest)
 
-test-queue: ## series | 1 min | unit tests of the queue tool
+test-queue: ## series | 1 min | unit tests of the queue tool, and of what the lab notes
 	@cd lab && python3 -m unittest discover -s queuelib/tests -t .
+	@python3 -m unittest discover -s lab/lib/tests

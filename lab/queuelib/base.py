@@ -81,7 +81,7 @@ def unpack_source(dsc, into):
     into = Path(into)
     shutil.rmtree(into, ignore_errors=True)
     into.parent.mkdir(parents=True, exist_ok=True)
-    _run(["dpkg-source", "--no-check", "-x", dsc, into])
+    _run(["dpkg-source", "--no-check", "--no-copy", "-x", dsc, into])
     for name in ("debian", ".pc"):
         shutil.rmtree(into / name, ignore_errors=True)
 

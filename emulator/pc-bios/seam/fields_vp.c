@@ -30,7 +30,7 @@
       .rd_mask = m, .get = vmcs_get_##f, .set = vmcs_set_##f }
 
 /* The VMCS is current: the leaf has associated the vCPU. */
-#define VMCS_FIELDS(f)                                                      \
+#define VMCS_GET(f)                                                      \
     static u64 vmcs_get_##f(struct md *m, unsigned i, u64 *v)               \
     {                                                                       \
         (void)m;                                                            \
@@ -39,7 +39,10 @@
         }                                                                   \
         *v = plat_vmread((f) + 2 * i);                                      \
         return TDX_SUCCESS;                                                 \
-    }                                                                       \
+    }
+
+#define VMCS_FIELDS(f)                                                      \
+    VMCS_GET(f)                                                             \
     static u64 vmcs_set_##f(struct md *m, unsigned i, u64 v)                \
     {                                                                       \
         (void)m;                                                            \
@@ -54,14 +57,11 @@ VMCS_FIELDS(0x4024)
 VMCS_FIELDS(0x4800)
 VMCS_FIELDS(0x482a)
 VMCS_FIELDS(0x6800)
+VMCS_GET(0x0002)
+VMCS_GET(0x2016)
+VMCS_GET(0x4000)
 #undef VMCS_FIELDS
-
-static u64 vmcs_get_0x0002(struct md *m, unsigned i, u64 *v)
-{
-    (void)m, (void)i;
-    *v = plat_vmread(VMCS_POSTED_VECTOR);
-    return TDX_SUCCESS;
-}
+#undef VMCS_GET
 
 static u64 vmcs_set_0x0002(struct md *m, unsigned i, u64 v)
 {
@@ -70,13 +70,6 @@ static u64 vmcs_set_0x0002(struct md *m, unsigned i, u64 v)
         return TDX_METADATA_FIELD_VALUE_NOT_VALID;
     }
     plat_vmwrite(VMCS_POSTED_VECTOR, v);
-    return TDX_SUCCESS;
-}
-
-static u64 vmcs_get_0x4000(struct md *m, unsigned i, u64 *v)
-{
-    (void)m, (void)i;
-    *v = plat_vmread(VMCS_PIN);
     return TDX_SUCCESS;
 }
 
@@ -90,13 +83,6 @@ static u64 vmcs_set_0x4000(struct md *m, unsigned i, u64 v)
         return status(TDX_TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_DESC);
     }
     plat_vmwrite(VMCS_PIN, v);
-    return TDX_SUCCESS;
-}
-
-static u64 vmcs_get_0x2016(struct md *m, unsigned i, u64 *v)
-{
-    (void)m, (void)i;
-    *v = plat_vmread(VMCS_POSTED_DESC);
     return TDX_SUCCESS;
 }
 

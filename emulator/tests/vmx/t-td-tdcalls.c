@@ -1,7 +1,7 @@
 /*
  * VMX tests: a script of TDCALLs, and what a module answers
  *
- * It prints all calls with their results, as t-td-script.c does for SEAMCALLs.
+ * It prints all calls with their results, as t-td-life.c does for SEAMCALLs.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

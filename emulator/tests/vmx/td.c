@@ -5,9 +5,6 @@
  */
 #include "td.h"
 
-/* Memory that the module gets: 1 GiB at 1 GiB, its PAMT below it */
-#define TDMR            BIT(30)
-#define PAMT            (TDMR - 8 * LARGE)
 #define TD_MEMORY       (32ULL << 20)   /* for each key id */
 #define MANY            100000
 #define TDCS_PAGES      6
@@ -69,33 +66,47 @@ void td_module_init_cpu(void)
     want_seam(seam(TDH_SYS_LP_INIT, 0, 0, 0, 0), "TDH.SYS.LP.INIT");
 }
 
-void td_module_init(void)
+void td_tdmr_info(u64 *info)
 {
     static const u64 sizes[3] = { PAGE, 2 * PAGE, 2 * LARGE };
-    struct td_regs r;
-    u64 pamt = PAMT, at = 0;
+    u64 pamt = PAMT;
     int i;
 
-    tdmr_info[0] = TDMR;
-    tdmr_info[1] = BIT(30);
+    memset(info, 0, PAGE);
+    info[0] = TDMR;
+    info[1] = BIT(30);
     for (i = 2; i >= 0; i--) {
-        tdmr_info[2 + 2 * i] = pamt;
-        tdmr_info[3 + 2 * i] = sizes[i];
+        info[2 + 2 * i] = pamt;
+        info[3 + 2 * i] = sizes[i];
         pamt += sizes[i];
     }
-    tdmr_list[0] = (u64)tdmr_info;
-    check_seam(seam(TDH_SYS_CONFIG, (u64)tdmr_list, 1, GLOBAL_HKID, 0), 0,
-               "TDH.SYS.CONFIG");
-    check_seam(seam(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0), 0, "TDH.SYS.KEY.CONFIG");
+}
+
+void td_tdmr_init(const char *what)
+{
+    u64 at = 0;
+    int i;
+
     for (i = 0; i < MANY && at < TDMR + BIT(30); i++) {
-        r = (struct td_regs) { .r = { [RAX] = TDH_SYS_TDMR_INIT,
-                                      [RCX] = TDMR } };
+        struct td_regs r = { .r = { [RAX] = TDH_SYS_TDMR_INIT,
+                                    [RCX] = TDMR } };
+
         if (seam_regs(&r)) {
             break;
         }
         at = r.r[RDX];
     }
-    check_eq(at, TDMR + BIT(30), "the module is ready");
+    check_eq(at, TDMR + BIT(30), "%s", what);
+}
+
+void td_module_init(void)
+{
+    td_tdmr_info(tdmr_info);
+    tdmr_list[0] = (u64)tdmr_info;
+    check_seam(seam(TDH_SYS_CONFIG, (u64)tdmr_list, 1, GLOBAL_HKID, 0), 0,
+               "TDH.SYS.CONFIG");
+    check_seam(seam(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0), 0, "TDH.SYS.KEY.CONFIG");
+    td_tdmr_init("the module is ready");
 }
 
 void td_module_start(void)

@@ -120,6 +120,10 @@ struct td_regs {
 #define FIRST_HKID              32
 #define GLOBAL_HKID             40
 
+/* Memory that the module gets: 1 GiB at 1 GiB, its PAMT below it */
+#define TDMR                    BIT(30)
+#define PAMT                    (TDMR - 8 * LARGE)
+
 /* Fields for TDH.VP.RD and TDH.VP.WR */
 #define FIELD_POSTED_VECTOR     0x0020000100000002ULL
 #define FIELD_POSTED_DESC       0x0020000300002016ULL
@@ -149,6 +153,9 @@ u64 seam(u64 leaf, u64 cx, u64 dx, u64 r8, u64 r9);
 u64 seam_regs(struct td_regs *r);
 void check_seam(u64 got, u64 want, const char *what);
 
+/* TDMR_INFO, a page, of that memory */
+void td_tdmr_info(u64 *info);
+void td_tdmr_init(const char *what);
 /* The module, until it is ready: all CPUs are in VMX operation. */
 void td_module_init(void);
 /* On each CPU */

@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "cpu.h"
 #include "target/i386/trace.h"
+#include "tcg/helper-tcg.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 #include "tcg/system/world.h"
@@ -212,17 +213,10 @@ static void vmx_entry_failed(CPUX86State *env, VmxExit reason,
     vmx_load_host(env);
 }
 
-/* Also for a host, after SEAMRET: DR6 has what its #DB reports. */
-static void vmx_report_debug(CPUX86State *env, uint32_t bits)
-{
-    if (env->hflags & HF_GUEST_MASK) {
-        x86_vmx_debug_cause(env, bits);
-    } else {
-        env->dr[6] = (env->dr[6] & ~0xf) | bits;
-    }
-}
-
-/* Deliver a trap that was pending at the last exit, if nothing blocks it. */
+/*
+ * Deliver a trap that was pending at the last exit, if nothing blocks it. Also
+ * for a host, after SEAMRET.
+ */
 void vmx_pending_debug(CPUX86State *env, uint64_t pending)
 {
     if (!(pending & (VMX_PENDING_DBG_BS | VMX_PENDING_DBG_ENABLED)) ||
@@ -232,11 +226,11 @@ void vmx_pending_debug(CPUX86State *env, uint64_t pending)
     if (env->hflags & HF_INHIBIT_IRQ_MASK) {
         /* The trap of the next instruction reports these breakpoints. */
         if (env->eflags & TF_MASK) {
-            vmx_report_debug(env, pending & 0xf);
+            x86_debug_cause(env, 0xf, pending & 0xf);
         }
         return;
     }
-    vmx_report_debug(env, pending & (DR6_BS | 0xf));
+    x86_debug_cause(env, 0xf, pending & (DR6_BS | 0xf));
     raise_exception_err_ra(env, EXCP01_DB, 0, 0);
 }
 
