@@ -111,13 +111,15 @@ int sev_init2_get_params(struct kvm *kvm, const struct kvm_sev_cmd *argp,
 }
 
 /*
- * True if vCPUs of @kvm may run: it is the guest that its type promises and, if it's a
- * mirror, its owner has been launched.
+ * True if vCPUs of @kvm may run: it is the guest that its type promises and, with SNP,
+ * has been launched (a mirror: its owner has).
  */
 bool sev_vm_is_ready(struct kvm *kvm)
 {
 	unsigned int type = kvm->arch.vm_type->type;
 
-	return type < KVM_X86_SEV_VM || type > KVM_X86_SNP_VM ||
-	       (sev_guest(kvm) && !snp_mirror_waits(kvm));
+	if (type == KVM_X86_SNP_VM)
+		return READ_ONCE(to_kvm_svm(kvm)->sev_info.snp.finished);
+
+	return (type != KVM_X86_SEV_VM && type != KVM_X86_SEV_ES_VM) || sev_guest(kvm);
 }

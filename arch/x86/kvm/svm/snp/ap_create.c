@@ -55,10 +55,13 @@ static bool snp_ap_vmsa_in_use(struct kvm *kvm, struct kvm_vcpu *target, gpa_t g
  * What is pending is done in this order: stop, start, and once INIT comes, start with
  * the VMSA that was left for it.  A stop drops both starts, a start the one for INIT;
  * neither is dropped because the vCPU hasn't looked yet.
+ *
+ * The target has left its VMSA when the guest that asked goes on: it may free the VMSA.
  */
 static void snp_ap_post(struct kvm_vcpu *target, bool stop, gpa_t vmsa)
 {
 	struct vcpu_snp *snp = &to_svm(target)->sev_es.snp;
+	DECLARE_BITMAP(mask, KVM_MAX_VCPUS) = {};
 
 	mutex_lock(&snp->ap_lock);
 	if (stop)
@@ -67,8 +70,8 @@ static void snp_ap_post(struct kvm_vcpu *target, bool stop, gpa_t vmsa)
 	snp->init_vmsa = INVALID_PAGE;
 	mutex_unlock(&snp->ap_lock);
 
-	kvm_make_request(KVM_REQ_RELOAD_STATE, target);
-	kvm_vcpu_kick(target);
+	__set_bit(target->vcpu_idx, mask);
+	kvm_make_vcpus_request_mask(target->kvm, KVM_REQ_RELOAD_STATE, mask);
 }
 
 static void snp_ap_post_on_init(struct kvm_vcpu *target, gpa_t vmsa)

@@ -69,9 +69,15 @@ int snp_rmp_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	}
 
 	slot = gfn_to_memslot(vcpu->kvm, gfn);
-	if (!kvm_slot_has_gmem(slot) || slot->flags & KVM_MEMSLOT_INVALID ||
-	    !kvm_mem_is_private(vcpu->kvm, gfn))
+	if (!kvm_slot_has_gmem(slot) || slot->flags & KVM_MEMSLOT_INVALID)
 		return 1;
+
+	/* Another VM of the guest has made the page private: the next fault sees that. */
+	if (!kvm_mem_is_private(vcpu->kvm, gfn)) {
+		if (kvm_slot_is_gmem_only(slot))
+			kvm_mmu_zap_huge_gfn(vcpu->kvm, slot, gfn);
+		return 1;
+	}
 
 	return snp_rmp_fault_fix_mismatch(vcpu, slot, gfn, error_code & PFERR_GUEST_SIZEM_MASK);
 }

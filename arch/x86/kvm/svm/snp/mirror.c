@@ -165,15 +165,6 @@ void snp_mirrors_finish(struct kvm *kvm)
 		WRITE_ONCE(mirror->snp.finished, true);
 }
 
-/* True if @kvm is a mirror whose owner isn't launched yet. */
-bool snp_mirror_waits(struct kvm *kvm)
-{
-	struct kvm_sev_info *sev = snp_sev_info(kvm);
-
-	return kvm_vm_type_is(kvm, KVM_X86_SNP_VM) && sev->enc_context_owner &&
-	       !READ_ONCE(sev->snp.finished);
-}
-
 /*
  * snp_firmware_request - SNP_GUEST_REQUEST with the context of a VM's guest
  * @kvm:	the VM, with request_lock held

@@ -73,7 +73,6 @@ void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src);
 void snp_move(struct kvm *dst, struct kvm *src);
 int snp_mirror_ioctl(struct kvm *kvm, struct kvm_sev_cmd *cmd);
 void snp_mirrors_finish(struct kvm *kvm);
-bool snp_mirror_waits(struct kvm *kvm);
 int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd,
 			 int *fw_error);
 bool snp_gmem_may_share_inode(struct kvm *kvm, struct kvm *owner);

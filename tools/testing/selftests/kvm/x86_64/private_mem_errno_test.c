@@ -160,7 +160,7 @@ static void test_bind_flags(int gmem)
 		.memory_size = SLOT_SIZE,
 		.userspace_addr = (uintptr_t)hva,
 	};
-	int i;
+	int i, own = gmem_create(default_vm, GMEM_SIZE);
 
 	for (i = 0; i < 32; i++) {
 		if (BIT(i) == KVM_MEM_GUEST_MEMFD)
@@ -173,8 +173,16 @@ static void test_bind_flags(int gmem)
 	check_errno(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &old), EINVAL,
 		    "KVM_SET_USER_MEMORY_REGION: KVM_MEM_GUEST_MEMFD");
 	check_errno(__set_region2(default_vm, 1, KVM_MEM_GUEST_MEMFD | KVM_MEM_READONLY,
-				  SLOT_GPA, SLOT_SIZE, hva, gmem, 0), EINVAL,
+				  SLOT_GPA, SLOT_SIZE, hva, own, 0), EINVAL,
 		    "binding: read-only, to a default VM");
+	check_errno(__set_region2(default_vm, 1, KVM_MEM_GUEST_MEMFD | KVM_MEM_LOG_DIRTY_PAGES,
+				  SLOT_GPA, SLOT_SIZE, hva, own, 0), EINVAL,
+		    "binding: with a dirty log, to a default VM");
+	check_errno(__set_region2(default_vm, 1, KVM_MEM_GUEST_MEMFD, SLOT_GPA, SLOT_SIZE, hva,
+				  own, 0), 0, "binding: with neither");
+	check_errno(__set_region2(default_vm, 1, 0, SLOT_GPA, 0, hva, -1, 0), 0,
+		    "binding: and not any more");
+	close(own);
 	check_errno(__set_region2(default_vm, 1, KVM_MEM_GUEST_MEMFD, SLOT_GPA, SLOT_SIZE, hva,
 				  gmem, 0), EINVAL, "binding: to a VM of another type");
 	check_errno(ioctl(vm, KVM_SET_USER_MEMORY_REGION2, BAD_PTR), EFAULT,
@@ -196,6 +204,8 @@ static void test_bound_slot(int gmem)
 	check_errno(bind_at(gmem, SLOT_GPA, SLOT_SIZE, SLOT_SIZE), EINVAL, "bound: set again");
 	check_errno(bind_at(gmem, SLOT_GPA, SLOT_SIZE, 0), EINVAL, "bound: another offset");
 	check_errno(bind_at(gmem, end, SLOT_SIZE, SLOT_SIZE), EINVAL, "bound: moved");
+	check_errno(__set_region2(vm, 1, 0, end, SLOT_SIZE, hva, 0, 0), EINVAL,
+		    "bound: moved, guest_memfd taken off");
 	check_errno(bind_at(gmem, SLOT_GPA, SLOT_SIZE / 2, SLOT_SIZE), EINVAL, "bound: resized");
 	check_errno(__set_region2(vm, 1, 0, SLOT_GPA, SLOT_SIZE, hva, 0, 0), EINVAL,
 		    "bound: guest_memfd taken off");

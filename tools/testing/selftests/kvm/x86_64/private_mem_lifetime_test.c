@@ -174,7 +174,10 @@ static void test_orders(int kvm_fd)
 	look(&before);
 
 	for (i = 0; i < NR_WORKERS; i++) {
-		if (!fork())
+		pid_t pid = fork();
+
+		TEST_ASSERT(pid >= 0, "No worker, errno %d", errno);
+		if (!pid)
 			_exit(create_and_destroy(kvm_fd, i * per_worker, per_worker) ? 1 : 0);
 	}
 	while (wait(&status) > 0)

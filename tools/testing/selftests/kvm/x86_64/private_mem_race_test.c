@@ -182,7 +182,8 @@ static bool handle_exit(struct runner *runner, int r, int err)
 	uint64_t value, page;
 
 	runner->exits++;
-	if (r && err == EAGAIN)
+	/* Mainline's KVM_RUN may fail with it while a page goes. */
+	if (r && err == EAGAIN && !exact)
 		return true;
 	/* Mainline exits if the attributes change while it reads them. */
 	if (r && err == EFAULT && !exact && run->exit_reason == KVM_EXIT_MEMORY_FAULT)

@@ -104,6 +104,34 @@ static void test_psc_in_circles(void)
 	check(!bare_run(&b, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_2), "until it's shared again");
 }
 
+/*
+ * MSRs that are part of the VMSA, and which no guest needs its GHCB for. Without LBR
+ * virtualization, which DEBUGCTL without its LBR bit disables, the vCPU can't be entered.
+ */
+static void test_msrs(void)
+{
+	static const struct {
+		uint64_t msr, value;
+	} writes[] = {
+		{ MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_BTF },
+		{ MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_LBR },
+		{ MSR_IA32_DEBUGCTLMSR, 0 },
+		{ MSR_TSC_AUX, 1 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(writes); i++) {
+		bare_event_clear(&b, 0);
+		bare_event_set(&b, 0, GHCB_RCX, writes[i].msr);
+		bare_event_set(&b, 0, GHCB_RAX, writes[i].value);
+		bare_event_set(&b, 0, GHCB_RDX, 0);
+		check(!bare_event(&b, 0, EVENT_MSR, 1, 0) &&
+		      !bare_order(&b, 0, BARE_READ, BARE_SHARED_GPA, 0, 0),
+		      "MSR %#lx is set to %#lx, and the guest goes on", writes[i].msr,
+		      writes[i].value);
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	struct vcpu_guard guard;
@@ -116,6 +144,7 @@ int main(int argc, char *argv[])
 
 	test_ghcbs();
 	test_psc_in_circles();
+	test_msrs();
 
 	guard_end(&guard, PAGES_PER_ORDER);
 	bare_free(&b);

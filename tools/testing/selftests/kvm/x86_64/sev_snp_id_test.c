@@ -164,6 +164,18 @@ static void test_refused(void)
 	bare_free(&b);
 }
 
+/* The vCPUs' VMSAs are part of the rejected launch: it isn't over, and they don't run. */
+static void test_refused_vcpus(void)
+{
+	struct snp_bare b;
+
+	start(&b, POLICY);
+	TEST_ASSERT(!bare_add_vcpus(&b), "No vCPUs, errno %d", errno);
+	check_refused(&b, true, SEV_RET_BAD_MEASUREMENT, "a guest with vCPUs");
+	check_errno(bare_run(&b, 0), EINVAL, "a vCPU runs after that");
+	bare_free(&b);
+}
+
 static void test_other_guests(void)
 {
 	struct snp_bare b;
@@ -232,6 +244,7 @@ int main(int argc, char *argv[])
 	make_id();
 
 	test_refused();
+	test_refused_vcpus();
 	test_other_guests();
 	test_author();
 	test_attributes();

@@ -63,14 +63,28 @@ static void check_asids(unsigned int used, const char *why)
 	check(nr == max - used, "%s: %u of %u ASIDs are free", why, nr, max);
 }
 
-/* Move to vCPUs that use another VMCB for a nested guest, or may do so at any time. */
-static void test_nested(struct snp_bare *guest)
+static bool has_debug_regs(struct snp_bare *b, int cpu)
 {
+	return !bare_order(b, cpu, BARE_DEBUG_REGS, VALUE + cpu, 0, 0) &&
+	       b->ctl[cpu]->result == VALUE + cpu;
+}
+
+/*
+ * Move to vCPUs that are debugged, or that use another VMCB for a nested guest, or may do
+ * so at any time.
+ */
+static void test_other_vcpus(struct snp_bare *guest)
+{
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP };
 	struct kvm_sregs sregs;
 	struct snp_bare to;
 
 	bare_create_like(&to, guest);
 	bare_add_running_vcpus(&to);
+	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_SET_GUEST_DEBUG, &debug), "No debugging");
+	check_errno(bare_move(&to, guest), EINVAL, "moved to vCPUs that are debugged");
+	debug.control = 0;
+	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_SET_GUEST_DEBUG, &debug), "Debugging does not end");
 	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_GET_SREGS, &sregs), "No registers");
 	sregs.efer |= EFER_SVME;
 	TEST_ASSERT(!ioctl(to.vcpu_fd[1], KVM_SET_SREGS, &sregs), "No EFER.SVME");
@@ -153,7 +167,7 @@ static void test_move(void)
 	TEST_ASSERT(!bare_start_ap(&a, BARE_VMSA_GPA) && !bare_run(&a, 1), "No second vCPU");
 	check(holds(&a, 0) && holds(&a, 1), "a guest of two vCPUs, one with its own VMSA");
 	test_refused_moves(&a);
-	test_nested(&a);
+	test_other_vcpus(&a);
 	check(holds(&a, 0), "which nothing of that has changed");
 
 	bare_create_like(&b, &a);
@@ -167,6 +181,7 @@ static void test_move(void)
 	      "without memory there is no VMSA");
 	test_links(&b, &a);
 	check(holds(&b, 0) && holds(&b, 1), "both vCPUs have their memory");
+	check(has_debug_regs(&b, 0) && has_debug_regs(&b, 1), "and their debug registers");
 	check(audit_is_clean(), "the audit has no findings when both VMs have mapped it");
 	check(is_validated(&b), "as it was validated");
 	test_wrong_place(&b);
@@ -407,10 +422,8 @@ static void test_refused_copies(struct snp_bare *owner, struct snp_bare *mirror)
 	bare_free(&to);
 }
 
-static void mirror_launch(struct snp_bare *owner, struct snp_bare *mirror)
+static void mirror_start(struct snp_bare *owner, struct snp_bare *mirror)
 {
-	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
-
 	bare_init(owner);
 	TEST_ASSERT(!bare_create_vm(owner) && !bare_init2(owner) && !bare_add_memory(owner) &&
 		    !bare_add_vcpus(owner), "No VM");
@@ -418,7 +431,11 @@ static void mirror_launch(struct snp_bare *owner, struct snp_bare *mirror)
 	check_errno(bare_mirror(mirror, owner), EINVAL, "mirrored before the launch");
 	TEST_ASSERT(!bare_launch_start(owner), "No launch");
 	check(!bare_mirror(mirror, owner), "mirrored in the launch");
-	test_refused_copies(owner, mirror);
+}
+
+static void mirror_launch(struct snp_bare *owner, struct snp_bare *mirror)
+{
+	struct kvm_mp_state runs = { .mp_state = KVM_MP_STATE_RUNNABLE };
 
 	TEST_ASSERT(!bare_add_vcpus(mirror) &&
 		    !ioctl(mirror->vcpu_fd[1], KVM_SET_MP_STATE, &runs), "No vCPUs");
@@ -503,11 +520,44 @@ static void test_sizes(struct snp_bare *owner, struct snp_bare *mirror)
 	check(audit_is_clean(), "the audit has no findings");
 }
 
+/*
+ * A page that a mirror has mapped as shared, of a file that the host can map, becomes a
+ * private one of the owner: the mirror's vCPU must not fault on it forever.
+ */
+static void test_shared_then_owned(void)
+{
+	uint64_t gpa = SMALL_GPA + 7 * SZ_4K, shared = gpa + BARE_DATA_SHARED - BARE_DATA_GPA;
+	struct snp_bare owner, mirror;
+	int r, file;
+
+	mirror_start(&owner, &mirror);
+	bare_close(&owner.data_fd);
+	owner.data_fd = __gmem_create(owner.vm_fd, BARE_DATA_SIZE, GUEST_MEMFD_FLAG_MMAP);
+	r = __set_region2(owner.vm_fd, 2, 0, BARE_DATA_GPA, 0, owner.data, -1, 0);
+	TEST_ASSERT(!r && owner.data_fd >= 0 && bare_bind_data(&owner, BARE_DATA_SIZE, 0),
+		    "No memory that the host can map");
+	mirror_launch(&owner, &mirror);
+
+	set_private(owner.vm_fd, gpa, SZ_4K, true);
+	set_private(mirror.vm_fd, gpa, SZ_4K, false);
+	check(!bare_run(&mirror, 1) && !bare_order(&mirror, 1, BARE_WRITE, shared, VALUE, 0),
+	      "a page is shared in the mirror");
+	check(!pvalidate(&owner, gpa, PVAL_4K, true), "the owner makes it private");
+	r = bare_order(&mirror, 1, BARE_WRITE, shared, VALUE, 0);
+	check(r == -1 && errno == EFAULT && bare_is_fault(&mirror, 1, gpa),
+	      "the mirror's next write exits (%d)", r);
+	bare_free(&mirror);
+	bare_free(&owner);
+	check_asids(0, "nothing is left");
+}
+
 static void test_mirror(void)
 {
 	struct snp_bare owner, mirror, to;
 	uint64_t says;
 
+	mirror_start(&owner, &mirror);
+	test_refused_copies(&owner, &mirror);
 	mirror_launch(&owner, &mirror);
 	fill(&owner);
 	check(!bare_run(&mirror, 1) && holds(&mirror, 1), "a vCPU of the mirror sees the same");
@@ -566,6 +616,7 @@ int main(int argc, char *argv[])
 	test_pending();
 	test_waiting();
 	test_mirror();
+	test_shared_then_owned();
 
 	check(leaked_pages() == leaked, "no page is leaked");
 	return check_finish();

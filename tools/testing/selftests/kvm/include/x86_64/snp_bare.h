@@ -46,6 +46,7 @@
 #define RMPADJUST_NONE		1ul
 #define RMPADJUST_VMSA		(1ul << 16 | 1)
 
+#define EVENT_MSR		0x7cul
 #define EVENT_PSC		0x80000010ul
 #define EVENT_GUEST_REQUEST	0x80000011ul
 #define EVENT_EXT_REQUEST	0x80000012ul
@@ -73,6 +74,12 @@ enum bare_op {
 	BARE_SPIN,		/* address, end, gfn to convert or 0: write there forever */
 	BARE_CLGI,		/* clear GIF */
 	BARE_STGI,		/* and set it */
+	BARE_DEBUG_REGS,	/* value: write it to DR0, and read that; use DR3 and DR6, too */
+	/*
+	 * GHCB with AP_DESTROY, VMSA, counter of the vCPU that is destroyed. The result: the
+	 * status of RMPADJUST, which takes the VMSA away at once; 0x100 if it counts later on.
+	 */
+	BARE_DESTROY,
 };
 
 struct bare_ctl {

@@ -18,6 +18,7 @@
 #define PTE_TABLE		0x003ul
 #define PTE_LARGE		0x083ul
 #define LAST_WORD		(SZ_4K - sizeof(uint64_t))
+#define DESTROY_SPINS		2000
 
 /* --- In the guest: one section, which is copied; no call may leave it -------------- */
 
@@ -151,6 +152,27 @@ static __always_inline uint64_t guest_read_when(struct bare_ctl *ctl, uint64_t f
 	return READ_ONCE(*(uint64_t *)address);
 }
 
+static __always_inline uint64_t guest_debug_regs(uint64_t value)
+{
+	uint64_t read, other;
+
+	asm volatile("mov %1, %%db0; mov %%db0, %0" : "=&r"(read) : "r"(value));
+	asm volatile("mov %%db6, %0; mov %0, %%db6; mov %%db3, %0" : "=r"(other));
+	return read;
+}
+
+static __always_inline uint64_t guest_destroy(uint64_t ghcb, uint64_t vmsa, uint64_t counter)
+{
+	uint64_t before, status, i;
+
+	guest_msr(ghcb);
+	before = READ_ONCE(*(uint64_t *)counter);
+	status = guest_rmpadjust(vmsa, 0, RMPADJUST_NONE);
+	for (i = 0; i < DESTROY_SPINS; i++)
+		asm volatile("pause");
+	return status | (READ_ONCE(*(uint64_t *)counter) != before ? 0x100 : 0);
+}
+
 /* Not a switch: its table would be outside of the section. */
 static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 {
@@ -175,6 +197,10 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		return guest_look(a, b, c);
 	if (op == BARE_READ_WHEN)
 		return guest_read_when(ctl, a, b, c);
+	if (op == BARE_DEBUG_REGS)
+		return guest_debug_regs(a);
+	if (op == BARE_DESTROY)
+		return guest_destroy(a, b, c);
 
 	if (op == BARE_EVENT_AT)
 		guest_event((uint64_t)ctl, a);
