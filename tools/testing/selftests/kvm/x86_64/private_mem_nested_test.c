@@ -155,11 +155,11 @@ static void *delete_slot(void *arg)
 
 static void wait_until_it_sleeps(struct task *task)
 {
-	char state = 'R';
+	unsigned int times = 0;
 
-	while (!READ_ONCE(task->ended) && state != 'D' && state != 'S') {
+	while (!READ_ONCE(task->ended) && times < 5) {
 		usleep(1000);
-		state = READ_ONCE(task->tid) ? thread_state(task->tid) : 'R';
+		times = READ_ONCE(task->tid) && thread_state(task->tid) == 'D' ? times + 1 : 0;
 	}
 }
 

@@ -126,6 +126,7 @@ static void test_msrs(void)
 		bare_event_set(&b, 0, GHCB_RAX, writes[i].value);
 		bare_event_set(&b, 0, GHCB_RDX, 0);
 		check(!bare_event(&b, 0, EVENT_MSR, 1, 0) &&
+		      !bare_answer(&b, 0, GHCB_EXIT_INFO_1) &&
 		      !bare_order(&b, 0, BARE_READ, BARE_SHARED_GPA, 0, 0),
 		      "MSR %#lx is set to %#lx, and the guest goes on", writes[i].msr,
 		      writes[i].value);

@@ -74,7 +74,9 @@ enum bare_op {
 	BARE_SPIN,		/* address, end, gfn to convert or 0: write there forever */
 	BARE_CLGI,		/* clear GIF */
 	BARE_STGI,		/* and set it */
-	BARE_DEBUG_REGS,	/* value: write it to DR0, and read that; use DR3 and DR6, too */
+	/* value: write it to DR0, and read that; use DR3, DR6 and DEBUGCTL, too */
+	BARE_DEBUG_REGS,
+	BARE_INT3,		/* which ends the guest: there is no IDT */
 	/*
 	 * GHCB with AP_DESTROY, VMSA, counter of the vCPU that is destroyed. The result: the
 	 * status of RMPADJUST, which takes the VMSA away at once; 0x100 if it counts later on.

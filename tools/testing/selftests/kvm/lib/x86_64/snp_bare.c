@@ -158,6 +158,7 @@ static __always_inline uint64_t guest_debug_regs(uint64_t value)
 
 	asm volatile("mov %1, %%db0; mov %%db0, %0" : "=&r"(read) : "r"(value));
 	asm volatile("mov %%db6, %0; mov %0, %%db6; mov %%db3, %0" : "=r"(other));
+	asm volatile("wrmsr" : : "a"(0), "d"(0), "c"(MSR_IA32_DEBUGCTLMSR));
 	return read;
 }
 
@@ -212,6 +213,8 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		asm volatile("clgi" : : : "memory");
 	else if (op == BARE_STGI)
 		asm volatile("stgi" : : : "memory");
+	else if (op == BARE_INT3)
+		asm volatile("int3");
 	else
 		guest_spin(ctl, a, b, c);
 	return 0;
