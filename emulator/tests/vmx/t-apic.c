@@ -106,6 +106,13 @@ static void test_tpr_shadow(void)
     vm_exits(X_TPR, "TPR below threshold");
     check_eq(vget(F_GUEST_RIP), (u64)g_write_cr8 + 4, "after the instruction");
     guest(g_write_cr8, 0, 0);
+    guest_regs[0] = 3;
+    *reg(TPR) = 0x80;
+    vset(F_TPR_THRESHOLD, 5);
+    vset(F_GUEST_RFLAGS, 2 | BIT(8));
+    vm_exits(X_TPR, "TPR below threshold, with RFLAGS.TF");
+    check_eq(vget(F_PENDING_DBG), BIT(14), "the single step is pending");
+    guest(g_write_cr8, 0, 0);
     vset(F_EXCEPTIONS, BIT(GP));
     guest_regs[0] = 0x10;
     vm_exits(X_EXCEPTION, "a reserved bit of CR8 is #GP");

@@ -5,6 +5,8 @@
  */
 #include "vmx.h"
 
+#define APIC    0xfee00000UL
+
 void g_vmcall(void);
 asm(".pushsection .text\ng_vmcall: vmcall\n.popsection");
 
@@ -206,6 +208,26 @@ static void test_msr_load(void)
     check_eq(list[1], 0x5678, "is stored");
 }
 
+/* The host's NMIs are not blocked by a VM entry that fails. */
+static void test_blocked_nmis(void)
+{
+    mem32 *svr = (void *)(APIC + 0xf0);
+
+    *svr |= 0x100;
+    vm_init(g_vmcall);
+    vm_controls(PIN_NMI | PIN_VNMI, 0, 0);
+    vset(F_INTERRUPTIBILITY, 8);
+    list[0] = 0xc0000100;
+    vset(F_ENTRY_MSR_LOAD, (u64)list);
+    vset(F_ENTRY_MSR_LOAD_COUNT, 1);
+    vm_exits(X_ENTRY_FAILED | X_MSR_LOAD, "FS.base in a list");
+    trap()->vec = NO_TRAP;
+    asm volatile("movl $0x44400, %0\n"
+                 ".rept 64\n" EX("jmp 2f") ".endr"
+                 : "=m"(*(mem32 *)(APIC + 0x300)));
+    check_eq(trap()->vec, 2, "an NMI of the host");
+}
+
 static void bad_msr(u64 msr, u64 val, const char *what)
 {
     vm_init(g_vmcall);
@@ -305,6 +327,7 @@ void test_main(void)
     test_addresses();
     test_injection();
     test_msr_load();
+    test_blocked_nmis();
     test_bad_msrs();
     test_long_lists();
     test_list_tsc();

@@ -194,7 +194,8 @@ static void test_debug_regs(void)
     check_eq(read_dr6(), dr6, "and so is DR6");
 }
 
-static void test_halted(void)
+/* A guest halts, and exits. */
+static void halt(void)
 {
     u64 ticks = 1000;
     int r;
@@ -211,6 +212,11 @@ static void test_halted(void)
     check_eq(r, VM_OK, "a guest that halts");
     check_eq(vget(F_REASON), X_TIMER, "the timer expires");
     check_eq(vget(F_ACTIVITY), 1, "activity state HLT");
+}
+
+static void test_halted(void)
+{
+    halt();
     check_eq(vget(F_PREEMPTION), 0, "the timer is saved");
     check_eq(vget(F_GUEST_RIP), (u64)g_hlt + 2, "after HLT");
     guest(g_nop, PIN_TIMER, 0);
@@ -218,6 +224,29 @@ static void test_halted(void)
     vset(F_PREEMPTION, 0xffffffff);
     vm_exits(X_VMCALL, "the timer runs");
     check(vget(F_PREEMPTION) < 0xffffffff, "it has counted");
+}
+
+/* The activity state is the VMCS's, and not that of the guest that ran last. */
+static void test_activity(void)
+{
+    u64 hlt;
+
+    for (hlt = 0; hlt < 2; hlt++) {
+        halt();
+        guest(g_nop, 0, 0);
+        vset(F_ACTIVITY, hlt);
+        vset(F_EXCEPTIONS, BIT(DB));
+        vset(F_GUEST_RFLAGS, 2 | TRAP_FLAG);
+        vset(F_PENDING_DBG, BS);
+        vm_exits(X_EXCEPTION, "a trap that is pending");
+        check_eq(vget(F_ACTIVITY), hlt, "activity state %lu", hlt);
+        halt();
+        guest(g_nop, 0, 0);
+        vset(F_ACTIVITY, hlt);
+        vset(F_ENTRY_INTR, INTR(7, 0));
+        vm_exits(X_MTF, "a pending MTF VM exit");
+        check_eq(vget(F_ACTIVITY), hlt, "activity state %lu", hlt);
+    }
 }
 
 static u64 read_cr2(void)
@@ -256,6 +285,7 @@ void test_main(void)
     test_order();
     test_debug_regs();
     test_halted();
+    test_activity();
     test_cr2();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }

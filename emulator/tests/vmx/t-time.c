@@ -23,6 +23,7 @@
     void name(void);                                                    \
     asm(".pushsection .text\n" #name ": " insn "\nvmcall\n.popsection");
 
+GUEST(g_loop, "1: dec %rcx\njnz 1b")
 GUEST(g_rdtsc, "rdtsc")
 GUEST(g_rdmsr, "rdmsr")
 GUEST(g_wrmsr, "wrmsr")
@@ -119,6 +120,24 @@ static void test_written(void)
     between(count / 2, vget(F_PREEMPTION), count, "the timer that is saved");
 }
 
+/* No expiry is lost, however short the time is. */
+static void test_expiry(void)
+{
+    u64 i, lost = 0;
+
+    vm_init(g_loop);
+    vm_controls(PIN_TIMER, 0, 0);
+    for (i = 0; i < test_rounds(20000); i++) {
+        guest_regs[1] = 1 << 28;
+        vset(F_GUEST_RIP, (u64)g_loop);
+        vset(F_PREEMPTION, random64() % 1000);
+        if (vm_enter() != VM_OK || vget(F_REASON) != X_TIMER) {
+            lost++;
+        }
+    }
+    check_eq(lost, 0, "the timer expires in each run of a guest");
+}
+
 /* The current count of the local APIC's timer */
 static void test_x2apic_timer(void)
 {
@@ -196,5 +215,6 @@ void test_main(void)
     test_scaling();
     test_pause_loop();
     test_written();
+    test_expiry();
     check_eq(vmxoff(), VM_OK, "VMXOFF");
 }

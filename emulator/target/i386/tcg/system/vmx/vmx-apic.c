@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/apic.h"
+#include "tcg/helper-tcg.h"
 #include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
@@ -111,15 +112,18 @@ static void vmx_update_ppr(CPUX86State *env)
 static G_NORETURN void vmx_exit_trap(CPUX86State *env, VmxExit reason,
                                      uint64_t qualification, uintptr_t ra)
 {
+    VmxExitInfo info = { .reason = reason, .qualification = qualification };
+
     if (ra) {
         cpu_restore_state(env_cpu(env), ra);
         env->eip += env->vmx_insn.len;
         if (!(env->hflags & HF_CS64_MASK)) {
             env->eip = (uint32_t)env->eip;
         }
-        env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+        do_end_instruction(env);
+        info.step = env->eflags & TF_MASK;
     }
-    vmx_exit(env, reason, qualification, 0);
+    vmx_do_exit(env, info, 0);
 }
 
 static bool vmx_tpr_below_threshold(CPUX86State *env)

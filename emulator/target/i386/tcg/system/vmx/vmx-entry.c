@@ -181,6 +181,8 @@ static void vmx_load_guest(CPUX86State *env)
     vmx->event = (VmxEvent) { 0 };
     vmx->event_injected = false;
     vmx->debug_cause = 0;
+    vmx->activity = vmx_rule(env, VMX_RULE_LOAD_ACTIVITY) ?
+                    vmx_get(env, VMX_GUEST_ACTIVITY) : VMX_ACTIVE;
     vmx->mtf_pending = false;
     vmx->ple_valid = false;
     env->intercept = 0;
@@ -223,7 +225,7 @@ void vmx_pending_debug(CPUX86State *env, uint64_t pending)
         !vmx_rule(env, VMX_RULE_PENDING_DELIVERED)) {
         return;
     }
-    if (env->hflags & HF_INHIBIT_IRQ_MASK) {
+    if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
         /* The trap of the next instruction reports these breakpoints. */
         if (env->eflags & TF_MASK) {
             x86_debug_cause(env, 0xf, pending & 0xf);
@@ -238,8 +240,6 @@ static void vmx_activity(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
 
-    env->vmx->activity = vmx_rule(env, VMX_RULE_LOAD_ACTIVITY) ?
-                         vmx_get(env, VMX_GUEST_ACTIVITY) : VMX_ACTIVE;
     if (env->vmx->activity != VMX_ACTIVE) {
         cs->halted = 1;
         cs->exception_index = EXCP_HLT;
@@ -282,6 +282,7 @@ bool vmx_enter(CPUX86State *env, uintptr_t ra)
                                   vmx_get(env, VMX_ENTRY_MSR_LOAD_COUNT));
     if (qualification) {
         vmx_entry_failed(env, VMX_EXIT_ENTRY_MSR_LOAD, qualification);
+        vmx_unload_controls(env, env->vmx->root_nmi_blocked);
         return true;
     }
     x86_world_enter(env);

@@ -11,7 +11,10 @@
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
 
-/* Delivery of an event begins: an exit during it reports the event. */
+/*
+ * Delivery of an event begins, to a processor that is active then: an exit
+ * during it reports the event.
+ */
 void x86_vmx_event_begin(CPUX86State *env, int intno, int is_int,
                          int error_code, target_ulong next_eip, int is_hw)
 {
@@ -19,6 +22,9 @@ void x86_vmx_event_begin(CPUX86State *env, int intno, int is_int,
     VmxEvent event = { .info = VMX_INTR_VALID | intno };
     int type;
 
+    vmx->activity = VMX_ACTIVE;
+    /* Breakpoints that MOV SS has delayed are not reported after an event. */
+    vmx->debug_cause = 0;
     if (vmx->event_injected) {
         vmx->event_injected = false;
         return;
@@ -65,7 +71,6 @@ void vmx_deliver_injected(CPUX86State *env)
         .insn_len = vmx_get(env, VMX_ENTRY_INSN_LEN),
     };
     vmx->event_injected = true;
-    vmx->activity = VMX_ACTIVE;
     if (type == VMX_INTR_NMI) {
         env->hflags2 |= HF2_NMI_MASK;
     }
@@ -192,6 +197,8 @@ void vmx_update_events(CPUX86State *env)
     }
     if (!locked) {
         bql_lock();
+        /* The timer's callback may have run in between. */
+        want = vmx_awaits_event(env);
     }
     if (want) {
         cpu_interrupt(cs, CPU_INTERRUPT_VMX);
@@ -355,7 +362,6 @@ static bool vmx_exec_own(CPUX86State *env)
         vmx_apic_written(env);
         return true;
     case VMX_OWN_VIRQ:
-        env->vmx->activity = VMX_ACTIVE;
         do_interrupt_x86_hardirq(env, vmx_take_virq(env), 1);
         return true;
     default:
@@ -419,7 +425,6 @@ bool x86_vmx_exec_interrupt(CPUX86State *env, int req)
                           VMX_INTR_NMI << VMX_INTR_TYPE_SHIFT | EXCP02_NMI,
                           0, 0);
         }
-        env->vmx->activity = VMX_ACTIVE;
         return true;
     case CPU_INTERRUPT_HARD:
         return vmx_exec_intr(env);

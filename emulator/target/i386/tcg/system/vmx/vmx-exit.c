@@ -338,6 +338,19 @@ void vmx_save_guest(CPUX86State *env)
     }
 }
 
+/* The processor is in root operation again. */
+void vmx_unload_controls(CPUX86State *env, bool nmi_blocked)
+{
+    X86VmxState *vmx = env->vmx;
+
+    if (nmi_blocked) {
+        env->hflags2 |= HF2_NMI_MASK;
+    } else {
+        env->hflags2 &= ~HF2_NMI_MASK;
+    }
+    vmx->pin = vmx->proc = vmx->proc2 = vmx->proc3 = 0;
+}
+
 void x86_vmx_do_vmexit(CPUX86State *env)
 {
     X86VmxState *vmx = env->vmx;
@@ -358,13 +371,9 @@ void x86_vmx_do_vmexit(CPUX86State *env)
         vmx_abort(env, VMX_ABORT_SAVE_MSR);
     }
 
-    /* With virtual NMIs, the guest's blocking differs from the processor's. */
-    if (nmi || (vnmi ? vmx->root_nmi_blocked : nmi_blocked)) {
-        env->hflags2 |= HF2_NMI_MASK;
-    } else {
-        env->hflags2 &= ~HF2_NMI_MASK;
-    }
     vmx_load_host(env);
-    vmx->pin = vmx->proc = vmx->proc2 = vmx->proc3 = 0;
+    /* With virtual NMIs, the guest's blocking differs from the processor's. */
+    vmx_unload_controls(env, nmi ||
+                        (vnmi ? vmx->root_nmi_blocked : nmi_blocked));
     vmx_update_events(env);
 }

@@ -8,6 +8,7 @@
 #include "qemu/log.h"
 #include "exec/helper-proto.h"
 #include "exec/cpu_ldst.h"
+#include "tcg/helper-tcg.h"
 #include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "tcg/vmx-op.h"
@@ -253,7 +254,8 @@ void vmx_skip_insn(CPUX86State *env)
     if (!(env->hflags & HF_CS64_MASK)) {
         env->eip = (uint32_t)env->eip;
     }
-    env->hflags &= ~HF_INHIBIT_IRQ_MASK;
+    do_end_instruction(env);
+    helper_rechecking_single_step(env);
 }
 
 static void vmx_launch(CPUX86State *env, bool resume, uintptr_t ra)

@@ -492,6 +492,7 @@ void vmx_save_info(CPUX86State *env);
 void vmx_save_registers(CPUX86State *env);
 void vmx_save_guest(CPUX86State *env);
 void vmx_load_host(CPUX86State *env);
+void vmx_unload_controls(CPUX86State *env, bool nmi_blocked);
 void vmx_abort(CPUX86State *env, uint32_t reason);
 void vmx_set_seg(SegmentCache *sc, uint16_t sel, uint64_t base,
                  uint32_t limit, uint32_t ar);
