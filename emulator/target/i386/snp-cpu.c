@@ -83,6 +83,9 @@ void x86_snp_cpuid(X86CPU *cpu, uint32_t *eax, uint32_t *ebx, uint32_t *ecx,
     if (cpu->x_snp_inuse_write) {
         *eax |= SNP_CPUID_EAX_HV_INUSE_WR;
     }
+    if (cpu->x_snp_tsc_aux) {
+        *eax |= SNP_CPUID_EAX_V_TSC_AUX;
+    }
     *ebx = SNP_CBIT_POS | SNP_NUM_VMPLS << 12;
     *ecx = cpu->x_snp_asids;
     *edx = cpu->x_snp_es_asids + 1;

@@ -19,6 +19,7 @@
 #define SNP_CPUID_EAX_SEV_SNP           (1U << 4)
 #define SNP_CPUID_EAX_VMPL              (1U << 5)
 #define SNP_CPUID_EAX_RMPQUERY          (1U << 6)
+#define SNP_CPUID_EAX_V_TSC_AUX         (1U << 9)
 #define SNP_CPUID_EAX_HW_ENF_CACHE_COH  (1U << 10)
 #define SNP_CPUID_EAX_64BIT_HOST        (1U << 11)
 #define SNP_CPUID_EAX_DEBUG_SWAP        (1U << 14)
@@ -57,6 +58,8 @@
 #define SVM_NESTED_CTL_SEV_ES           (1ULL << 2)
 #define VMCB_INT_CTL                    0x060
 #define VMCB_GHCB_GPA                   0x0a0
+#define VMCB_LBR_CTL                    0x0b8
+#define VMCB_LBR_ENABLE                 (1ULL << 0)
 #define VMCB_NEXT_RIP                   0x0c8
 #define VMCB_AVIC_BACKING_PAGE          0x0e0
 #define VMCB_AVIC_ADDR_MASK             0x000ffffffffff000ULL

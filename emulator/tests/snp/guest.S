@@ -41,6 +41,8 @@ g_\name\()_end:
     piece mwait, mwait
     piece rdtsc, rdtsc
     piece rdpmc, rdpmc
+    piece rdtscp, rdtscp
+    piece rdpid, rdpid %rbx
     piece read_dr7, movq %dr7, %rbx
     piece write_dr7, movq %rbx, %dr7
     piece read_cr0, movq %cr0, %rbx

@@ -134,6 +134,7 @@ static void vmcb_init(struct vm *vm)
     VMCB32(vm, VMCB_TLB) = 1;
     VMCB64(vm, VMCB_NP) = np[vm->kind];
     VMCB64(vm, VMCB_NCR3) = (u64)npt_pml4;
+    VMCB64(vm, VMCB_LBR_CTL) = vm->kind >= SEV_ES ? LBR_ENABLE : 0;
     VMCB64(vm, VMCB_VMSA) = VMSA_SPA;
 }
 

@@ -36,6 +36,7 @@
 #define VMCB_GHCB           0x0a0
 #define VMCB_EVENT_INJ      0x0a8
 #define VMCB_NCR3           0x0b0
+#define VMCB_LBR_CTL        0x0b8
 #define VMCB_NEXT_RIP       0x0c8
 #define VMCB_VMSA           0x108
 #define VMCB_ALLOWED        0x138
@@ -75,6 +76,7 @@
 #define SAVE_SYSENTER_EIP   0x238
 #define SAVE_CR2            0x240
 #define SAVE_PAT            0x268
+#define SAVE_TSC_AUX        0x2ec
 #define SAVE_RCX            0x308
 #define SAVE_RDX            0x310
 #define SAVE_RBX            0x318
@@ -97,6 +99,8 @@
 #define NP_ENABLE           BIT(0)
 #define NP_SEV              BIT(1)
 #define NP_SEV_ES           BIT(2)
+
+#define LBR_ENABLE          BIT(0)
 
 #define FEATURE_SNP         BIT(0)
 #define FEATURE_DEBUG_SWAP  BIT(5)
@@ -215,7 +219,7 @@ extern char g_nop[], g_read[], g_write[], g_write32[], g_exec[], g_cpuid[],
     g_rdmsr[],
     g_wrmsr[], g_in[], g_out[], g_hlt[], g_pause[], g_vmmcall[], g_wbinvd[],
     g_invd[], g_invlpg[], g_invpcid[], g_monitor[], g_mwait[], g_rdtsc[],
-    g_rdpmc[],
+    g_rdpmc[], g_rdtscp[], g_rdpid[],
     g_read_dr7[], g_write_dr7[], g_read_cr0[], g_read_cr4[],
     g_write_cr0[], g_write_cr3[],
     g_write_cr4[], g_write_cr8[], g_vmrun[], g_cli[], g_ud2[], g_rmpread[],

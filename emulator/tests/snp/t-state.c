@@ -9,6 +9,7 @@
 #include "svm.h"
 
 #define DATA        GUEST_DATA
+#define MSR_TSC_AUX 0xc0000103
 #define PATTERN(n)  (0x1111222233330000ULL + (n) * 0x100)
 
 static struct vm vm;
@@ -167,6 +168,37 @@ static void test_debug(void)
     check_eq(dr0, 0x5000, "without debug swap DR0 is shared");
 }
 
+/* With TSC_AUX virtualization, the guest's and the host's are swapped. */
+static void test_tsc_aux(void)
+{
+    mem32 *guest = (mem32 *)&vm.save[SAVE_TSC_AUX];
+    mem32 *host = (mem32 *)&host_save()[VMCB_SAVE + SAVE_TSC_AUX];
+    bool swap;
+    u32 r[4];
+
+    cpuid(0x8000001f, r);
+    swap = r[0] & BIT(9);
+    vm_prepare(&vm, g_rdtscp, 0, 0, 0, 0);
+    vm_open(&vm);
+    *guest = 0x77;
+    vm_close(&vm);
+    *host = 0x55;
+    wrmsr(MSR_TSC_AUX, 0x66);
+    vm_enter(&vm);
+    check_done(&vm, "the guest runs");
+    check_eq(vm_get(&vm, SAVE_RCX), swap ? 0x77 : 0x66, "RDTSCP in the guest");
+    check_eq(rdmsr(MSR_TSC_AUX), swap ? 0x55 : 0x66,
+             "exit-host-state: TSC_AUX");
+    wrmsr(MSR_TSC_AUX, 0x66);
+    vm_call(&vm, g_rdpid, 0, 0, 0, 0);
+    check_eq(vm_get(&vm, SAVE_RBX), swap ? 0x77 : 0x66, "RDPID in the guest");
+    vm_call(&vm, g_wrmsr, 0x78, 0, MSR_TSC_AUX, 0);
+    check_eq(*guest, swap ? 0x78 : 0x77, "TSC_AUX of the guest");
+    check_eq(rdmsr(MSR_TSC_AUX), swap ? 0x55 : 0x78, "and of the host");
+    *host = 0;
+    wrmsr(MSR_TSC_AUX, 0);
+}
+
 /* None of the guest's state is visible to the hypervisor. */
 static void test_vmcb(void)
 {
@@ -192,6 +224,7 @@ void test_main(void)
         test_host_msrs();
         test_fpu();
         test_debug();
+        test_tsc_aux();
         test_vmcb();
     }
 }

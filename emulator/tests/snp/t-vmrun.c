@@ -134,6 +134,16 @@ static void test_vmsa_page(void)
     check_exit(&vm, EXIT_INVALID, "a VMSA that is not memory");
 }
 
+/* Guests with a VMSA need LBR virtualization. */
+static void test_lbr(enum kind kind)
+{
+    vm_init(&vm, kind);
+    VMCB64(&vm, VMCB_LBR_CTL) &= ~LBR_ENABLE;
+    check_enters(kind < SEV_ES, "vmrun-lbr: no LBR virtualization");
+    VMCB64(&vm, VMCB_LBR_CTL) |= LBR_ENABLE;
+    check_enters(true, "with LBR virtualization");
+}
+
 static void test_features(void)
 {
     vm_init(&vm, SNP);
@@ -353,6 +363,9 @@ void test_main(void)
     test_asids();
     test_vmsa_page();
     test_features();
+    test_lbr(SEV);
+    test_lbr(SEV_ES);
+    test_lbr(SNP);
     test_vmcb_page();
     test_save_area();
     test_nested_table(PLAIN);

@@ -95,6 +95,14 @@ static bool features_ok(CPUX86State *env, uint64_t features)
            (env->snp.syscfg & SYSCFG_SNPEN);
 }
 
+/* The last branches of a guest with encrypted state are its own. */
+static bool lbr_ok(CPUX86State *env)
+{
+    uint64_t ctl = x86_ldq_phys(env_cpu(env), env->vm_vmcb + VMCB_LBR_CTL);
+
+    return (ctl & VMCB_LBR_ENABLE) || !es_rule(env, SNP_RULE_VMRUN_LBR);
+}
+
 static bool enter_es(CPUX86State *env, bool *busy)
 {
     AmdSnpState *s = env_archcpu(env)->snp;
@@ -103,7 +111,7 @@ static bool enter_es(CPUX86State *env, bool *busy)
 
     snp->vmsa_pa = x86_ldq_phys(env_cpu(env), env->vm_vmcb + VMCB_VMSA_PTR);
     snp->vmsa_pa &= ~(1ULL << SNP_CBIT_POS);
-    if (snp->vmsa_pa & ~TARGET_PAGE_MASK ||
+    if (!lbr_ok(env) || snp->vmsa_pa & ~TARGET_PAGE_MASK ||
         !amd_mem_is_ram(s, snp->vmsa_pa)) {
         return false;
     }
@@ -451,6 +459,9 @@ static void load_xstate(CPUX86State *env, const struct vmsa *v)
     env->xcr0 = le64_to_cpu(v->xcr0);
     env->xss = le64_to_cpu(v->xss);
     env->pkru = le32_to_cpu(v->pkru);
+    if (env_archcpu(env)->x_snp_tsc_aux) {
+        env->tsc_aux = le32_to_cpu(v->tsc_aux);
+    }
     cpu_sync_bndcs_hflags(env);
     cpu_sync_avx_hflag(env);
 }
@@ -561,6 +572,9 @@ void sev_es_store_guest(CPUX86State *env)
     v->xcr0 = cpu_to_le64(env->xcr0);
     v->xss = cpu_to_le64(env->xss);
     v->pkru = cpu_to_le32(env->pkru);
+    if (env_archcpu(env)->x_snp_tsc_aux) {
+        v->tsc_aux = cpu_to_le32(env->tsc_aux);
+    }
     store_fpu(env, v);
 }
 
