@@ -24,6 +24,7 @@ PLATFORMS = {
     "snp-avic": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-avic=on"],
     "snp-avic-write": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu",
                        "EPYC-Milan,x-snp=on,x-snp-avic=on,x-snp-inuse-write=on"],
+    "snp-tsc-aux": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-tsc-aux=on"],
     "snp-edges": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-rmp-edges=on"],
     "snp-part": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-rmp-memory=4G"],
     "snp-contended": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-ignore=rmp-idle"],

@@ -2,30 +2,40 @@
 """Which rows have passed on the series as it stands: the file 'patches/tested'.
 
 All rows together take longer than a session on one machine lasts. What 'lab/test --record' notes there is left out by
-'--due', so that several runs, on several machines, make one. A line is valid for one tree of the kernel series: those of
-any other go when something is noted. The emulator's tree is noted and not compared.
+'--due', so that several runs, on several machines, make one. A line is valid for one kernel, i.e. for all that is
+composed but Documentation and tools, and one text of the selftest that the row runs. Lines of other kernels go when
+something is noted. The emulator's tree is noted and not compared.
 """
 
+import collections
 import contextlib
 import fcntl
+import hashlib
 import os
+import re
 import subprocess
 
-HEAD = "# Passed by 'lab/test --record': tree of the kernel series, configuration, row, tree of the emulator\n"
+HEAD = "# Passed by 'lab/test --record': kernel, configuration, row, its selftest, tree of the emulator\n"
+APART = ("Documentation", "tools")
+SELFTEST = re.compile(r"\$ours/(x86_64/\w+)")
+
+Passed = collections.namedtuple("Passed", "selftest emulator")
 
 
 class Tested:
     def __init__(self, root, config):
         self.path = os.path.join(root, "patches", "tested")
         self.config = config
-        self.kernel, self.emulator = (tree_of(os.path.join(root, "work", name)) for name in ("linux", "qemu"))
+        self.linux = os.path.join(root, "work", "linux")
+        self.kernel = kernel_of(self.linux)
+        self.emulator = short(git(os.path.join(root, "work", "qemu"), "rev-parse", "HEAD^{tree}"))
 
     def _read(self):
         if not os.path.exists(self.path):
             return {}
         with open(self.path, encoding="utf-8") as file:
             lines = [line.split() for line in file if not line.startswith("#")]
-        return {(config, row): emulator for kernel, config, row, emulator in lines if kernel == self.kernel}
+        return {(config, row): Passed(*what) for kernel, config, row, *what in lines if kernel == self.kernel}
 
     @contextlib.contextmanager
     def _changed(self):
@@ -37,28 +47,44 @@ class Tested:
             yield passed
             with open(self.path + ".new", "w", encoding="utf-8") as file:
                 file.write(HEAD)
-                file.writelines(f"{self.kernel} {config} {row} {emulator}\n"
-                                for (config, row), emulator in sorted(passed.items()))
+                file.writelines(f"{self.kernel} {' '.join(key)} {' '.join(what)}\n" for key, what in sorted(passed.items()))
             os.replace(self.path + ".new", self.path)
         finally:
             os.close(lock)
 
-    def __contains__(self, name):
-        return (self.config, name) in self._read()
+    def _selftest(self, row):
+        """The text of the selftests that a row runs, '-' if it runs none."""
+        names = SELFTEST.findall(row.command)
+        blobs = [git(self.linux, "rev-parse", f"HEAD:tools/testing/selftests/kvm/{name}.c") for name in names]
+        return short(hashlib.sha1(" ".join(blobs).encode()).hexdigest()) if blobs else "-"
 
-    def add(self, name):
+    def has(self, row):
+        passed = self._read().get((self.config, row.name))
+        return passed is not None and passed.selftest == self._selftest(row)
+
+    def add(self, row):
         with self._changed() as passed:
-            passed[self.config, name] = self.emulator
+            passed[self.config, row.name] = Passed(self._selftest(row), self.emulator)
 
-    def remove(self, name):
+    def remove(self, row):
         with self._changed() as passed:
-            passed.pop((self.config, name), None)
+            passed.pop((self.config, row.name), None)
 
 
-def tree_of(repository):
-    """The tree that is composed in REPOSITORY, shortened."""
-    done = subprocess.run(["git", "-C", repository, "rev-parse", "--short=12", "HEAD^{tree}"],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+def git(repository, *words):
+    done = subprocess.run(["git", "-C", repository, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                          check=False)
     if done.returncode:
-        raise FileNotFoundError(f"nothing is composed in {os.path.relpath(repository)}")
+        raise FileNotFoundError(f"'git {' '.join(words)}' fails in {os.path.relpath(repository)}")
     return done.stdout.strip()
+
+
+def short(name):
+    return name[:12]
+
+
+def kernel_of(repository):
+    """What is composed in REPOSITORY and can have an effect on the kernel."""
+    entries = git(repository, "ls-tree", "HEAD").splitlines()
+    kept = [entry for entry in entries if entry.split("\t")[1] not in APART]
+    return short(hashlib.sha1("\n".join(kept).encode()).hexdigest())

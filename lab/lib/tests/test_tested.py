@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What 'lab/test --record' notes is found again, for the same tree of the kernel series only."""
+"""What 'lab/test --record' notes is found again, for the same kernel and the same selftest only."""
 
+import collections
 import os
 import subprocess
 import sys
@@ -10,6 +11,12 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from tested import Tested  # noqa: E402
 
+Row = collections.namedtuple("Row", "name command")
+RACE = Row("private/race", "$ours/x86_64/race_test 10")
+HOLE = Row("private/hole", "$ours/x86_64/hole_test")
+HOST = Row("host", "true")
+TESTS = "tools/testing/selftests/kvm/x86_64/"
+
 
 class TestedTest(unittest.TestCase):
     def setUp(self):
@@ -18,54 +25,64 @@ class TestedTest(unittest.TestCase):
         self.root = place.name
         os.mkdir(os.path.join(self.root, "patches"))
         for name in ("linux", "qemu"):
-            self.git(name, "init", "-q", os.path.join(self.root, "work", name))
-            self.commit(name, "one")
+            subprocess.run(["git", "init", "-q", self.tree(name)], check=True)
+            for file in ("arch/x86/kvm.c", TESTS + "race_test.c", TESTS + "hole_test.c"):
+                self.commit(name, file, "one")
 
-    def git(self, name, *words):
-        if words[0] != "init":
-            words = ("-C", os.path.join(self.root, "work", name), "-c", "user.name=t", "-c", "user.email=t@localhost", *words)
-        subprocess.run(["git", *words], check=True, stdout=subprocess.DEVNULL)
+    def tree(self, *names):
+        return os.path.join(self.root, "work", *names)
 
-    def commit(self, name, text):
-        with open(os.path.join(self.root, "work", name, "file"), "w", encoding="utf-8") as file:
-            file.write(text)
-        self.git(name, "add", "file")
-        self.git(name, "commit", "-q", "-m", text)
+    def commit(self, name, file, text):
+        os.makedirs(os.path.dirname(self.tree(name, file)), exist_ok=True)
+        with open(self.tree(name, file), "w", encoding="utf-8") as out:
+            out.write(text)
+        for words in (("add", file), ("commit", "-q", "-m", text)):
+            subprocess.run(["git", "-C", self.tree(name), "-c", "user.name=t", "-c", "user.email=t@localhost", *words],
+                           check=True)
+
+    def tested(self, config="lab"):
+        return Tested(self.root, config)
 
     def test_a_row_that_passed_is_not_due(self):
-        Tested(self.root, "lab").add("private/race")
-        self.assertIn("private/race", Tested(self.root, "lab"))
-        self.assertNotIn("private/hole", Tested(self.root, "lab"))
-        self.assertNotIn("private/race", Tested(self.root, "debug"))
+        self.tested().add(RACE)
+        self.assertTrue(self.tested().has(RACE))
+        self.assertFalse(self.tested().has(HOLE))
+        self.assertFalse(self.tested("debug").has(RACE))
 
     def test_a_row_that_failed_is_due_again(self):
-        tested = Tested(self.root, "lab")
-        tested.add("private/race")
-        tested.remove("private/race")
-        tested.remove("private/hole")
-        self.assertNotIn("private/race", Tested(self.root, "lab"))
+        self.tested().add(RACE)
+        self.tested().remove(RACE)
+        self.tested().remove(HOLE)
+        self.assertFalse(self.tested().has(RACE))
 
     def test_runs_side_by_side_lose_nothing(self):
-        one, two = Tested(self.root, "lab"), Tested(self.root, "debug")
-        one.add("private/race")
-        two.add("private/hole")
-        self.assertIn("private/race", Tested(self.root, "lab"))
-        self.assertIn("private/hole", Tested(self.root, "debug"))
+        one, two = self.tested(), self.tested("debug")
+        one.add(RACE)
+        two.add(HOLE)
+        self.assertTrue(self.tested().has(RACE))
+        self.assertTrue(self.tested("debug").has(HOLE))
 
     def test_another_kernel_has_passed_nothing(self):
-        Tested(self.root, "lab").add("private/race")
-        self.commit("linux", "two")
-        self.assertNotIn("private/race", Tested(self.root, "lab"))
+        self.tested().add(HOST)
+        self.commit("linux", "arch/x86/kvm.c", "two")
+        self.assertFalse(self.tested().has(HOST))
+
+    def test_another_selftest_has_passed_nothing(self):
+        for row in (RACE, HOLE, HOST):
+            self.tested().add(row)
+        self.commit("linux", TESTS + "race_test.c", "two")
+        self.assertFalse(self.tested().has(RACE))
+        self.assertTrue(self.tested().has(HOLE))
+        self.assertTrue(self.tested().has(HOST))
 
     def test_another_emulator_is_no_other_kernel(self):
-        Tested(self.root, "lab").add("private/race")
-        self.commit("qemu", "two")
-        self.assertIn("private/race", Tested(self.root, "lab"))
+        self.tested().add(RACE)
+        self.commit("qemu", "arch/x86/kvm.c", "two")
+        self.assertTrue(self.tested().has(RACE))
 
     def test_nothing_composed_is_an_error(self):
-        os.rename(os.path.join(self.root, "work", "linux", ".git"), os.path.join(self.root, "work", "elsewhere"))
-        with self.assertRaises(FileNotFoundError):
-            Tested(self.root, "lab")
+        os.rename(self.tree("linux", ".git"), self.tree("elsewhere"))
+        self.assertRaises(FileNotFoundError, self.tested)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
  * The GHCB of an SNP guest: one that is not registered, or is nowhere, and page state
  * changes in a loop, that userspace does not make, or of the GHCB itself.
  */
+#define _GNU_SOURCE /* for sched_setaffinity() */
 #include <linux/kvm_para.h>
+#include <sched.h>
 
 #include "private_mem_watch.h"
 #include "processor.h"
@@ -116,7 +118,6 @@ static void test_msrs(void)
 		{ MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_BTF },
 		{ MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_LBR },
 		{ MSR_IA32_DEBUGCTLMSR, 0 },
-		{ MSR_TSC_AUX, 1 },
 	};
 	unsigned int i;
 
@@ -133,6 +134,38 @@ static void test_msrs(void)
 	}
 }
 
+static uint32_t read_tsc_aux(void)
+{
+	uint32_t low, high, aux;
+
+	asm volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
+	return aux;
+}
+
+/*
+ * The guest writes to TSC_AUX what the host has on a processor, and leaves nothing else
+ * there: with V_TSC_AUX, #VMEXIT loads what KVM has saved.
+ */
+static void test_tsc_aux(void)
+{
+	uint32_t aux;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return;
+
+	aux = read_tsc_aux();
+	bare_event_clear(&b, 0);
+	bare_event_set(&b, 0, GHCB_RCX, MSR_TSC_AUX);
+	bare_event_set(&b, 0, GHCB_RAX, aux);
+	bare_event_set(&b, 0, GHCB_RDX, 0);
+	check(!bare_event(&b, 0, EVENT_MSR, 1, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_1),
+	      "TSC_AUX is set to the host's, %u", aux);
+	check(read_tsc_aux() == aux, "the host has it still (%u)", read_tsc_aux());
+}
+
 int main(int argc, char *argv[])
 {
 	struct vcpu_guard guard;
@@ -146,6 +179,7 @@ int main(int argc, char *argv[])
 	test_ghcbs();
 	test_psc_in_circles();
 	test_msrs();
+	test_tsc_aux();
 
 	guard_end(&guard, PAGES_PER_ORDER);
 	bare_free(&b);

@@ -213,8 +213,6 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		asm volatile("clgi" : : : "memory");
 	else if (op == BARE_STGI)
 		asm volatile("stgi" : : : "memory");
-	else if (op == BARE_INT3)
-		asm volatile("int3");
 	else
 		guest_spin(ctl, a, b, c);
 	return 0;
