@@ -358,6 +358,9 @@ static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 fla
 		return inode;
 	}
 
+	/* What else has the inode, i.e. a watch on it, is found when all files are closed. */
+	inode_sb_list_add(inode);
+
 	gi->flags = flags;
 	gi->ops = kvm_arch_private_mem_ops(kvm);
 	refcount_set(&gi->users, 1);

@@ -26,6 +26,12 @@ static int kvm_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu, struct kvm_pre_fault
 			break;
 		}
 
+		/* What is mapped writable is dirty: as when the guest is entered. */
+		if (vcpu->kvm->dirty_ring_size && kvm_dirty_ring_soft_full(&vcpu->dirty_ring)) {
+			r = -EAGAIN;
+			break;
+		}
+
 		r = kvm_arch_vcpu_pre_fault_memory(vcpu, range);
 		if (r <= 0)
 			break;
@@ -49,8 +55,8 @@ static int kvm_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu, struct kvm_pre_fault
  *
  * Returns 0 if at least one page was mapped.  -EINVAL for a bad range, -ENOENT
  * outside of memslots, -EINTR with a signal pending, -EAGAIN if the memslot is
- * being changed, -EOPNOTSUPP if the VM or the mode of the vCPU doesn't allow
- * it, or an error of the page fault handler.
+ * being changed or the dirty ring is full, -EOPNOTSUPP if the VM or the mode of
+ * the vCPU doesn't allow it, or an error of the page fault handler.
  */
 int kvm_vcpu_ioctl_pre_fault_memory(struct kvm_vcpu *vcpu,
 				    struct kvm_pre_fault_memory __user *argp)

@@ -23,6 +23,10 @@ static int snp_fw_page_reclaim_locked(struct sev_device *sev, u64 pfn, enum pg_l
 	unsigned int status = 0;
 	int ret;
 
+	/* SNP was never initialized: the page is a leftover of the kernel before. */
+	if (!sev->snp_reclaim)
+		return -ENODEV;
+
 	sev->snp_reclaim->paddr = PFN_PHYS(pfn) | (level == PG_LEVEL_2M ? SNP_PAGE_ADDR_2M : 0);
 	ret = sev_mailbox_locked(sev, SEV_CMD_SNP_PAGE_RECLAIM, __psp_pa(sev->snp_reclaim),
 				 &status);

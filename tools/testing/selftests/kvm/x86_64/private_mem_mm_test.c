@@ -7,9 +7,11 @@
  */
 #define _GNU_SOURCE /* for program_invocation_name */
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "private_mem_watch.h"
 #include "processor.h"
@@ -320,9 +322,56 @@ static void test_private(void)
 	kvm_vm_free(vm);
 }
 
+/* --- A watch on a file, which outlives it --------------------------------------------- */
+
+/* The only guest_memfd of the host, whose file system so goes with it. */
+static void watch_and_close(void)
+{
+	int kvm_fd = open_kvm_dev_path_or_exit(), vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	int notify = inotify_init(), gmem = gmem_create(vm_fd, SZ_4K);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", gmem);
+	if (inotify_add_watch(notify, path, IN_CLOSE) < 0)
+		_exit(KSFT_FAIL);
+	close(gmem);
+	_exit(0);
+}
+
+static void sync_all(void)
+{
+	sync();
+	_exit(0);
+}
+
+/* True if the child ends within ten seconds.  One that doesn't can't be killed. */
+static bool child_ends(void (*fn)(void))
+{
+	unsigned int tries;
+	int status = -1;
+	pid_t pid = fork();
+
+	TEST_ASSERT(pid >= 0, "No child, errno %d", errno);
+	if (!pid)
+		fn();
+	for (tries = 0; tries < 1000; tries++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) && !WEXITSTATUS(status);
+		usleep(10000);
+	}
+	return false;
+}
+
+static void test_watch(void)
+{
+	check(child_ends(watch_and_close), "a process ends that has a watch on its guest_memfd");
+	check(child_ends(sync_all), "sync() ends");
+}
+
 int main(int argc, char *argv[])
 {
 	require_private_mem();
+	test_watch();
 	test_mapped();
 	test_private();
 	check(audit_is_clean(), "the audit has no findings");

@@ -31,10 +31,15 @@ struct nested {
 
 /* --- In the guest, and in the nested one ---------------------------------------------- */
 
+#define STOP_PORT	0x123
+
 static uint64_t l2_address, l2_words[2];
+static bool l2_stops;
 
 static void l2_main(void)
 {
+	if (l2_stops)
+		asm volatile("outl %%eax, %%dx" : : "a"(0), "d"(STOP_PORT));
 	if (l2_address) {
 		l2_words[0] = READ_ONCE(*(uint64_t *)l2_address);
 		l2_words[1] = READ_ONCE(*(uint64_t *)(l2_address + SZ_4K));
@@ -122,6 +127,35 @@ static void test_prefetch(void)
 	      *guest_var(n.vm, l2_words[1]) == VALUE + 1, "made shared, it is read (%d)", r);
 	kvm_vm_free(n.vm);
 	munmap(hva, SZ_2M);
+}
+
+/* The page tables' root is in a slot that goes while the nested guest is stopped. */
+static void test_no_root(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = 0, .size = SZ_2M };
+	const uint64_t root = PRIVATE_GPA + 8 * SZ_2M;
+	struct kvm_vcpu *vcpu;
+	struct nested n;
+	uint64_t *table;
+	int r;
+
+	nested_create(&n);
+	vcpu = n.vcpus[0];
+	table = add_plain_slot(&n, 3, root, SZ_2M);
+	memcpy(table, addr_gpa2hva(n.vm, n.npt), SZ_4K);
+	*guest_var(n.vm, l2_stops) = true;
+	r = __guest_call(vcpu, l1_run, n.svm, root, 0);
+	TEST_ASSERT(!r && vcpu->run->exit_reason == KVM_EXIT_IO &&
+		    vcpu->run->io.port == STOP_PORT, "The nested guest doesn't stop: %d", r);
+	r = __set_region2(n.vm->fd, 3, 0, root, 0, table, -1, 0);
+	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
+
+	r = __pre_fault(vcpu->fd, &range);
+	check_errno(r, EOPNOTSUPP, "pre-fault with page tables that are nowhere");
+	check(!range.gpa && range.size == SZ_2M, "nothing is done (%#llx, %#llx)", range.gpa,
+	      range.size);
+	kvm_vm_free(n.vm);
+	munmap(table, SZ_2M);
 }
 
 struct task {
@@ -214,6 +248,7 @@ int main(int argc, char *argv[])
 	setbuf(stdout, NULL);
 
 	test_prefetch();
+	test_no_root();
 	for (i = 0; i < rounds; i++)
 		hits += delete_and_punch();
 	check(hits, "a hole in a slot that is being deleted, after the first nested guest (%d)",
