@@ -70,14 +70,16 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u8 *level)
 		/* A fault with an obsolete root would be retried forever. */
 		if (kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu))
 			kvm_mmu_free_obsolete_roots(vcpu);
-		/* There is nothing to map in if the guest's root is nowhere. */
-		r = kvm_mmu_reload(vcpu);
-		if (r)
-			return r < 0 ? r : -EOPNOTSUPP;
-
-		/* Shadow page tables are not indexed by gpa. */
+		/*
+		 * Shadow page tables are not indexed by gpa.  Nor is a root of theirs loaded:
+		 * that has an effect on the guest if it is in no memslot.
+		 */
 		if (vcpu->arch.mmu->page_fault != kvm_tdp_page_fault)
 			return -EOPNOTSUPP;
+
+		r = kvm_mmu_reload(vcpu);
+		if (r)
+			return r;
 
 		/* Beyond what the page tables can map, gpas alias others. */
 		if (gpa_to_gfn(gpa) >> (vcpu->arch.mmu->root_role.level * SPTE_LEVEL_BITS))

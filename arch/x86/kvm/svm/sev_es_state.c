@@ -123,11 +123,5 @@ int sev_es_sync_vmsa(struct vcpu_svm *svm)
 void sev_es_protect_state(struct kvm_vcpu *vcpu)
 {
 	vcpu->arch.guest_state_protected = true;
-
-	/* Nor does anybody debug it: one that was created after the launch may have been. */
-	vcpu->guest_debug = 0;
-	vcpu->arch.switch_db_regs = 0;
-	clr_exception_intercept(to_svm(vcpu), BP_VECTOR);
-
 	fpstate_set_confidential(&vcpu->arch.guest_fpu);
 }

@@ -10,8 +10,9 @@
 
 #define SLOT		10
 #define SLOT_GPA	(4 * SZ_1G)
-#define NR_PAGES	512
-#define NR_ENTRIES	256
+/* Up to 576 entries are reserved, on processors that log dirty pages by themselves. */
+#define NR_PAGES	2048
+#define NR_ENTRIES	1024
 
 static void guest_code(void)
 {

@@ -135,8 +135,8 @@ static void test_no_root(void)
 	struct kvm_pre_fault_memory range = { .gpa = 0, .size = SZ_2M };
 	const uint64_t root = PRIVATE_GPA + 8 * SZ_2M;
 	struct kvm_vcpu *vcpu;
+	uint64_t *table, exit_code;
 	struct nested n;
-	uint64_t *table;
 	int r;
 
 	nested_create(&n);
@@ -154,6 +154,9 @@ static void test_no_root(void)
 	check_errno(r, EOPNOTSUPP, "pre-fault with page tables that are nowhere");
 	check(!range.gpa && range.size == SZ_2M, "nothing is done (%#llx, %#llx)", range.gpa,
 	      range.size);
+	r = __set_region2(n.vm->fd, 3, 0, root, SZ_2M, table, -1, 0) ?: __guest_resume(vcpu);
+	check(!r && guest_returned(vcpu, &exit_code) && exit_code == SVM_EXIT_VMMCALL,
+	      "the nested guest goes on when they are there again (%d)", r);
 	kvm_vm_free(n.vm);
 	munmap(table, SZ_2M);
 }
