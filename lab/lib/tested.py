@@ -13,7 +13,10 @@ import fcntl
 import hashlib
 import os
 import re
-import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from queuelib.gitcmd import Git  # noqa: E402
 
 HEAD = "# Passed by 'lab/test --record': kernel, configuration, row, its selftest, tree of the emulator\n"
 APART = ("Documentation", "tools")
@@ -26,9 +29,9 @@ class Tested:
     def __init__(self, root, config):
         self.path = os.path.join(root, "patches", "tested")
         self.config = config
-        self.linux = os.path.join(root, "work", "linux")
+        self.linux = Git(os.path.join(root, "work", "linux"))
         self.kernel = kernel_of(self.linux)
-        self.emulator = short(git(os.path.join(root, "work", "qemu"), "rev-parse", "HEAD^{tree}"))
+        self.emulator = short(Git(os.path.join(root, "work", "qemu")).tree_of("HEAD"))
 
     def _read(self):
         if not os.path.exists(self.path):
@@ -55,7 +58,7 @@ class Tested:
     def _selftest(self, row):
         """The text of the selftests that a row runs, '-' if it runs none."""
         names = SELFTEST.findall(row.command)
-        blobs = [git(self.linux, "rev-parse", f"HEAD:tools/testing/selftests/kvm/{name}.c") for name in names]
+        blobs = [self.linux.out("rev-parse", f"HEAD:tools/testing/selftests/kvm/{name}.c") for name in names]
         return short(hashlib.sha1(" ".join(blobs).encode()).hexdigest()) if blobs else "-"
 
     def has(self, row):
@@ -71,20 +74,11 @@ class Tested:
             passed.pop((self.config, row.name), None)
 
 
-def git(repository, *words):
-    done = subprocess.run(["git", "-C", repository, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                          check=False)
-    if done.returncode:
-        raise FileNotFoundError(f"'git {' '.join(words)}' fails in {os.path.relpath(repository)}")
-    return done.stdout.strip()
-
-
 def short(name):
     return name[:12]
 
 
-def kernel_of(repository):
-    """What is composed in REPOSITORY and can have an effect on the kernel."""
-    entries = git(repository, "ls-tree", "HEAD").splitlines()
-    kept = [entry for entry in entries if entry.split("\t")[1] not in APART]
+def kernel_of(linux):
+    """What is composed and can have an effect on the kernel."""
+    kept = [entry for entry in linux.lines("ls-tree", "HEAD") if entry.split("\t")[1] not in APART]
     return short(hashlib.sha1("\n".join(kept).encode()).hexdigest())

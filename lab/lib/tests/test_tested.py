@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from tested import Tested  # noqa: E402
+from queuelib.ui import QueueError  # noqa: E402
 
 Row = collections.namedtuple("Row", "name command")
 RACE = Row("private/race", "$ours/x86_64/race_test 10")
@@ -82,7 +83,7 @@ class TestedTest(unittest.TestCase):
 
     def test_nothing_composed_is_an_error(self):
         os.rename(self.tree("linux", ".git"), self.tree("elsewhere"))
-        self.assertRaises(FileNotFoundError, self.tested)
+        self.assertRaises(QueueError, self.tested)
 
 
 if __name__ == "__main__":
