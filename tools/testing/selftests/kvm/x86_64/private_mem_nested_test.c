@@ -190,16 +190,6 @@ static void *delete_slot(void *arg)
 	return NULL;
 }
 
-static void wait_until_it_sleeps(struct task *task)
-{
-	unsigned int times = 0;
-
-	while (!READ_ONCE(task->ended) && times < 5) {
-		usleep(1000);
-		times = READ_ONCE(task->tid) && thread_state(task->tid) == 'D' ? times + 1 : 0;
-	}
-}
-
 /*
  * A slot's deletion waits for the pre-fault of other memory. The first nested guest comes,
  * which gives rmaps to the slots that there are, and then a hole. True if all of that
@@ -224,7 +214,7 @@ static bool delete_and_punch(void)
 	while (!READ_ONCE(pre_fault.ended) && vm_get_stat(n.vm, "pages_4k") < mapped + 100)
 		usleep(1000);
 	pthread_create(&deletion.thread, NULL, delete_slot, &deletion);
-	wait_until_it_sleeps(&deletion);
+	thread_stays(&deletion.tid, 'D', &deletion.ended);
 	exit_code = guest_call(n.vcpus[0], l1_run, n.svm, n.npt, 0);
 	/* Not from the start: the address of the first rmap would be NULL, which ends the walk. */
 	gmem_punch(slot.gmem_fd, SZ_4K, SZ_2M - SZ_4K);

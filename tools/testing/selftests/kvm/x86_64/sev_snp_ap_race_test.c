@@ -49,13 +49,8 @@ static bool counts(void)
 
 static bool create(void)
 {
-	bare_event_clear(&b, 0);
-	bare_event_set(&b, 0, GHCB_RAX, 1);
 	return !bare_order(&b, 0, BARE_COPY, VMSA_GPA, BARE_BUFFER(0), SZ_4K / 8) &&
-	       !bare_order(&b, 0, BARE_RMPADJUST, VMSA_GPA, 0, RMPADJUST_VMSA) &&
-	       !b.ctl[0]->result &&
-	       !bare_event(&b, 0, EVENT_AP_CREATION, 1ul << 32 | AP_CREATE, VMSA_GPA) &&
-	       !bare_answer(&b, 0, GHCB_EXIT_INFO_1);
+	       !bare_start_ap(&b, VMSA_GPA);
 }
 
 /* Copy the event to the GHCB first: the destruction and what follows are one order. */

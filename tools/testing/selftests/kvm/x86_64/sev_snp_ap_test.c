@@ -59,13 +59,7 @@ static void second_starts(void)
 /* Waits until the vCPU sleeps, which it does without a VMSA, or ends. */
 static bool second_sleeps(void)
 {
-	unsigned int times = 0, tries = 0;
-
-	while (!READ_ONCE(thread_ended) && times < 3 && tries++ < 2000) {
-		times = thread_state(READ_ONCE(thread_id)) == 'S' ? times + 1 : 0;
-		usleep(5000);
-	}
-	return !READ_ONCE(thread_ended) && times == 3;
+	return thread_stays(&thread_id, 'S', &thread_ended);
 }
 
 /* Have it write to private memory forever; returns once it does. */

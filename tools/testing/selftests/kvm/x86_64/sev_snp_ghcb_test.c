@@ -106,32 +106,29 @@ static void test_psc_in_circles(void)
 	check(!bare_run(&b, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_2), "until it's shared again");
 }
 
-/*
- * MSRs that are part of the VMSA, and which no guest needs its GHCB for. Without LBR
- * virtualization, which DEBUGCTL without its LBR bit disables, the vCPU can't be entered.
- */
-static void test_msrs(void)
+/* True if KVM takes it. */
+static bool write_msr(uint64_t msr, uint64_t value)
 {
-	static const struct {
-		uint64_t msr, value;
-	} writes[] = {
-		{ MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_BTF },
-		{ MSR_IA32_DEBUGCTLMSR, DEBUGCTLMSR_LBR },
-		{ MSR_IA32_DEBUGCTLMSR, 0 },
-	};
+	bare_event_clear(&b, 0);
+	bare_event_set(&b, 0, GHCB_RCX, msr);
+	bare_event_set(&b, 0, GHCB_RAX, value);
+	bare_event_set(&b, 0, GHCB_RDX, 0);
+	return !bare_event(&b, 0, EVENT_MSR, 1, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_1);
+}
+
+/*
+ * It is part of the VMSA, and no guest needs its GHCB for it. Without LBR virtualization,
+ * which DEBUGCTL without its LBR bit would disable, the vCPU can't be entered.
+ */
+static void test_debugctl(void)
+{
+	static const uint64_t values[] = { DEBUGCTLMSR_BTF, DEBUGCTLMSR_LBR, 0 };
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(writes); i++) {
-		bare_event_clear(&b, 0);
-		bare_event_set(&b, 0, GHCB_RCX, writes[i].msr);
-		bare_event_set(&b, 0, GHCB_RAX, writes[i].value);
-		bare_event_set(&b, 0, GHCB_RDX, 0);
-		check(!bare_event(&b, 0, EVENT_MSR, 1, 0) &&
-		      !bare_answer(&b, 0, GHCB_EXIT_INFO_1) &&
+	for (i = 0; i < ARRAY_SIZE(values); i++)
+		check(write_msr(MSR_IA32_DEBUGCTLMSR, values[i]) &&
 		      !bare_order(&b, 0, BARE_READ, BARE_SHARED_GPA, 0, 0),
-		      "MSR %#lx is set to %#lx, and the guest goes on", writes[i].msr,
-		      writes[i].value);
-	}
+		      "DEBUGCTL is set to %#lx, and the guest goes on", values[i]);
 }
 
 static uint32_t read_tsc_aux(void)
@@ -157,12 +154,7 @@ static void test_tsc_aux(void)
 		return;
 
 	aux = read_tsc_aux();
-	bare_event_clear(&b, 0);
-	bare_event_set(&b, 0, GHCB_RCX, MSR_TSC_AUX);
-	bare_event_set(&b, 0, GHCB_RAX, aux);
-	bare_event_set(&b, 0, GHCB_RDX, 0);
-	check(!bare_event(&b, 0, EVENT_MSR, 1, 0) && !bare_answer(&b, 0, GHCB_EXIT_INFO_1),
-	      "TSC_AUX is set to the host's, %u", aux);
+	check(write_msr(MSR_TSC_AUX, aux), "TSC_AUX is set to the host's, %u", aux);
 	check(read_tsc_aux() == aux, "the host has it still (%u)", read_tsc_aux());
 }
 
@@ -178,7 +170,7 @@ int main(int argc, char *argv[])
 
 	test_ghcbs();
 	test_psc_in_circles();
-	test_msrs();
+	test_debugctl();
 	test_tsc_aux();
 
 	guard_end(&guard, PAGES_PER_ORDER);

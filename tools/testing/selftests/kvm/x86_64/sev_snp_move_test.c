@@ -353,22 +353,9 @@ static void *spin(void *arg)
  */
 static void start_waiter(struct waiter *w, void *(*function)(void *))
 {
-	char path[64], line[256], *state;
-	unsigned int i, times = 0;
-	FILE *file;
-
 	w->tid = 0;
 	pthread_create(&w->thread, NULL, function, w);
-	for (i = 0; times < 5 && i < 250; i++) {
-		usleep(20000);
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", READ_ONCE(w->tid));
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		state = fgets(line, sizeof(line), file) ? strchr(line, ')') : NULL;
-		times = state && state[2] == 'D' ? times + 1 : 0;
-		fclose(file);
-	}
+	thread_stays(&w->tid, 'D', NULL);
 }
 
 /*

@@ -27,18 +27,6 @@ static void *run(void *unused)
 	return NULL;
 }
 
-/* True once the thread sleeps whenever it is looked at, false if it does not come to that. */
-static bool sleeps(void)
-{
-	unsigned int times = 0, tries;
-
-	for (tries = 0; tries < 2000 && times < 5; tries++) {
-		usleep(5000);
-		times = thread_state(READ_ONCE(thread_id)) == 'S' ? times + 1 : 0;
-	}
-	return times == 5;
-}
-
 static void test_sleep(uint32_t mp_state, unsigned long event, const char *what)
 {
 	struct kvm_mp_state waits = { .mp_state = mp_state };
@@ -49,7 +37,7 @@ static void test_sleep(uint32_t mp_state, unsigned long event, const char *what)
 	thread_id = 0;
 	vcpu->run->immediate_exit = 0;
 	pthread_create(&thread, NULL, run, NULL);
-	check(sleeps(), "%s: it sleeps", what);
+	check(thread_stays(&thread_id, 'S', NULL), "%s: it sleeps", what);
 	vcpu->run->immediate_exit = 1;
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);

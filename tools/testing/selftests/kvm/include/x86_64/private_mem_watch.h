@@ -104,7 +104,10 @@ uint64_t count_allocated_pages(void);
 
 uint32_t next_random(uint32_t *seed);
 
-/* The state of a thread of this process, as in /proc: 'S' if it sleeps, 'R' if not known. */
-char thread_state(int thread_id);
+/*
+ * True once a thread of this process is in @state, as in /proc, whenever it is looked at;
+ * false if it does not come to that, or has @ended, if that is not NULL. Both may change.
+ */
+bool thread_stays(const int *thread_id, char state, const bool *ended);
 
 #endif /* SELFTEST_KVM_PRIVATE_MEM_WATCH_H */

@@ -328,7 +328,8 @@ uint32_t next_random(uint32_t *seed)
 	return *seed >> 8;
 }
 
-char thread_state(int thread_id)
+/* 'R' if it is not known. */
+static char thread_state(int thread_id)
 {
 	char path[64], line[256], state = 'R';
 	FILE *file;
@@ -340,4 +341,17 @@ char thread_state(int thread_id)
 	if (file)
 		fclose(file);
 	return state;
+}
+
+bool thread_stays(const int *thread_id, char state, const bool *ended)
+{
+	unsigned int times = 0, tries;
+
+	for (tries = 0; tries < 2000 && times < 5; tries++) {
+		if (ended && READ_ONCE(*ended))
+			return false;
+		usleep(5000);
+		times = thread_state(READ_ONCE(*thread_id)) == state ? times + 1 : 0;
+	}
+	return times == 5;
 }
