@@ -147,23 +147,25 @@ static void test_host_hlt(void)
     check_eq(read_dr6() & BS, BS, "a single step");
 }
 
-/* Blocking by STI does not block debug exceptions, that by MOV SS does. */
-static void test_blocking(void)
+static void pending_step(u64 rflags, u64 blocking, const char *what)
 {
     guest(g_nop);
     vset(F_EXCEPTIONS, BIT(DB));
-    vset(F_GUEST_RFLAGS, 0x202 | TRAP_FLAG);
-    vset(F_INTERRUPTIBILITY, BLOCKING_BY_STI);
+    vset(F_GUEST_RFLAGS, rflags | TRAP_FLAG);
+    vset(F_INTERRUPTIBILITY, blocking);
     vset(F_PENDING_DBG, BS);
-    vm_exits(X_EXCEPTION, "a single step that is pending, after STI");
+    vm_exits(X_EXCEPTION, what);
     check_eq(vget(F_QUAL), BS, "its cause");
+}
+
+/* Blocking by STI does not block debug exceptions, that by MOV SS does. */
+static void test_blocking(void)
+{
+    pending_step(0x202, BLOCKING_BY_STI,
+                 "a single step that is pending, after STI");
     check_eq(vget(F_GUEST_RIP), (u64)g_nop, "before an instruction");
-    guest(g_nop);
-    vset(F_EXCEPTIONS, BIT(DB));
-    vset(F_GUEST_RFLAGS, 2 | TRAP_FLAG);
-    vset(F_INTERRUPTIBILITY, BLOCKING_BY_MOV_SS);
-    vset(F_PENDING_DBG, BS);
-    vm_exits(X_EXCEPTION, "a single step that is pending, after MOV SS");
+    pending_step(2, BLOCKING_BY_MOV_SS,
+                 "a single step that is pending, after MOV SS");
     check_eq(vget(F_GUEST_RIP), (u64)g_nop + 1, "after an instruction");
 }
 

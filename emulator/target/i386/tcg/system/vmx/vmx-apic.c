@@ -11,7 +11,6 @@
 #include "cpu.h"
 #include "qemu/main-loop.h"
 #include "hw/i386/apic.h"
-#include "tcg/helper-tcg.h"
 #include "tcg/seam-hooks.h"
 #include "tcg/vmx-hooks.h"
 #include "vmx-internal.h"
@@ -116,11 +115,7 @@ static G_NORETURN void vmx_exit_trap(CPUX86State *env, VmxExit reason,
 
     if (ra) {
         cpu_restore_state(env_cpu(env), ra);
-        env->eip += env->vmx_insn.len;
-        if (!(env->hflags & HF_CS64_MASK)) {
-            env->eip = (uint32_t)env->eip;
-        }
-        do_end_instruction(env);
+        vmx_end_insn(env);
         info.step = env->eflags & TF_MASK;
     }
     vmx_do_exit(env, info, 0);

@@ -247,14 +247,19 @@ static void vmx_vmwrite(CPUX86State *env, target_ulong addr, uintptr_t ra)
     vmx_succeed(env);
 }
 
-/* For instructions that end the translation block in either case */
-void vmx_skip_insn(CPUX86State *env)
+void vmx_end_insn(CPUX86State *env)
 {
     env->eip += env->vmx_insn.len;
     if (!(env->hflags & HF_CS64_MASK)) {
         env->eip = (uint32_t)env->eip;
     }
     do_end_instruction(env);
+}
+
+/* For instructions that end the translation block in either case */
+void vmx_skip_insn(CPUX86State *env)
+{
+    vmx_end_insn(env);
     helper_rechecking_single_step(env);
 }
 

@@ -461,6 +461,8 @@ void vmx_fail(CPUX86State *env, uint32_t error);
 void vmx_fail_invalid(CPUX86State *env);
 
 /* vmx-insn.c */
+/* RIP is after the instruction, and what it blocked interrupts for is over. */
+void vmx_end_insn(CPUX86State *env);
 void vmx_skip_insn(CPUX86State *env);
 
 /* vmx-check.c, vmx-check-guest.c: zero if all checks pass */
