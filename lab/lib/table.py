@@ -29,6 +29,7 @@ PLATFORMS = {
     "snp-part": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-rmp-memory=4G"],
     "snp-contended": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,x-snp-ignore=rmp-idle"],
     "snp-vgif": ["--platform", "snp", "--smp", "2", "--qmp", "--cpu", "EPYC-Milan,x-snp=on,vgif=on"],
+    "snp-lpj": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "lpj=10000"],
     "snp-nosnp": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "sev=nosnp"],
     "snp-host-1": ["--platform", "snp", "--smp", "1", "--qmp"],
     "snp-movable": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "kernelcore=1G"],

@@ -51,8 +51,9 @@ static int sev_wait_cmd_ioc(struct sev_device *sev,
  */
 u32 sev_poll_mailbox(struct sev_device *sev, u64 end)
 {
-	/* The clock may need this CPU to go on. */
-	unsigned long tries = SNP_IN_PLACE_NS / NSEC_PER_USEC / SEV_POLL_US;
+	/* The clock may need this CPU to go on. Else do not trust udelay(). */
+	unsigned long still = SNP_IN_PLACE_NS / NSEC_PER_USEC / SEV_POLL_US;
+	u64 last, now = ktime_get_mono_fast_ns();
 	u32 reg;
 
 	do {
@@ -60,7 +61,9 @@ u32 sev_poll_mailbox(struct sev_device *sev, u64 end)
 		if (reg & PSP_CMDRESP_RESP)
 			return reg;
 		udelay(SEV_POLL_US);
-	} while (--tries && ktime_get_mono_fast_ns() < end);
+		last = now;
+		now = ktime_get_mono_fast_ns();
+	} while (now < end && (now != last || --still));
 	return 0;
 }
 

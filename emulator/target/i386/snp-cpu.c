@@ -49,6 +49,8 @@ void x86_snp_features(X86CPU *cpu)
         env->features[FEAT_SVM] |= CPUID_SVM_AVIC;
     }
     env->cpuid_xlevel = MAX(env->cpuid_xlevel, 0x8000001F);
+    /* Operating systems that do not see it calibrate each processor's delays. */
+    env->features[FEAT_8000_0007_EDX] |= CPUID_APM_INVTSC;
     /* Operating systems take it for granted that SEV-SNP comes with XSAVEC. */
     if (env->features[FEAT_1_ECX] & CPUID_EXT_XSAVE) {
         env->features[FEAT_XSAVE] |= CPUID_XSAVE_XSAVEC;

@@ -18,6 +18,8 @@ static void test_cpuid(void)
     check(!(r[2] & BIT(31)), "no hypervisor bit");
     cpuid(0x80000000, r);
     check(r[0] >= 0x8000001f, "CPUID Fn8000_001F exists");
+    cpuid(0x80000007, r);
+    check(r[3] & BIT(8), "the TSC is invariant");
     cpuid(0x8000001f, r);
     check_eq(r[0] & want, want, "SME, SEV, SEV-ES, SEV-SNP, VMPL");
     check((r[1] & 63) >= 32 && (r[1] & 63) < 52, "a C-bit in the addresses");

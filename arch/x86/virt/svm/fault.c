@@ -201,11 +201,11 @@ static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
  */
 static bool rmp_fault_wait(u64 pfn, unsigned int n)
 {
-	unsigned long us = LOST_SPARES * SNP_IN_PLACE_NS / NSEC_PER_USEC;
+	unsigned long still = LOST_SPARES * SNP_IN_PLACE_NS / NSEC_PER_USEC;
 	enum rmp_owner owner;
+	u64 end, last, now;
 	int changes;
 	bool over;
-	u64 end;
 
 	if (in_nmi())
 		return false;
@@ -213,14 +213,17 @@ static bool rmp_fault_wait(u64 pfn, unsigned int n)
 	atomic_inc(&in_place.waits);
 	changes = atomic_read(&in_place.changes);
 	trace_snp_write_waits(pfn, n);
-	/* The clock may need this CPU to go on. */
-	end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
+	now = ktime_get_mono_fast_ns();
+	end = now + SNP_IN_PLACE_NS + NSEC_PER_SEC;
 	do {
 		udelay(1);
 		owner = rmp_fault_find_owner(pfn, n);
 		/* Its end changes the range twice, and so does another one's begin. */
 		over = atomic_read(&in_place.changes) - changes >= 2;
-	} while (owner == RMP_OWNER_COMMAND && !over && --us && ktime_get_mono_fast_ns() < end);
+		/* The clock may need this CPU to go on. Else do not trust udelay(). */
+		last = now;
+		now = ktime_get_mono_fast_ns();
+	} while (owner == RMP_OWNER_COMMAND && !over && now < end && (now != last || --still));
 	trace_snp_write_goes_on(pfn, n);
 	atomic_inc(&in_place.over);
 	return owner == RMP_OWNER_HOST || (owner == RMP_OWNER_COMMAND && over);
