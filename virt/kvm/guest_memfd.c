@@ -358,7 +358,7 @@ static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 fla
 		return inode;
 	}
 
-	/* What else has the inode, i.e. a watch on it, is found when all files are closed. */
+	/* A watch keeps the inode longer than its file. The unmount, with the last file, finds it. */
 	inode_sb_list_add(inode);
 
 	gi->flags = flags;

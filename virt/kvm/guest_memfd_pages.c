@@ -91,7 +91,7 @@ static struct folio *kvm_gmem_add_folio(struct inode *inode, pgoff_t index,
 	/*
 	 * There is no other copy of the content, and SPTEs map the page without a
 	 * reference: a clean page could be taken from the file, by soft offlining
-	 * for one.
+	 * or drop_caches for example.
 	 */
 	folio_mark_dirty(folio);
 	return folio;

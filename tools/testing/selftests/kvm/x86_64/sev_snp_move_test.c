@@ -76,6 +76,16 @@ static bool has_debug_regs(struct snp_bare *b, int cpu)
 	return false;
 }
 
+/* What was no guest's when its NMIs were masked intercepts IRET. */
+static void mask_nmis(int vcpu_fd)
+{
+	struct kvm_vcpu_events events;
+
+	TEST_ASSERT(!ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &events), "No events");
+	events.nmi.masked = 1;
+	TEST_ASSERT(!ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &events), "No mask");
+}
+
 /*
  * Move to vCPUs that are debugged, or that use another VMCB for a nested guest, or may do
  * so at any time.
@@ -186,6 +196,7 @@ static void test_move(void)
 
 	bare_create_like(&b, &a);
 	bare_add_running_vcpus(&b);
+	mask_nmis(b.vcpu_fd[0]);
 	check(!bare_move(&b, &a), "it is moved");
 	check(audit_is_clean(), "the audit has no findings while the old VM is open");
 	check_errno(ioctl(a.vcpu_fd[0], KVM_RUN, 0), EIO, "its vCPUs run where they were");
@@ -196,6 +207,7 @@ static void test_move(void)
 	test_links(&b, &a);
 	check(holds(&b, 0) && holds(&b, 1), "both vCPUs have their memory");
 	check(has_debug_regs(&b, 0) && has_debug_regs(&b, 1), "and their debug registers");
+	check(!bare_order(&b, 0, BARE_IRET, 0, 0, 0), "one whose NMIs were masked has IRET");
 	check(audit_is_clean(), "the audit has no findings when both VMs have mapped it");
 	check(is_validated(&b), "as it was validated");
 	test_wrong_place(&b);

@@ -76,6 +76,7 @@ enum bare_op {
 	BARE_STGI,		/* and set it */
 	/* value: write it to DR0, and read that; use DR3, DR6 and DEBUGCTL, too */
 	BARE_DEBUG_REGS,
+	BARE_IRET,
 	/*
 	 * GHCB with AP_DESTROY, VMSA, counter of the vCPU that is destroyed. The result: the
 	 * status of RMPADJUST, which takes the VMSA away at once; 0x100 if it counts later on.

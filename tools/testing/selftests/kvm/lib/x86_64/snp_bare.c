@@ -162,6 +162,22 @@ static __always_inline uint64_t guest_debug_regs(uint64_t value)
 	return read;
 }
 
+static __always_inline void guest_iret(void)
+{
+	/* RIP, CS, RFLAGS, RSP, SS */
+	volatile uint64_t gdt[3], frame[5];
+	struct desc_ptr gdtr = { .size = sizeof(gdt) - 1, .address = (uint64_t)gdt };
+
+	gdt[1] = 0x00af9b000000ffff;
+	gdt[2] = 0x00cf93000000ffff;
+	frame[1] = 8;
+	frame[2] = 2;
+	frame[4] = 0x10;
+	asm volatile("lgdt %0; lea 1f(%%rip), %%rax; mov %%rax, (%1); mov %%rsp, 24(%1);"
+		     "mov %1, %%rsp; iretq; 1:"
+		     : : "m"(gdtr), "r"(frame) : "rax", "memory");
+}
+
 static __always_inline uint64_t guest_destroy(uint64_t ghcb, uint64_t vmsa, uint64_t counter)
 {
 	uint64_t before, status, i;
@@ -213,6 +229,8 @@ static __always_inline uint64_t guest_follow(struct bare_ctl *ctl)
 		asm volatile("clgi" : : : "memory");
 	else if (op == BARE_STGI)
 		asm volatile("stgi" : : : "memory");
+	else if (op == BARE_IRET)
+		guest_iret();
 	else
 		guest_spin(ctl, a, b, c);
 	return 0;
