@@ -140,7 +140,8 @@ static inline bool kvm_handle_hva_gfns(struct kvm *kvm, struct kvm_gfn_range *ra
 	return kvm_handle_shared_gfns(kvm, range, handler);
 }
 
-void kvm_gmem_init(struct module *module);
+int kvm_gmem_init(struct module *module);
+void kvm_gmem_exit(void);
 u64 kvm_gmem_supported_flags(struct kvm *kvm);
 bool kvm_gmem_can_link(struct kvm *kvm);
 int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args);
@@ -187,7 +188,8 @@ static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_regio
 #else
 #define kvm_handle_hva_gfns(kvm, range, handler)	handler(kvm, range)
 
-static inline void kvm_gmem_init(struct module *module) { }
+static inline int kvm_gmem_init(struct module *module) { return 0; }
+static inline void kvm_gmem_exit(void) { }
 static inline void kvm_gmem_coalesce(struct kvm *kvm, gfn_t gfn) { }
 
 static inline struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,

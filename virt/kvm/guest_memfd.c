@@ -21,12 +21,15 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
 
 #include "guest_memfd.h"
 
 #include <trace/events/kvm_private_mem.h>
 
 static struct file_operations kvm_gmem_fops;
+static struct workqueue_struct *kvm_gmem_wq;
 
 /* What @file is a view of, NULL if it's no guest_memfd. */
 static struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
@@ -166,35 +169,6 @@ static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_
 	return r;
 }
 
-/* The VM of the view gets no more pages, and has none mapped. */
-static void kvm_gmem_view_close(struct kvm_gmem_inode *gi, struct kvm_gmem_view *view)
-{
-	struct kvm_memory_slot *slot;
-	unsigned long index = 0;
-
-	mutex_lock(&view->kvm->slots_lock);
-	mutex_lock(&gi->views_lock);
-
-	mt_for_each(&view->bindings, slot, index, ULONG_MAX)
-		WRITE_ONCE(slot->gmem.view, NULL);
-
-	if (index)
-		kvm_gmem_view_unmap(view, 0, ULONG_MAX);
-	__mt_destroy(&view->bindings);
-
-	list_del(&view->entry);
-	mutex_unlock(&gi->views_lock);
-	mutex_unlock(&view->kvm->slots_lock);
-
-	/*
-	 * Faults may still use the view; index 0 means that nothing was bound.
-	 * They may wait for a folio that a memory failure has locked, which
-	 * takes views_lock: not under that one.
-	 */
-	if (index)
-		synchronize_srcu_expedited(&view->kvm->srcu);
-}
-
 static void kvm_gmem_inode_free(struct inode *inode)
 {
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
@@ -210,16 +184,16 @@ static void kvm_gmem_inode_free(struct inode *inode)
 }
 
 /*
- * The pages go with the last file, while that still pins the module, and not
+ * The pages go with the last file, while its VM still pins the module, and not
  * with the inode.  A memory failure may hold one of them: it is waited for.
  */
-static int kvm_gmem_release(struct inode *inode, struct file *file)
+static void kvm_gmem_view_free(struct kvm_gmem_view *view)
 {
+	struct inode *inode = view->inode;
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	struct kvm_gmem_view *view = file->private_data;
 	struct kvm *kvm = view->kvm;
 
-	kvm_gmem_view_close(gi, view);
+	kvm_gmem_view_close(view);
 
 	/* The last one to drop it is the only one that is left: views_lock is free. */
 	if (refcount_dec_and_test(&gi->users)) {
@@ -230,7 +204,34 @@ static int kvm_gmem_release(struct inode *inode, struct file *file)
 
 	kfree(view);
 	kvm_put_kvm(kvm);
+}
+
+static void kvm_gmem_release_work(struct work_struct *work)
+{
+	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, release);
+	struct inode *inode = view->inode;
+
+	kvm_gmem_view_free(view);
+	iput(inode);
 	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
+}
+
+/*
+ * The VM's ioctls access user memory with slots_lock or kvm->srcu held, for as long as that
+ * takes to respond.  Its own process may wait for that, but whom it gave the file to may not,
+ * nor the kernel threads that close files of all.  At the end of a process its mm is gone.
+ */
+static int kvm_gmem_release(struct inode *inode, struct file *file)
+{
+	struct kvm_gmem_view *view = file->private_data;
+
+	if (current->mm == view->kvm->mm || task_tgid_nr(current) == view->tgid) {
+		kvm_gmem_view_free(view);
+		simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	} else {
+		ihold(inode);
+		queue_work(kvm_gmem_wq, &view->release);
+	}
 	return 0;
 }
 
@@ -406,6 +407,8 @@ static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 	kvm_get_kvm(kvm);
 	view->kvm = kvm;
 	view->inode = inode;
+	view->tgid = task_tgid_nr(current);
+	INIT_WORK(&view->release, kvm_gmem_release_work);
 	mt_init_flags(&view->bindings, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&view->bindings, &to_gmem_inode(inode)->views_lock);
 	file->private_data = view;
@@ -564,8 +567,19 @@ no_mount:
 }
 
 /* Files pin @module, the vendor's part of KVM, as VMs do. */
-void kvm_gmem_init(struct module *module)
+int kvm_gmem_init(struct module *module)
 {
+	kvm_gmem_wq = alloc_workqueue("kvm_gmem", WQ_UNBOUND, 0);
+	if (!kvm_gmem_wq)
+		return -ENOMEM;
+
 	kvm_gmem_fops.owner = module;
 	kvm_gmem_audit_init();
+	return 0;
+}
+
+/* A work that has dropped its last reference to the module may still have to return. */
+void kvm_gmem_exit(void)
+{
+	destroy_workqueue(kvm_gmem_wq);
 }

@@ -69,12 +69,16 @@ struct kvm_gmem_inode {
  * @inode:	the storage
  * @bindings:	the memslots bound to the file, by index; under views_lock
  * @entry:	in kvm_gmem_inode.views
+ * @tgid:	of the process that created the file, to compare only
+ * @release:	closes the file for others
  */
 struct kvm_gmem_view {
 	struct kvm *kvm;
 	struct inode *inode;
 	struct maple_tree bindings;
 	struct list_head entry;
+	pid_t tgid;
+	struct work_struct release;
 };
 
 static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)
@@ -91,6 +95,7 @@ static inline bool kvm_gmem_in_hole(struct kvm_gmem_inode *gi, pgoff_t index, un
 /* guest_memfd.c */
 
 /* guest_memfd_slots.c; view_unmap is called with views_lock held. */
+void kvm_gmem_view_close(struct kvm_gmem_view *view);
 void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end);
 void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 

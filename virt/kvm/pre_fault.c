@@ -18,7 +18,6 @@ static int kvm_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu, struct kvm_pre_fault
 		return -EINVAL;
 
 	vcpu_load(vcpu);
-	idx = srcu_read_lock(&vcpu->kvm->srcu);
 
 	while (range->size) {
 		if (signal_pending(current)) {
@@ -32,7 +31,10 @@ static int kvm_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu, struct kvm_pre_fault
 			break;
 		}
 
+		/* Not for all of the range: changes of slots wait. */
+		idx = srcu_read_lock(&vcpu->kvm->srcu);
 		r = kvm_arch_vcpu_pre_fault_memory(vcpu, range);
+		srcu_read_unlock(&vcpu->kvm->srcu, idx);
 		if (r <= 0)
 			break;
 
@@ -41,7 +43,6 @@ static int kvm_vcpu_pre_fault_memory(struct kvm_vcpu *vcpu, struct kvm_pre_fault
 		cond_resched();
 	}
 
-	srcu_read_unlock(&vcpu->kvm->srcu, idx);
 	vcpu_put(vcpu);
 
 	/* Progress is a success; what stopped it shows up in the next call. */

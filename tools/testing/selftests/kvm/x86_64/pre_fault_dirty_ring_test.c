@@ -40,6 +40,39 @@ static unsigned int harvest(struct kvm_vm *vm, struct kvm_vcpu *vcpu, bool *seen
 	return nr;
 }
 
+/* Userspace can write any entry to the ring, e.g. for a slot that is not logged. */
+static void test_forged_entry(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = SLOT_GPA, .size = SZ_2M };
+	struct kvm_dirty_gfn *gfns;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	uint64_t before;
+	int i;
+
+	vm = __vm_create(VM_MODE_DEFAULT, 1, 0);
+	vm_enable_dirty_ring(vm, NR_ENTRIES * sizeof(struct kvm_dirty_gfn));
+	vm_enable_cap(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		      KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET);
+	vcpu = vm_vcpu_add(vm, 0, guest_code);
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS_THP, SLOT_GPA, SLOT,
+				    SZ_2M / SZ_4K, 0);
+	memset(addr_gpa2hva(vm, SLOT_GPA), 0xaa, SZ_2M);
+	TEST_ASSERT(!__pre_fault(vcpu->fd, &range), "No pre-fault");
+	before = vm_get_stat(vm, "pages_2m");
+	TEST_ASSERT(before, "No large page is mapped");
+
+	gfns = vcpu_map_dirty_ring(vcpu);
+	for (i = 0; i < 2; i++) {
+		gfns[i].slot = SLOT;
+		gfns[i].offset = i * 63;
+		WRITE_ONCE(gfns[i].flags, KVM_DIRTY_GFN_F_RESET);
+	}
+	check(kvm_vm_reset_dirty_ring(vm) == 2 && vm_get_stat(vm, "pages_2m") == before,
+	      "entries that are none, of a slot that isn't logged, change no mapping");
+	kvm_vm_free(vm);
+}
+
 int main(int argc, char *argv[])
 {
 	struct kvm_pre_fault_memory range = { .gpa = SLOT_GPA, .size = NR_PAGES * SZ_4K };
@@ -73,5 +106,6 @@ int main(int argc, char *argv[])
 	      range.size);
 	check(nr == NR_PAGES && !twice, "each page is reported, once (%u)", nr);
 	kvm_vm_free(vm);
+	test_forged_entry();
 	return check_finish();
 }

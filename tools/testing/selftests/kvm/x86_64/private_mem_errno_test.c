@@ -17,6 +17,7 @@
 #define GMEM_SIZE	(64 * SZ_4K)
 #define PRIVATE		KVM_MEMORY_ATTRIBUTE_PRIVATE
 #define BAD_PTR		((void *)8)
+#define APIC_GPA	0xfee00000ul
 
 static int kvm_fd, vm, default_vm;
 static char *hva;
@@ -405,6 +406,18 @@ static void test_file(int gmem)
 	close(mmap_fd);
 }
 
+/* KVM has a page of its own there, on processors of Intel. */
+static void test_apic_page(void)
+{
+	int other = create_vm(KVM_X86_SW_PROTECTED_VM);
+
+	TEST_ASSERT(other >= 0 && !ioctl(other, KVM_CREATE_IRQCHIP), "setup");
+	check_errno(__set_attributes(other, APIC_GPA, SZ_4K, KVM_MEMORY_ATTRIBUTE_PRIVATE), 0,
+		    "attributes: the APIC's page is private");
+	check_errno(ioctl(other, KVM_CREATE_VCPU, 0), 0, "a vCPU is created with it");
+	close(other);
+}
+
 int main(int argc, char *argv[])
 {
 	int gmem;
@@ -424,6 +437,7 @@ int main(int argc, char *argv[])
 	test_bind_flags(gmem);
 	test_bound_slot(gmem);
 	test_attributes();
+	test_apic_page();
 	test_pre_fault();
 	test_pre_fault_in_exit();
 	test_file(gmem);

@@ -13,9 +13,6 @@
 #include "svm_util.h"
 
 #define VALUE		0x2e57edul
-/* Plain memory whose pre-fault takes so long that all else happens in the meantime. */
-#define SLOW_GPA	(PRIVATE_GPA + SZ_1G / 2)
-#define SLOW_SIZE	(SZ_1G / 4)
 #define NPT_FLAGS	(PTE_PRESENT_MASK | PTE_WRITABLE_MASK | PTE_USER_MASK | \
 			 PTE_ACCESSED_MASK | PTE_DIRTY_MASK)
 
@@ -55,6 +52,7 @@ static uint64_t l1_run(uint64_t svm_gva, uint64_t npt, uint64_t address)
 
 	l2_address = address;
 	generic_svm_setup(svm, l2_main, &stack[64]);
+	svm->vmcb->control.intercept_exceptions |= 1 << GP_VECTOR;
 	svm->vmcb->control.nested_ctl = 1;
 	svm->vmcb->control.nested_cr3 = npt;
 	run_guest(svm->vmcb, svm->vmcb_gpa);
@@ -161,22 +159,46 @@ static void test_no_root(void)
 	munmap(table, SZ_2M);
 }
 
+/* The nested guest exits to a VMCB that has become private. */
+static void test_no_vmcb(void)
+{
+	struct svm_test_data *svm;
+	struct kvm_vcpu *vcpu;
+	struct nested n;
+	int r;
+
+	nested_create(&n);
+	vcpu = n.vcpus[0];
+	svm = addr_gva2hva(n.vm, n.svm);
+	*guest_var(n.vm, l2_stops) = true;
+	r = __guest_call(vcpu, l1_run, n.svm, n.npt, 0);
+	TEST_ASSERT(!r && vcpu->run->exit_reason == KVM_EXIT_IO &&
+		    vcpu->run->io.port == STOP_PORT, "The nested guest doesn't stop: %d", r);
+	set_private(n.vm->fd, svm->vmcb_gpa, SZ_4K, true);
+	r = __guest_resume(vcpu);
+	check(!r && vcpu->run->exit_reason == KVM_EXIT_SHUTDOWN,
+	      "a nested guest whose VMCB is private can't exit: a shutdown (%d, %u)", r,
+	      vcpu->run->exit_reason);
+	kvm_vm_free(n.vm);
+}
+
 struct task {
 	struct nested *n;
 	struct private_slot *slot;
+	void *memory;
 	pthread_t thread;
 	pid_t tid;
 	bool ended;
 	int r;
 };
 
-static void *pre_fault_slow_memory(void *arg)
+/* Within kvm->srcu. */
+static void *get_msrs(void *arg)
 {
-	struct kvm_pre_fault_memory range = { .gpa = SLOW_GPA, .size = SLOW_SIZE };
 	struct task *task = arg;
 
-	task->r = __pre_fault(task->n->vcpus[1]->fd, &range);
-	WRITE_ONCE(task->ended, true);
+	WRITE_ONCE(task->tid, syscall(SYS_gettid));
+	task->r = ioctl(task->n->vcpus[1]->fd, KVM_GET_MSRS, task->memory);
 	return NULL;
 }
 
@@ -191,61 +213,56 @@ static void *delete_slot(void *arg)
 }
 
 /*
- * A slot's deletion waits for the pre-fault of other memory. The first nested guest comes,
- * which gives rmaps to the slots that there are, and then a hole. True if all of that
- * happened while the deletion waited.
+ * A slot's deletion waits for another ioctl. The first nested guest comes, which gives rmaps
+ * to the slots that there are, and then a hole.
  */
-static bool delete_and_punch(void)
+static void test_delete_and_punch(void)
 {
 	struct private_slot slot;
+	struct slow_page page;
 	struct nested n;
-	struct task pre_fault = { .n = &n }, deletion = { .slot = &slot };
-	uint64_t *slow, exit_code, mapped;
-	bool hit;
+	struct task msrs = { .n = &n }, deletion = { .slot = &slot };
+	uint64_t exit_code;
+	bool waits;
 
 	nested_create(&n);
 	private_slot_add(&slot, n.vm, 1, PRIVATE_GPA, SZ_2M);
 	set_private(n.vm->fd, PRIVATE_GPA, SZ_2M, true);
 	guest_call(n.vcpus[0], guest_write, PRIVATE_GPA + 5 * SZ_4K, VALUE, 0);
-	slow = add_plain_slot(&n, 2, SLOW_GPA, SLOW_SIZE);
 
-	mapped = vm_get_stat(n.vm, "pages_4k");
-	pthread_create(&pre_fault.thread, NULL, pre_fault_slow_memory, &pre_fault);
-	while (!READ_ONCE(pre_fault.ended) && vm_get_stat(n.vm, "pages_4k") < mapped + 100)
-		usleep(1000);
+	slow_page_create(&page);
+	msrs.memory = page.hva;
+	pthread_create(&msrs.thread, NULL, get_msrs, &msrs);
+	TEST_ASSERT(thread_stays(&msrs.tid, 'S', NULL), "KVM_GET_MSRS doesn't wait");
 	pthread_create(&deletion.thread, NULL, delete_slot, &deletion);
-	thread_stays(&deletion.tid, 'D', &deletion.ended);
+	waits = thread_stays(&deletion.tid, 'D', &deletion.ended);
 	exit_code = guest_call(n.vcpus[0], l1_run, n.svm, n.npt, 0);
 	/* Not from the start: the address of the first rmap would be NULL, which ends the walk. */
 	gmem_punch(slot.gmem_fd, SZ_4K, SZ_2M - SZ_4K);
-	hit = !READ_ONCE(deletion.ended) && !READ_ONCE(pre_fault.ended);
+	check(waits && !READ_ONCE(deletion.ended),
+	      "a hole in a slot that is being deleted, after the first nested guest");
 
+	slow_page_respond(&page);
 	pthread_join(deletion.thread, NULL);
-	pthread_join(pre_fault.thread, NULL);
+	pthread_join(msrs.thread, NULL);
 	TEST_ASSERT(exit_code == SVM_EXIT_VMMCALL, "The nested guest ends with 0x%lx", exit_code);
-	TEST_ASSERT(!deletion.r && !pre_fault.r, "No deletion or no pre-fault: %d, %d",
-		    deletion.r, pre_fault.r);
+	TEST_ASSERT(!deletion.r && !msrs.r, "No deletion or no MSRs: %d, %d", deletion.r, msrs.r);
 	close(slot.gmem_fd);
 	munmap(slot.hva, SZ_2M);
 	kvm_vm_free(n.vm);
-	munmap(slow, SLOW_SIZE);
-	return hit;
+	slow_page_free(&page);
 }
 
 int main(int argc, char *argv[])
 {
-	int i, hits = 0, rounds = argc > 1 ? atoi(argv[1]) : 4;
-
 	TEST_REQUIRE(kvm_cpu_has(X86_FEATURE_SVM));
 	require_private_mem();
 	setbuf(stdout, NULL);
 
 	test_prefetch();
 	test_no_root();
-	for (i = 0; i < rounds; i++)
-		hits += delete_and_punch();
-	check(hits, "a hole in a slot that is being deleted, after the first nested guest (%d)",
-	      hits);
+	test_no_vmcb();
+	test_delete_and_punch();
 	check(audit_is_clean(), "the audit has no findings");
 	return check_finish();
 }

@@ -102,6 +102,16 @@ void sweep_check(const char *what, size_t max_size, const char *(*use)(void));
 /* The number of pages that the host has allocated since it was booted. */
 uint64_t count_allocated_pages(void);
 
+/* A page whose first access, e.g. of an ioctl, waits until slow_page_respond(). */
+struct slow_page {
+	void *hva;
+	int uffd;
+};
+
+void slow_page_create(struct slow_page *page);
+void slow_page_respond(struct slow_page *page);
+void slow_page_free(struct slow_page *page);
+
 uint32_t next_random(uint32_t *seed);
 
 /*

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks that run during tests of private memory, see the header. */
 #include <errno.h>
+#include <linux/userfaultfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 
 #include "private_mem_watch.h"
 
@@ -354,4 +356,32 @@ bool thread_stays(const int *thread_id, char state, const bool *ended)
 		times = thread_state(READ_ONCE(*thread_id)) == state ? times + 1 : 0;
 	}
 	return times == 5;
+}
+
+void slow_page_create(struct slow_page *page)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+
+	page->hva = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page->uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
+	TEST_ASSERT(page->hva != MAP_FAILED && page->uffd >= 0, "No userfaultfd, errno %d", errno);
+	reg.range.start = (uintptr_t)page->hva;
+	reg.range.len = SZ_4K;
+	TEST_ASSERT(!ioctl(page->uffd, UFFDIO_API, &api) &&
+		    !ioctl(page->uffd, UFFDIO_REGISTER, &reg), "Not registered, errno %d", errno);
+}
+
+/* The page is full of zeros. */
+void slow_page_respond(struct slow_page *page)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)page->hva, SZ_4K } };
+
+	TEST_ASSERT(!ioctl(page->uffd, UFFDIO_ZEROPAGE, &zero), "No page, errno %d", errno);
+}
+
+void slow_page_free(struct slow_page *page)
+{
+	close(page->uffd);
+	munmap(page->hva, SZ_4K);
 }
