@@ -359,7 +359,7 @@ static struct inode *kvm_gmem_inode_create(struct kvm *kvm, loff_t size, u64 fla
 		return inode;
 	}
 
-	/* A watch keeps the inode longer than its file. The unmount, with the last file, finds it. */
+	/* A watch keeps the inode longer than its file.  The unmount finds it by the list. */
 	inode_sb_list_add(inode);
 
 	gi->flags = flags;

@@ -85,7 +85,7 @@ static bool has_ended(pid_t pid)
 	return false;
 }
 
-/* --- What the VM does meanwhile -------------------------------------------------------- */
+/* --- What the VM does at that moment --------------------------------------------------- */
 
 struct caller {
 	struct kvm_vm *vm;

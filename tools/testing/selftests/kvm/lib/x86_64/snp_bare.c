@@ -165,14 +165,14 @@ static __always_inline uint64_t guest_debug_regs(uint64_t value)
 static __always_inline void guest_iret(void)
 {
 	/* RIP, CS, RFLAGS, RSP, SS */
-	volatile uint64_t gdt[3], frame[5];
+	uint64_t gdt[3], frame[5];
 	struct desc_ptr gdtr = { .size = sizeof(gdt) - 1, .address = (uint64_t)gdt };
 
-	gdt[1] = 0x00af9b000000ffff;
-	gdt[2] = 0x00cf93000000ffff;
-	frame[1] = 8;
-	frame[2] = 2;
-	frame[4] = 0x10;
+	WRITE_ONCE(gdt[1], 0x00af9b000000ffff);
+	WRITE_ONCE(gdt[2], 0x00cf93000000ffff);
+	WRITE_ONCE(frame[1], 8);
+	WRITE_ONCE(frame[2], 2);
+	WRITE_ONCE(frame[4], 0x10);
 	asm volatile("lgdt %0; lea 1f(%%rip), %%rax; mov %%rax, (%1); mov %%rsp, 24(%1);"
 		     "mov %1, %%rsp; iretq; 1:"
 		     : : "m"(gdtr), "r"(frame) : "rax", "memory");
