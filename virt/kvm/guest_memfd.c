@@ -21,15 +21,12 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
-#include <linux/sched.h>
-#include <linux/workqueue.h>
 
 #include "guest_memfd.h"
 
 #include <trace/events/kvm_private_mem.h>
 
 static struct file_operations kvm_gmem_fops;
-static struct workqueue_struct *kvm_gmem_wq;
 
 /* What @file is a view of, NULL if it's no guest_memfd. */
 static struct kvm_gmem_view *kvm_gmem_file_view(struct file *file)
@@ -169,69 +166,10 @@ static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_
 	return r;
 }
 
-static void kvm_gmem_inode_free(struct inode *inode)
-{
-	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-
-	kvm_gmem_audit_del(gi);
-	WARN_ON_ONCE(!xa_empty(&gi->chunks));
-	xa_destroy(&gi->chunks);
-#ifdef CONFIG_NUMA
-	mpol_free_shared_policy(&gi->policy);
-#endif
-	inode->i_private = NULL;
-	kfree(gi);
-}
-
-/*
- * The pages go with the last file, while its VM still pins the module, and not
- * with the inode.  A memory failure may hold one of them: it is waited for.
- */
-static void kvm_gmem_view_free(struct kvm_gmem_view *view)
-{
-	struct inode *inode = view->inode;
-	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	struct kvm *kvm = view->kvm;
-
-	kvm_gmem_view_close(view);
-
-	/* The last one to drop it is the only one that is left: views_lock is free. */
-	if (refcount_dec_and_test(&gi->users)) {
-		kvm_gmem_punch(inode, 0, round_up(i_size_read(inode) >> PAGE_SHIFT,
-						  KVM_GMEM_CHUNK_PAGES));
-		kvm_gmem_inode_free(inode);
-	}
-
-	kfree(view);
-	kvm_put_kvm(kvm);
-}
-
-static void kvm_gmem_release_work(struct work_struct *work)
-{
-	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, release);
-	struct inode *inode = view->inode;
-
-	kvm_gmem_view_free(view);
-	iput(inode);
-	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
-}
-
-/*
- * The VM's ioctls access user memory with slots_lock or kvm->srcu held, for as long as that
- * takes to respond.  Its own process may wait for that, but whom it gave the file to may not,
- * nor the kernel threads that close files of all.  At the end of a process its mm is gone.
- */
 static int kvm_gmem_release(struct inode *inode, struct file *file)
 {
-	struct kvm_gmem_view *view = file->private_data;
-
-	if (current->mm == view->kvm->mm || task_tgid_nr(current) == view->tgid) {
-		kvm_gmem_view_free(view);
-		simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
-	} else {
-		ihold(inode);
-		queue_work(kvm_gmem_wq, &view->release);
-	}
+	kvm_gmem_view_release(file->private_data, file->f_path.mnt);
+	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
 	return 0;
 }
 
@@ -407,8 +345,7 @@ static struct file *kvm_gmem_view_create(struct kvm *kvm, struct inode *inode)
 	kvm_get_kvm(kvm);
 	view->kvm = kvm;
 	view->inode = inode;
-	view->tgid = task_tgid_nr(current);
-	INIT_WORK(&view->release, kvm_gmem_release_work);
+	kvm_gmem_release_init(view);
 	mt_init_flags(&view->bindings, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&view->bindings, &to_gmem_inode(inode)->views_lock);
 	file->private_data = view;
@@ -569,17 +506,7 @@ no_mount:
 /* Files pin @module, the vendor's part of KVM, as VMs do. */
 int kvm_gmem_init(struct module *module)
 {
-	kvm_gmem_wq = alloc_workqueue("kvm_gmem", WQ_UNBOUND, 0);
-	if (!kvm_gmem_wq)
-		return -ENOMEM;
-
 	kvm_gmem_fops.owner = module;
 	kvm_gmem_audit_init();
-	return 0;
-}
-
-/* A work that has dropped its last reference to the module may still have to return. */
-void kvm_gmem_exit(void)
-{
-	destroy_workqueue(kvm_gmem_wq);
+	return kvm_gmem_init_release();
 }

@@ -7,6 +7,7 @@
 #include <linux/mempolicy.h>
 #include <linux/pagemap.h>
 #include <linux/refcount.h>
+#include <linux/workqueue.h>
 
 #define KVM_GMEM_CHUNK_PAGES	(1UL << KVM_GMEM_MAX_ORDER)
 
@@ -69,16 +70,24 @@ struct kvm_gmem_inode {
  * @inode:	the storage
  * @bindings:	the memslots bound to the file, by index; under views_lock
  * @entry:	in kvm_gmem_inode.views
- * @tgid:	of the process that created the file, to compare only
- * @release:	closes the file for others
+ * @owner:	the process that created the file
+ * @mnt:	the mount of the file, pinned for @release
+ * @release:	closes the file for other processes
+ * @delay:	until @release tries again, in jiffies
+ * @closed:	@release has unbound all slots
+ * @grace_period: of kvm->srcu, after which no fault uses the view
  */
 struct kvm_gmem_view {
 	struct kvm *kvm;
 	struct inode *inode;
 	struct maple_tree bindings;
 	struct list_head entry;
-	pid_t tgid;
-	struct work_struct release;
+	struct pid *owner;
+	struct vfsmount *mnt;
+	struct delayed_work release;
+	unsigned long delay;
+	bool closed;
+	unsigned long grace_period;
 };
 
 static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)
@@ -94,8 +103,13 @@ static inline bool kvm_gmem_in_hole(struct kvm_gmem_inode *gi, pgoff_t index, un
 
 /* guest_memfd.c */
 
+/* guest_memfd_release.c */
+int kvm_gmem_init_release(void);
+void kvm_gmem_release_init(struct kvm_gmem_view *view);
+void kvm_gmem_view_release(struct kvm_gmem_view *view, struct vfsmount *mnt);
+void kvm_gmem_inode_free(struct inode *inode);
+
 /* guest_memfd_slots.c; view_unmap is called with views_lock held. */
-void kvm_gmem_view_close(struct kvm_gmem_view *view);
 void kvm_gmem_view_unmap(struct kvm_gmem_view *view, pgoff_t start, pgoff_t end);
 void kvm_gmem_unmap(struct kvm_gmem_inode *gi, pgoff_t start, pgoff_t end);
 

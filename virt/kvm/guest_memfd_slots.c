@@ -120,36 +120,6 @@ void kvm_gmem_unbind(struct kvm_memory_slot *slot)
 	slot->gmem.view = NULL;
 }
 
-/* The VM of the view gets no more pages, and has none mapped. */
-void kvm_gmem_view_close(struct kvm_gmem_view *view)
-{
-	struct kvm_gmem_inode *gi = to_gmem_inode(view->inode);
-	struct kvm_memory_slot *slot;
-	unsigned long index = 0;
-
-	mutex_lock(&view->kvm->slots_lock);
-	mutex_lock(&gi->views_lock);
-
-	mt_for_each(&view->bindings, slot, index, ULONG_MAX)
-		WRITE_ONCE(slot->gmem.view, NULL);
-
-	if (index)
-		kvm_gmem_view_unmap(view, 0, ULONG_MAX);
-	__mt_destroy(&view->bindings);
-
-	list_del(&view->entry);
-	mutex_unlock(&gi->views_lock);
-	mutex_unlock(&view->kvm->slots_lock);
-
-	/*
-	 * Faults may still use the view; index 0 means that nothing was bound.
-	 * They may wait for a folio that a memory failure has locked, which
-	 * takes views_lock: not under that one.
-	 */
-	if (index)
-		synchronize_srcu_expedited(&view->kvm->srcu);
-}
-
 /* True if slot and file allow the huge page around @gfn to be mapped as one. */
 static bool kvm_gmem_slot_maps_huge(const struct kvm_memory_slot *slot, gfn_t gfn)
 {

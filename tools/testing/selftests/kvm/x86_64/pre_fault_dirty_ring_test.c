@@ -40,15 +40,23 @@ static unsigned int harvest(struct kvm_vm *vm, struct kvm_vcpu *vcpu, bool *seen
 	return nr;
 }
 
+/* Have entry @i of the ring, which is dirty or not, reset for a page of SLOT. */
+static void forge_entry(struct kvm_dirty_gfn *gfns, unsigned int i, uint64_t offset)
+{
+	gfns[i].slot = SLOT;
+	gfns[i].offset = offset;
+	WRITE_ONCE(gfns[i].flags, KVM_DIRTY_GFN_F_RESET);
+}
+
 /* Userspace can write any entry to the ring, e.g. for a slot that is not logged. */
-static void test_forged_entry(void)
+static void test_forged_entries(void)
 {
 	struct kvm_pre_fault_memory range = { .gpa = SLOT_GPA, .size = SZ_2M };
+	struct kvm_pre_fault_memory logged = { .gpa = SLOT_GPA + SZ_1G, .size = 2 * SZ_4K };
 	struct kvm_dirty_gfn *gfns;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 	uint64_t before;
-	int i;
 
 	vm = __vm_create(VM_MODE_DEFAULT, 1, 0);
 	vm_enable_dirty_ring(vm, NR_ENTRIES * sizeof(struct kvm_dirty_gfn));
@@ -57,19 +65,23 @@ static void test_forged_entry(void)
 	vcpu = vm_vcpu_add(vm, 0, guest_code);
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS_THP, SLOT_GPA, SLOT,
 				    SZ_2M / SZ_4K, 0);
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, logged.gpa, SLOT + 1, 2,
+				    KVM_MEM_LOG_DIRTY_PAGES);
 	memset(addr_gpa2hva(vm, SLOT_GPA), 0xaa, SZ_2M);
-	TEST_ASSERT(!__pre_fault(vcpu->fd, &range), "No pre-fault");
+	memset(addr_gpa2hva(vm, logged.gpa), 0xaa, logged.size);
+	TEST_ASSERT(!__pre_fault(vcpu->fd, &range) && !__pre_fault(vcpu->fd, &logged),
+		    "No pre-fault");
 	before = vm_get_stat(vm, "pages_2m");
-	TEST_ASSERT(before, "No large page is mapped");
-
 	gfns = vcpu_map_dirty_ring(vcpu);
-	for (i = 0; i < 2; i++) {
-		gfns[i].slot = SLOT;
-		gfns[i].offset = i * 63;
-		WRITE_ONCE(gfns[i].flags, KVM_DIRTY_GFN_F_RESET);
-	}
-	check(kvm_vm_reset_dirty_ring(vm) == 2 && vm_get_stat(vm, "pages_2m") == before,
-	      "entries that are none, of a slot that isn't logged, change no mapping");
+	TEST_ASSERT(before && gfns[1].flags == KVM_DIRTY_GFN_F_DIRTY && !gfns[2].flags,
+		    "No large page, or not two entries");
+
+	/* A large page is split if two of its pages are reset. */
+	forge_entry(gfns, 0, 0);
+	forge_entry(gfns, 1, 63);
+	forge_entry(gfns, 2, 0);
+	check(kvm_vm_reset_dirty_ring(vm) == 2, "only entries that KVM has written are reset");
+	check(vm_get_stat(vm, "pages_2m") == before, "a slot that isn't logged stays as it is");
 	kvm_vm_free(vm);
 }
 
@@ -106,6 +118,6 @@ int main(int argc, char *argv[])
 	      range.size);
 	check(nr == NR_PAGES && !twice, "each page is reported, once (%u)", nr);
 	kvm_vm_free(vm);
-	test_forged_entry();
+	test_forged_entries();
 	return check_finish();
 }

@@ -15,70 +15,96 @@
 
 #define SLOT_SIZE	(4 * SZ_2M)
 #define LOGGED_GPA	(2 * SZ_1G)
+/* More than one workqueue works on at a time. */
+#define NR_FILES	600
 
-/* --- Who gets the file ----------------------------------------------------------------- */
+/* --- Who gets the files ---------------------------------------------------------------- */
 
-static void send_fd(int socket, int fd)
+#define MAX_FDS		150
+
+/* Another process, which has files that were sent to it, and ends when it is told to. */
+struct other {
+	pid_t pid;
+	int socket;
+	int go;
+};
+
+static void send_fds(struct other *o, const int *fds, unsigned int nr)
 {
-	char control[CMSG_SPACE(sizeof(fd))] = {}, byte = 0;
+	char control[CMSG_SPACE(MAX_FDS * sizeof(int))] = {}, byte = 0;
 	struct iovec iov = { &byte, 1 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_controllen = CMSG_SPACE(nr * sizeof(int)) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
+	TEST_ASSERT(nr <= MAX_FDS, "At most %d files", MAX_FDS);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	TEST_ASSERT(sendmsg(socket, &msg, 0) == 1, "Not sent, errno %d", errno);
+	c->cmsg_len = CMSG_LEN(nr * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, nr * sizeof(int));
+	TEST_ASSERT(sendmsg(o->socket, &msg, 0) == 1, "Not sent, errno %d", errno);
 }
 
-static int receive_fd(int socket)
+/* Returns the number of files in one message, -1 at the end. */
+static int receive_fds(int socket, int *fds)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
+	char control[CMSG_SPACE(MAX_FDS * sizeof(int))], byte;
 	struct iovec iov = { &byte, 1 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
 			      .msg_controllen = sizeof(control) };
-	int fd;
+	int nr;
 
 	if (recvmsg(socket, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
 		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
+	nr = (CMSG_FIRSTHDR(&msg)->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), nr * sizeof(int));
+	return nr;
 }
 
-/* Closes it when told to by one more byte, or by its end. */
-static pid_t start_other(int *socket, bool exits)
+static void other_main(int socket, int go, bool exits)
 {
-	int pair[2], fd;
-	pid_t pid;
+	int fds[MAX_FDS], nr;
 	char byte;
 
-	TEST_ASSERT(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "No sockets, errno %d", errno);
-	pid = fork();
-	TEST_ASSERT(pid >= 0, "No child, errno %d", errno);
-	if (!pid) {
-		close(pair[0]);
-		fd = receive_fd(pair[1]);
-		if (fd < 0 || read(pair[1], &byte, 1) != 1)
-			_exit(KSFT_FAIL);
-		if (!exits)
-			close(fd);
-		_exit(0);
-	}
-	close(pair[1]);
-	*socket = pair[0];
-	return pid;
+	/* The files are the sender's as well, until it says so. */
+	if (read(go, &byte, 1))
+		_exit(KSFT_FAIL);
+	while ((nr = receive_fds(socket, fds)) > 0)
+		while (!exits && nr--)
+			close(fds[nr]);
+	_exit(0);
 }
 
-/* False after ten seconds. */
-static bool has_ended(pid_t pid)
+/* The other process has no descriptors but those that are for it. */
+static void other_start(struct other *o, bool exits)
+{
+	int pair[2], go[2], fd;
+
+	TEST_ASSERT(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair) && !pipe(go), "errno %d", errno);
+	o->pid = fork();
+	TEST_ASSERT(o->pid >= 0, "No child, errno %d", errno);
+	if (!o->pid) {
+		for (fd = STDERR_FILENO + 1; fd <= go[1]; fd++)
+			if (fd != pair[1] && fd != go[0])
+				close(fd);
+		other_main(pair[1], go[0], exits);
+	}
+	close(pair[1]);
+	close(go[0]);
+	o->socket = pair[0];
+	o->go = go[1];
+}
+
+/* Have it close the files. False if it has not ended after ten seconds. */
+static bool other_ends(struct other *o)
 {
 	unsigned int tries;
 	int status;
 
+	close(o->go);
+	close(o->socket);
 	for (tries = 0; tries < 1000; tries++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
+		if (waitpid(o->pid, &status, WNOHANG) == o->pid)
 			return WIFEXITED(status) && !WEXITSTATUS(status);
 		usleep(10000);
 	}
@@ -90,7 +116,8 @@ static bool has_ended(pid_t pid)
 struct caller {
 	struct kvm_vm *vm;
 	int vcpu_fd;
-	void *memory;
+	void *hva;
+	struct slow_page page;
 	int (*call)(struct caller *c);
 	pthread_t thread;
 	int tid;
@@ -100,13 +127,13 @@ struct caller {
 /* Within kvm->srcu. */
 static int get_msrs(struct caller *c)
 {
-	return ioctl(c->vcpu_fd, KVM_GET_MSRS, c->memory);
+	return ioctl(c->vcpu_fd, KVM_GET_MSRS, c->page.hva);
 }
 
 /* With slots_lock held. */
 static int get_dirty_log(struct caller *c)
 {
-	struct kvm_dirty_log log = { .slot = 2, .dirty_bitmap = c->memory };
+	struct kvm_dirty_log log = { .slot = 2, .dirty_bitmap = c->page.hva };
 
 	return ioctl(c->vm->fd, KVM_GET_DIRTY_LOG, &log);
 }
@@ -120,13 +147,54 @@ static void *call(void *arg)
 	return NULL;
 }
 
+/* Have the ioctl of a VM with one vCPU wait for its memory. */
+static void caller_start(struct caller *c, int (*fn)(struct caller *c))
+{
+	struct kvm_vcpu *vcpu;
+	int r;
+
+	slow_page_create(&c->page);
+	c->vm = private_vm_create(1, &vcpu);
+	c->vcpu_fd = vcpu->fd;
+	c->call = fn;
+	c->tid = 0;
+	c->hva = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	r = __set_region2(c->vm->fd, 2, KVM_MEM_LOG_DIRTY_PAGES, LOGGED_GPA, SZ_4K, c->hva, -1, 0);
+	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
+}
+
+static void caller_wait(struct caller *c)
+{
+	pthread_create(&c->thread, NULL, call, c);
+	TEST_ASSERT(thread_stays(&c->tid, 'S', NULL), "The ioctl doesn't wait for its memory");
+}
+
+static void caller_end(struct caller *c)
+{
+	slow_page_respond(&c->page);
+	pthread_join(c->thread, NULL);
+}
+
+static void caller_free(struct caller *c)
+{
+	kvm_vm_free(c->vm);
+	munmap(c->hva, SZ_4K);
+	slow_page_free(&c->page);
+}
+
+static long count_pages(void)
+{
+	read_number("/proc/sys/vm/stat_refresh");
+	return read_keyed("/proc/vmstat", "nr_unevictable");
+}
+
+/* False if there are more than @before after ten seconds. */
 static bool pages_are_freed(long before)
 {
 	unsigned int tries;
 
 	for (tries = 0; tries < 1000; tries++) {
-		read_number("/proc/sys/vm/stat_refresh");
-		if (read_keyed("/proc/vmstat", "nr_unevictable") <= before)
+		if (count_pages() <= before)
 			return true;
 		usleep(10000);
 	}
@@ -136,48 +204,67 @@ static bool pages_are_freed(long before)
 static void test_close(const char *what, int (*fn)(struct caller *c), bool exits)
 {
 	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = SLOT_SIZE };
-	struct caller caller = { .call = fn };
 	struct private_slot slot;
-	struct kvm_vcpu *vcpu;
-	struct slow_page page;
+	struct caller caller;
+	struct other other;
 	long before;
-	int socket, r;
-	pid_t other;
-	bool ended;
-	void *hva;
 
-	other = start_other(&socket, exits);
-	read_number("/proc/sys/vm/stat_refresh");
-	before = read_keyed("/proc/vmstat", "nr_unevictable");
-	slow_page_create(&page);
-	caller.memory = page.hva;
-	caller.vm = private_vm_create(1, &vcpu);
-	caller.vcpu_fd = vcpu->fd;
+	other_start(&other, exits);
+	before = count_pages();
+	caller_start(&caller, fn);
 	private_slot_add(&slot, caller.vm, 1, PRIVATE_GPA, SLOT_SIZE);
 	set_private(caller.vm->fd, PRIVATE_GPA, SLOT_SIZE, true);
-	TEST_ASSERT(!__pre_fault(vcpu->fd, &range), "No private memory");
-	hva = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	r = __set_region2(caller.vm->fd, 2, KVM_MEM_LOG_DIRTY_PAGES, LOGGED_GPA, SZ_4K, hva, -1, 0);
-	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
+	TEST_ASSERT(!__pre_fault(caller.vcpu_fd, &range) &&
+		    count_pages() >= before + SLOT_SIZE / SZ_4K, "No private memory");
+	caller_wait(&caller);
 
-	pthread_create(&caller.thread, NULL, call, &caller);
-	TEST_ASSERT(thread_stays(&caller.tid, 'S', NULL), "The ioctl doesn't wait for its memory");
-	send_fd(socket, slot.gmem_fd);
+	send_fds(&other, &slot.gmem_fd, 1);
 	close(slot.gmem_fd);
-	TEST_ASSERT(write(socket, "", 1) == 1, "No word to the other process");
-	ended = has_ended(other);
-	check(ended, "%s: another process %s a guest_memfd, and does not wait", what,
+	check(other_ends(&other), "%s: another process %s a guest_memfd, and does not wait", what,
 	      exits ? "ends with" : "closes");
-
-	slow_page_respond(&page);
-	pthread_join(caller.thread, NULL);
+	caller_end(&caller);
 	check(!caller.r, "%s: the ioctl ends as soon as its memory responds (%d)", what, caller.r);
 	check(pages_are_freed(before), "%s: the pages are freed then, while the VM lives", what);
-	close(socket);
-	kvm_vm_free(caller.vm);
+	caller_free(&caller);
 	munmap(slot.hva, SLOT_SIZE);
-	munmap(hva, SZ_4K);
-	slow_page_free(&page);
+}
+
+/* The files of a VM that is busy, however many, don't keep those of other VMs open. */
+static void test_many(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *idle;
+	struct caller caller;
+	struct other others[2];
+	int fds[MAX_FDS], fd, i, n;
+	long before;
+
+	other_start(&others[0], false);
+	other_start(&others[1], false);
+	before = count_pages();
+	caller_start(&caller, get_dirty_log);
+	idle = private_vm_create(1, &vcpu);
+	fd = gmem_create(idle->fd, SLOT_SIZE);
+	gmem_allocate(fd, 0, SLOT_SIZE);
+	TEST_ASSERT(count_pages() >= before + SLOT_SIZE / SZ_4K, "No private memory");
+	for (n = 0; n < NR_FILES; n += MAX_FDS) {
+		for (i = 0; i < MAX_FDS; i++)
+			fds[i] = gmem_create(caller.vm->fd, SZ_4K);
+		send_fds(&others[0], fds, MAX_FDS);
+		for (i = 0; i < MAX_FDS; i++)
+			close(fds[i]);
+	}
+	caller_wait(&caller);
+	send_fds(&others[1], &fd, 1);
+	close(fd);
+
+	check(other_ends(&others[0]), "another process closes %d files of a VM that is busy",
+	      NR_FILES);
+	check(other_ends(&others[1]) && pages_are_freed(before),
+	      "the pages of another VM are freed when the last one to have its file closes it");
+	caller_end(&caller);
+	caller_free(&caller);
+	kvm_vm_free(idle);
 }
 
 int main(int argc, char *argv[])
@@ -187,6 +274,7 @@ int main(int argc, char *argv[])
 	test_close("KVM_GET_MSRS", get_msrs, false);
 	test_close("KVM_GET_DIRTY_LOG", get_dirty_log, false);
 	test_close("KVM_GET_DIRTY_LOG", get_dirty_log, true);
+	test_many();
 	check(audit_is_clean(), "the audit has no findings");
 	return check_finish();
 }
