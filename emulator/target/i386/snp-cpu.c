@@ -49,7 +49,7 @@ void x86_snp_features(X86CPU *cpu)
         env->features[FEAT_SVM] |= CPUID_SVM_AVIC;
     }
     env->cpuid_xlevel = MAX(env->cpuid_xlevel, 0x8000001F);
-    /* Operating systems that do not see it calibrate each processor's delays. */
+    /* Systems that do not see it calibrate the delays of each processor. */
     env->features[FEAT_8000_0007_EDX] |= CPUID_APM_INVTSC;
     /* Operating systems take it for granted that SEV-SNP comes with XSAVEC. */
     if (env->features[FEAT_1_ECX] & CPUID_EXT_XSAVE) {
