@@ -18,9 +18,7 @@
 #include <linux/falloc.h>
 #include <linux/file.h>
 #include <linux/kvm_private_mem.h>
-#include <linux/magic.h>
 #include <linux/mount.h>
-#include <linux/pseudo_fs.h>
 
 #include "guest_memfd.h"
 
@@ -76,30 +74,6 @@ invalid:
 	fput(file);
 	return ERR_PTR(-EINVAL);
 }
-
-static int kvm_gmem_init_fs_context(struct fs_context *fc)
-{
-	if (!init_pseudo(fc, GUEST_MEMFD_MAGIC))
-		return -ENOMEM;
-
-	/*
-	 * Nobody executes it, and khugepaged takes files of executable mappings for
-	 * text that it may replace by copies.
-	 */
-	fc->s_iflags |= SB_I_NOEXEC | SB_I_NODEV;
-	return 0;
-}
-
-static struct file_system_type kvm_gmem_fs = {
-	.owner = THIS_MODULE,
-	.name = "guest_memfd",
-	.init_fs_context = kvm_gmem_init_fs_context,
-	.kill_sb = kill_anon_super,
-};
-
-/* Mounted while there are files, so that the mount doesn't pin the module. */
-static struct vfsmount *kvm_gmem_mnt;
-static int kvm_gmem_mnt_count;
 
 static void kvm_gmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
 {
@@ -164,13 +138,6 @@ static long kvm_gmem_fallocate(struct file *file, int mode, loff_t offset, loff_
 		inode->i_ctime = inode->i_mtime;
 	}
 	return r;
-}
-
-static int kvm_gmem_release(struct inode *inode, struct file *file)
-{
-	kvm_gmem_view_release(file->private_data, file->f_path.mnt);
-	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
-	return 0;
 }
 
 static vm_fault_t kvm_gmem_fault(struct vm_fault *vmf)
@@ -482,7 +449,7 @@ int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
 	if (fd < 0)
 		return fd;
 
-	r = simple_pin_fs(&kvm_gmem_fs, &kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	r = kvm_gmem_pin_mount();
 	if (r)
 		goto no_mount;
 
@@ -497,7 +464,7 @@ int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args)
 	return fd;
 
 no_file:
-	simple_release_fs(&kvm_gmem_mnt, &kvm_gmem_mnt_count);
+	kvm_gmem_unpin_mount();
 no_mount:
 	put_unused_fd(fd);
 	return r;

@@ -71,11 +71,11 @@ struct kvm_gmem_inode {
  * @bindings:	the memslots bound to the file, by index; under views_lock
  * @entry:	in kvm_gmem_inode.views
  * @owner:	the process that created the file
- * @mnt:	the mount of the file, pinned for @release
- * @release:	closes the file for other processes
- * @delay:	until @release tries again, in jiffies
- * @closed:	@release has unbound all slots
- * @grace_period: of kvm->srcu, after which no fault uses the view
+ * @closing:	in the list of files that others have closed; for these:
+ * @closed:	the slots are unbound
+ * @in_use:	faults use the view until @grace_period of kvm->srcu
+ * @grace_period: see there
+ * @release:	frees the pages and the view
  */
 struct kvm_gmem_view {
 	struct kvm *kvm;
@@ -83,11 +83,11 @@ struct kvm_gmem_view {
 	struct maple_tree bindings;
 	struct list_head entry;
 	struct pid *owner;
-	struct vfsmount *mnt;
-	struct delayed_work release;
-	unsigned long delay;
+	struct list_head closing;
 	bool closed;
+	bool in_use;
 	unsigned long grace_period;
+	struct work_struct release;
 };
 
 static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)
@@ -103,10 +103,15 @@ static inline bool kvm_gmem_in_hole(struct kvm_gmem_inode *gi, pgoff_t index, un
 
 /* guest_memfd.c */
 
+/* guest_memfd_mount.c */
+extern struct vfsmount *kvm_gmem_mnt;
+int kvm_gmem_pin_mount(void);
+void kvm_gmem_unpin_mount(void);
+
 /* guest_memfd_release.c */
 int kvm_gmem_init_release(void);
 void kvm_gmem_release_init(struct kvm_gmem_view *view);
-void kvm_gmem_view_release(struct kvm_gmem_view *view, struct vfsmount *mnt);
+int kvm_gmem_release(struct inode *inode, struct file *file);
 void kvm_gmem_inode_free(struct inode *inode);
 
 /* guest_memfd_slots.c; view_unmap is called with views_lock held. */

@@ -4,21 +4,27 @@
  *
  * The VM's ioctls access user memory with slots_lock or kvm->srcu held, for as long as that
  * takes to respond.  Its own process may wait for that when it closes a file, but whom it
- * gave the file to may not, nor the kernel threads that close files of all.
+ * gave the file to may not, nor the kernel threads that close files of all.  Such files are
+ * closed by one work for all VMs, which therefore doesn't wait either.
  */
 #include <linux/fs.h>
-#include <linux/mount.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "guest_memfd.h"
 
-/* When it is tried again to close a file whose VM is busy: soon, then less and less often. */
-#define KVM_GMEM_RELEASE_SOON	(HZ / 50)
-#define KVM_GMEM_RELEASE_LATE	HZ
+/* When the work looks again at files of VMs that are busy: soon, then less and less often. */
+#define KVM_GMEM_CLOSE_SOON	(HZ / 50)
+#define KVM_GMEM_CLOSE_LATE	HZ
+
+static void kvm_gmem_close_work(struct work_struct *work);
 
 static struct workqueue_struct *kvm_gmem_wq;
+static DECLARE_DELAYED_WORK(kvm_gmem_closer, kvm_gmem_close_work);
+static LIST_HEAD(kvm_gmem_closing);
+static DEFINE_SPINLOCK(kvm_gmem_closing_lock);
 
 /*
  * The VM of the view gets no more pages, and has none mapped.  Returns true if faults may
@@ -67,11 +73,9 @@ void kvm_gmem_inode_free(struct inode *inode)
  * The pages go with the last file, while its VM still pins the module, and not
  * with the inode.  A memory failure may hold one of them: it is waited for.
  */
-static void kvm_gmem_view_free(struct kvm_gmem_view *view)
+static void kvm_gmem_drop_pages(struct inode *inode)
 {
-	struct inode *inode = view->inode;
 	struct kvm_gmem_inode *gi = to_gmem_inode(inode);
-	struct kvm *kvm = view->kvm;
 
 	/* The last one to drop it is the only one that is left: views_lock is free. */
 	if (refcount_dec_and_test(&gi->users)) {
@@ -79,36 +83,72 @@ static void kvm_gmem_view_free(struct kvm_gmem_view *view)
 						  KVM_GMEM_CHUNK_PAGES));
 		kvm_gmem_inode_free(inode);
 	}
-
-	put_pid(view->owner);
-	kfree(view);
-	kvm_put_kvm(kvm);
 }
 
-/* Close a file for others.  It does not wait for the VM either: there are many VMs. */
-static void kvm_gmem_release_work(struct work_struct *work)
+static void kvm_gmem_view_free(struct kvm_gmem_view *view)
 {
-	struct kvm_gmem_view *view = container_of(to_delayed_work(work), struct kvm_gmem_view,
-						  release);
-	struct inode *inode = view->inode;
-	struct vfsmount *mnt = view->mnt;
+	put_pid(view->owner);
+	kvm_put_kvm(view->kvm);
+	/* Not before: a VM's end may wait, and a work on the same address would wait for it. */
+	kfree(view);
+}
+
+/* Returns true once the VM doesn't use the view any more. */
+static bool kvm_gmem_try_close(struct kvm_gmem_view *view)
+{
 	struct kvm *kvm = view->kvm;
 
-	if (!view->closed && mutex_trylock(&kvm->slots_lock)) {
-		kvm_gmem_view_close(view);
+	if (!view->closed) {
+		if (!mutex_trylock(&kvm->slots_lock))
+			return false;
+		view->in_use = kvm_gmem_view_close(view);
 		mutex_unlock(&kvm->slots_lock);
 		view->closed = true;
-		view->grace_period = start_poll_synchronize_srcu(&kvm->srcu);
+		if (view->in_use)
+			view->grace_period = start_poll_synchronize_srcu(&kvm->srcu);
 	}
-	if (!view->closed || !poll_state_synchronize_srcu(&kvm->srcu, view->grace_period)) {
-		view->delay = clamp_t(unsigned long, 2 * view->delay, KVM_GMEM_RELEASE_SOON,
-				      KVM_GMEM_RELEASE_LATE);
-		queue_delayed_work(kvm_gmem_wq, &view->release, view->delay);
-		return;
-	}
+	return !view->in_use || poll_state_synchronize_srcu(&kvm->srcu, view->grace_period);
+}
+
+/* What is left once the VM doesn't use the view; the VM may end with it. */
+static void kvm_gmem_release_work(struct work_struct *work)
+{
+	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, release);
+
+	kvm_gmem_drop_pages(view->inode);
+	iput(view->inode);
+	kvm_gmem_unpin_mount();
 	kvm_gmem_view_free(view);
-	iput(inode);
-	mntput(mnt);
+}
+
+static void kvm_gmem_close_work(struct work_struct *work)
+{
+	static unsigned long delay;
+	struct kvm_gmem_view *view, *next;
+	bool progress = false;
+	LIST_HEAD(views);
+
+	spin_lock(&kvm_gmem_closing_lock);
+	list_splice_init(&kvm_gmem_closing, &views);
+	spin_unlock(&kvm_gmem_closing_lock);
+
+	list_for_each_entry_safe(view, next, &views, closing) {
+		if (kvm_gmem_try_close(view)) {
+			list_del(&view->closing);
+			queue_work(kvm_gmem_wq, &view->release);
+			progress = true;
+		}
+		cond_resched();
+	}
+
+	delay = progress ? KVM_GMEM_CLOSE_SOON :
+			   clamp_t(unsigned long, 2 * delay, KVM_GMEM_CLOSE_SOON, KVM_GMEM_CLOSE_LATE);
+	if (!list_empty(&views)) {
+		spin_lock(&kvm_gmem_closing_lock);
+		list_splice(&views, &kvm_gmem_closing);
+		spin_unlock(&kvm_gmem_closing_lock);
+		queue_delayed_work(kvm_gmem_wq, &kvm_gmem_closer, delay);
+	}
 }
 
 /* At the end of a process its mm is gone. */
@@ -117,30 +157,37 @@ static bool kvm_gmem_is_owner(struct kvm_gmem_view *view)
 	return current->mm ? current->mm == view->kvm->mm : task_tgid(current) == view->owner;
 }
 
-/* The end of the file of a view, which is on @mnt. */
-void kvm_gmem_view_release(struct kvm_gmem_view *view, struct vfsmount *mnt)
+int kvm_gmem_release(struct inode *inode, struct file *file)
 {
+	struct kvm_gmem_view *view = file->private_data;
 	struct kvm *kvm = view->kvm;
 	bool in_use;
 
 	if (!kvm_gmem_is_owner(view)) {
-		ihold(view->inode);
-		view->mnt = mntget(mnt);
-		queue_delayed_work(kvm_gmem_wq, &view->release, 0);
-		return;
+		ihold(inode);
+		spin_lock(&kvm_gmem_closing_lock);
+		list_add_tail(&view->closing, &kvm_gmem_closing);
+		spin_unlock(&kvm_gmem_closing_lock);
+		queue_delayed_work(kvm_gmem_wq, &kvm_gmem_closer, 0);
+		return 0;
 	}
+
 	mutex_lock(&kvm->slots_lock);
 	in_use = kvm_gmem_view_close(view);
 	mutex_unlock(&kvm->slots_lock);
 	if (in_use)
 		synchronize_srcu_expedited(&kvm->srcu);
+	kvm_gmem_drop_pages(inode);
 	kvm_gmem_view_free(view);
+	kvm_gmem_unpin_mount();
+	return 0;
 }
 
+/* The file of a view will be closed by kvm_gmem_release(). */
 void kvm_gmem_release_init(struct kvm_gmem_view *view)
 {
 	view->owner = get_pid(task_tgid(current));
-	INIT_DELAYED_WORK(&view->release, kvm_gmem_release_work);
+	INIT_WORK(&view->release, kvm_gmem_release_work);
 }
 
 int kvm_gmem_init_release(void)
@@ -149,8 +196,9 @@ int kvm_gmem_init_release(void)
 	return kvm_gmem_wq ? 0 : -ENOMEM;
 }
 
-/* A work that has dropped its last reference to the module may still have to return. */
+/* Nothing is open: but works may still have to see that, or to return. */
 void kvm_gmem_exit(void)
 {
+	cancel_delayed_work_sync(&kvm_gmem_closer);
 	destroy_workqueue(kvm_gmem_wq);
 }
