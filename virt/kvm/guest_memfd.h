@@ -71,11 +71,10 @@ struct kvm_gmem_inode {
  * @bindings:	the memslots bound to the file, by index; under views_lock
  * @entry:	in kvm_gmem_inode.views
  * @owner:	the process that created the file
- * @closing:	in the list of files that others have closed; for these:
- * @closed:	the slots are unbound
- * @in_use:	faults use the view until @grace_period of kvm->srcu
- * @grace_period: see there
- * @release:	frees the pages and the view
+ * @close:	takes the file from the VM, if another process has closed it, and
+ * @delay:	in jiffies, until that is tried once more if the VM is busy
+ * @rcu:	waits for the faults that use the view
+ * @free:	frees the pages, and the view, after that
  */
 struct kvm_gmem_view {
 	struct kvm *kvm;
@@ -83,11 +82,10 @@ struct kvm_gmem_view {
 	struct maple_tree bindings;
 	struct list_head entry;
 	struct pid *owner;
-	struct list_head closing;
-	bool closed;
-	bool in_use;
-	unsigned long grace_period;
-	struct work_struct release;
+	struct delayed_work close;
+	unsigned long delay;
+	struct rcu_head rcu;
+	struct work_struct free;
 };
 
 static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)
@@ -100,8 +98,6 @@ static inline bool kvm_gmem_in_hole(struct kvm_gmem_inode *gi, pgoff_t index, un
 {
 	return index < READ_ONCE(gi->hole_end) && index + nr > READ_ONCE(gi->hole_start);
 }
-
-/* guest_memfd.c */
 
 /* guest_memfd_mount.c */
 extern struct vfsmount *kvm_gmem_mnt;

@@ -30,7 +30,7 @@ static struct file_system_type kvm_gmem_fs = {
 struct vfsmount *kvm_gmem_mnt;
 static int kvm_gmem_mnt_count;
 
-/* For each file, until its inode has gone or another file has it. */
+/* For each file, until it has dropped its inode. */
 int kvm_gmem_pin_mount(void)
 {
 	return simple_pin_fs(&kvm_gmem_fs, &kvm_gmem_mnt, &kvm_gmem_mnt_count);

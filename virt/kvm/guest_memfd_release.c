@@ -5,26 +5,22 @@
  * The VM's ioctls access user memory with slots_lock or kvm->srcu held, for as long as that
  * takes to respond.  Its own process may wait for that when it closes a file, but whom it
  * gave the file to may not, nor the kernel threads that close files of all.  Such files are
- * closed by one work for all VMs, which therefore doesn't wait either.
+ * closed in a work, which doesn't wait either: there are more VMs than workers.
  */
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/pid.h>
+#include <linux/prandom.h>
 #include <linux/sched.h>
-#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "guest_memfd.h"
 
-/* When the work looks again at files of VMs that are busy: soon, then less and less often. */
+/* When a work tries the file of a busy VM once more: soon, then less and less often. */
 #define KVM_GMEM_CLOSE_SOON	(HZ / 50)
-#define KVM_GMEM_CLOSE_LATE	HZ
-
-static void kvm_gmem_close_work(struct work_struct *work);
+#define KVM_GMEM_CLOSE_LATE	(4 * HZ)
 
 static struct workqueue_struct *kvm_gmem_wq;
-static DECLARE_DELAYED_WORK(kvm_gmem_closer, kvm_gmem_close_work);
-static LIST_HEAD(kvm_gmem_closing);
-static DEFINE_SPINLOCK(kvm_gmem_closing_lock);
 
 /*
  * The VM of the view gets no more pages, and has none mapped.  Returns true if faults may
@@ -93,27 +89,10 @@ static void kvm_gmem_view_free(struct kvm_gmem_view *view)
 	kfree(view);
 }
 
-/* Returns true once the VM doesn't use the view any more. */
-static bool kvm_gmem_try_close(struct kvm_gmem_view *view)
+/* No fault uses the view any more.  The VM may end with it. */
+static void kvm_gmem_free_work(struct work_struct *work)
 {
-	struct kvm *kvm = view->kvm;
-
-	if (!view->closed) {
-		if (!mutex_trylock(&kvm->slots_lock))
-			return false;
-		view->in_use = kvm_gmem_view_close(view);
-		mutex_unlock(&kvm->slots_lock);
-		view->closed = true;
-		if (view->in_use)
-			view->grace_period = start_poll_synchronize_srcu(&kvm->srcu);
-	}
-	return !view->in_use || poll_state_synchronize_srcu(&kvm->srcu, view->grace_period);
-}
-
-/* What is left once the VM doesn't use the view; the VM may end with it. */
-static void kvm_gmem_release_work(struct work_struct *work)
-{
-	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, release);
+	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, free);
 
 	kvm_gmem_drop_pages(view->inode);
 	iput(view->inode);
@@ -121,34 +100,35 @@ static void kvm_gmem_release_work(struct work_struct *work)
 	kvm_gmem_view_free(view);
 }
 
+/* The VM's last put waits for the end of this, see cleanup_srcu_struct(). */
+static void kvm_gmem_unused(struct rcu_head *rcu)
+{
+	struct kvm_gmem_view *view = container_of(rcu, struct kvm_gmem_view, rcu);
+
+	queue_work(kvm_gmem_wq, &view->free);
+}
+
 static void kvm_gmem_close_work(struct work_struct *work)
 {
-	static unsigned long delay;
-	struct kvm_gmem_view *view, *next;
-	bool progress = false;
-	LIST_HEAD(views);
+	struct kvm_gmem_view *view = container_of(to_delayed_work(work), struct kvm_gmem_view,
+						  close);
+	unsigned long delay = view->delay;
+	struct kvm *kvm = view->kvm;
+	bool in_use;
 
-	spin_lock(&kvm_gmem_closing_lock);
-	list_splice_init(&kvm_gmem_closing, &views);
-	spin_unlock(&kvm_gmem_closing_lock);
-
-	list_for_each_entry_safe(view, next, &views, closing) {
-		if (kvm_gmem_try_close(view)) {
-			list_del(&view->closing);
-			queue_work(kvm_gmem_wq, &view->release);
-			progress = true;
-		}
-		cond_resched();
+	if (!mutex_trylock(&kvm->slots_lock)) {
+		view->delay = min_t(unsigned long, 2 * delay, KVM_GMEM_CLOSE_LATE);
+		/* Other files of the VM may be closed at the same time. */
+		delay += prandom_u32_max(delay);
+		queue_delayed_work(kvm_gmem_wq, &view->close, delay);
+		return;
 	}
-
-	delay = progress ? KVM_GMEM_CLOSE_SOON :
-			   clamp_t(unsigned long, 2 * delay, KVM_GMEM_CLOSE_SOON, KVM_GMEM_CLOSE_LATE);
-	if (!list_empty(&views)) {
-		spin_lock(&kvm_gmem_closing_lock);
-		list_splice(&views, &kvm_gmem_closing);
-		spin_unlock(&kvm_gmem_closing_lock);
-		queue_delayed_work(kvm_gmem_wq, &kvm_gmem_closer, delay);
-	}
+	in_use = kvm_gmem_view_close(view);
+	mutex_unlock(&kvm->slots_lock);
+	if (in_use)
+		call_srcu(&kvm->srcu, &view->rcu, kvm_gmem_unused);
+	else
+		queue_work(kvm_gmem_wq, &view->free);
 }
 
 /* At the end of a process its mm is gone. */
@@ -165,10 +145,7 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 
 	if (!kvm_gmem_is_owner(view)) {
 		ihold(inode);
-		spin_lock(&kvm_gmem_closing_lock);
-		list_add_tail(&view->closing, &kvm_gmem_closing);
-		spin_unlock(&kvm_gmem_closing_lock);
-		queue_delayed_work(kvm_gmem_wq, &kvm_gmem_closer, 0);
+		queue_delayed_work(kvm_gmem_wq, &view->close, 0);
 		return 0;
 	}
 
@@ -187,7 +164,9 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 void kvm_gmem_release_init(struct kvm_gmem_view *view)
 {
 	view->owner = get_pid(task_tgid(current));
-	INIT_WORK(&view->release, kvm_gmem_release_work);
+	view->delay = KVM_GMEM_CLOSE_SOON;
+	INIT_DELAYED_WORK(&view->close, kvm_gmem_close_work);
+	INIT_WORK(&view->free, kvm_gmem_free_work);
 }
 
 int kvm_gmem_init_release(void)
@@ -196,9 +175,8 @@ int kvm_gmem_init_release(void)
 	return kvm_gmem_wq ? 0 : -ENOMEM;
 }
 
-/* Nothing is open: but works may still have to see that, or to return. */
+/* A work that has dropped its last reference to the module may still have to return. */
 void kvm_gmem_exit(void)
 {
-	cancel_delayed_work_sync(&kvm_gmem_closer);
 	destroy_workqueue(kvm_gmem_wq);
 }
