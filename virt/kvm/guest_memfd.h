@@ -35,10 +35,10 @@ enum kvm_gmem_state {
  * struct kvm_gmem_inode - the storage, i.e. the physical memory of one machine
  * @flags:	GUEST_MEMFD_FLAG_*, constant
  * @ops:	what the VM type does with private pages, constant, may be NULL
- * @users:	the open files
+ * @users:	the files, open or being closed
  * @views_lock:	protects @views and the bindings of each of them; nests inside
  *		slots_lock, the invalidate lock and the folio lock, outside mmu_lock
- * @views:	the open files, each of which is the view of one VM
+ * @views:	the files, until they are closed, each of which is the view of one VM
  * @chunks:	the states of the pages, see guest_memfd_state.c
  * @hole_start:	start of the range that is being punched out, and
  * @hole_end:	its end; written under the invalidate lock.  See guest_memfd_hole.c
