@@ -180,6 +180,28 @@ static void test_wrong_place(struct snp_bare *b)
 	check(!bare_run(b, 0) && b->ctl[0]->result == VALUE, "the access goes on");
 }
 
+static int pre_fault(struct snp_bare *b, uint64_t gpa)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = SZ_4K };
+
+	return __pre_fault(b->vcpu_fd[0], &range);
+}
+
+/* A pre-fault in no slot leaves nothing that the guest would see in a later slot. */
+static void test_no_slot(struct snp_bare *b)
+{
+	const uint64_t private = SMALL_GPA + 3 * SZ_4K, shared = SMALL_GPA + 5 * SZ_4K;
+
+	TEST_ASSERT(!__set_region2(b->vm_fd, 2, 0, BARE_DATA_GPA, 0, b->data, -1, 0), "A slot");
+	check_errno(pre_fault(b, private), ENOENT, "pre-fault of a private page in no slot");
+	set_private(b->vm_fd, shared, SZ_4K, false);
+	check_errno(pre_fault(b, shared), ENOENT, "pre-fault of a shared page in no slot");
+	set_private(b->vm_fd, shared, SZ_4K, true);
+	check(bare_bind_data(b, BARE_DATA_SIZE, 0), "the slot is there again");
+	check(reads(b, 0, private, VALUE + 1) && reads(b, 0, shared, 0),
+	      "and the guest has its pages");
+}
+
 static void test_move(void)
 {
 	struct snp_bare a, b, c;
@@ -211,6 +233,7 @@ static void test_move(void)
 	check(audit_is_clean(), "the audit has no findings when both VMs have mapped it");
 	check(is_validated(&b), "as it was validated");
 	test_wrong_place(&b);
+	test_no_slot(&b);
 
 	bare_create_like(&c, &b);
 	bare_add_running_vcpus(&c);
