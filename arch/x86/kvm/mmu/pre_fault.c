@@ -85,15 +85,16 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u8 *level)
 		if (gpa_to_gfn(gpa) >> (vcpu->arch.mmu->root_role.level * SPTE_LEVEL_BITS))
 			return -ENOENT;
 
+		cond_resched();
+		error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(gpa));
 		/*
 		 * No MMIO is cached: an SEV-ES guest gets #VC for it, even if a memslot
 		 * has the gfn by then.
 		 */
-		if (!kvm_vcpu_gfn_to_memslot(vcpu, gpa_to_gfn(gpa)))
+		if (!kvm_mem_is_private(vcpu->kvm, gpa_to_gfn(gpa)) &&
+		    !kvm_vcpu_gfn_to_memslot(vcpu, gpa_to_gfn(gpa)))
 			return -ENOENT;
 
-		cond_resched();
-		error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(gpa));
 		r = kvm_mmu_do_page_fault(vcpu, gpa, error_code, true, NULL, level);
 	} while (r == RET_PF_RETRY);
 
