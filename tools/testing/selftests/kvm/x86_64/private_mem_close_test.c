@@ -4,7 +4,9 @@
  * does not wait for the VM's ioctls, which can take as long as the VMM's memory likes, and
  * the pages are freed when these have ended.
  */
+#define _GNU_SOURCE /* for program_invocation_short_name and CPU_SET() */
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -64,8 +66,14 @@ static int receive_fds(int socket, int *fds)
 static void other_main(int socket, int go, bool exits)
 {
 	int fds[MAX_FDS], nr;
+	cpu_set_t cpu;
 	char byte;
 
+	/* The workers of one node close all files. */
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	if (sched_setaffinity(0, sizeof(cpu), &cpu))
+		_exit(KSFT_FAIL);
 	/* The files are the sender's as well, until it says so. */
 	if (read(go, &byte, 1))
 		_exit(KSFT_FAIL);
