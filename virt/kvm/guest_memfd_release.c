@@ -81,23 +81,21 @@ static void kvm_gmem_drop_pages(struct inode *inode)
 	}
 }
 
+/* No fault uses the view any more.  The VM may end with it. */
 static void kvm_gmem_view_free(struct kvm_gmem_view *view)
 {
+	kvm_gmem_drop_pages(view->inode);
+	iput(view->inode);
+	kvm_gmem_unpin_mount();
 	put_pid(view->owner);
 	kvm_put_kvm(view->kvm);
 	/* Not before: a VM's end may wait, and a work on the same address would wait for it. */
 	kfree(view);
 }
 
-/* No fault uses the view any more.  The VM may end with it. */
 static void kvm_gmem_free_work(struct work_struct *work)
 {
-	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, free);
-
-	kvm_gmem_drop_pages(view->inode);
-	iput(view->inode);
-	kvm_gmem_unpin_mount();
-	kvm_gmem_view_free(view);
+	kvm_gmem_view_free(container_of(work, struct kvm_gmem_view, free));
 }
 
 /* The VM's last put waits for the end of this, see cleanup_srcu_struct(). */
@@ -143,8 +141,9 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 	struct kvm *kvm = view->kvm;
 	bool in_use;
 
+	/* The pages, and the view, need it longer than the file may. */
+	ihold(inode);
 	if (!kvm_gmem_is_owner(view)) {
-		ihold(inode);
 		queue_delayed_work(kvm_gmem_wq, &view->close, 0);
 		return 0;
 	}
@@ -154,9 +153,7 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 	mutex_unlock(&kvm->slots_lock);
 	if (in_use)
 		synchronize_srcu_expedited(&kvm->srcu);
-	kvm_gmem_drop_pages(inode);
 	kvm_gmem_view_free(view);
-	kvm_gmem_unpin_mount();
 	return 0;
 }
 

@@ -39,17 +39,23 @@ static bool kvm_pre_fault_allocates(struct kvm *kvm, gfn_t gfn)
 	return ret;
 }
 
-/* The fault that the guest would have, given what the gfn is. */
-static u64 kvm_pre_fault_error_code(struct kvm *kvm, gfn_t gfn)
+/*
+ * The fault that the guest would have, given what the gfn is.  -ENOENT for MMIO, which must
+ * not be cached: an SEV-ES guest gets #VC for it, even if a memslot has the gfn by then.
+ */
+static int kvm_pre_fault_error_code(struct kvm_vcpu *vcpu, gfn_t gfn, u64 *error_code)
 {
-	u64 error_code = PFERR_GUEST_FINAL_MASK;
+	struct kvm *kvm = vcpu->kvm;
 
+	*error_code = PFERR_GUEST_FINAL_MASK;
 	if (kvm_mem_is_private(kvm, gfn))
-		error_code |= kvm->arch.private_fault_mask;
+		*error_code |= kvm->arch.private_fault_mask;
+	else if (!kvm_vcpu_gfn_to_memslot(vcpu, gfn))
+		return -ENOENT;
 	else if (kvm_arch_has_private_mem(kvm) && kvm_pre_fault_allocates(kvm, gfn))
-		error_code |= PFERR_WRITE_MASK;
+		*error_code |= PFERR_WRITE_MASK;
 
-	return error_code;
+	return 0;
 }
 
 /*
@@ -86,14 +92,9 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u8 *level)
 			return -ENOENT;
 
 		cond_resched();
-		error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(gpa));
-		/*
-		 * No MMIO is cached: an SEV-ES guest gets #VC for it, even if a memslot
-		 * has the gfn by then.
-		 */
-		if (!kvm_mem_is_private(vcpu->kvm, gpa_to_gfn(gpa)) &&
-		    !kvm_vcpu_gfn_to_memslot(vcpu, gpa_to_gfn(gpa)))
-			return -ENOENT;
+		r = kvm_pre_fault_error_code(vcpu, gpa_to_gfn(gpa), &error_code);
+		if (r)
+			return r;
 
 		r = kvm_mmu_do_page_fault(vcpu, gpa, error_code, true, NULL, level);
 	} while (r == RET_PF_RETRY);
