@@ -9,7 +9,7 @@ PAYLOADS = --payload work/build/selftests-7.3
 # What T=... says of rows
 NAMED = --test $(foreach t,$(T),'$(t)')
 
-# RECORD=1 notes in patches/tested which rows have passed, DUE=1 leaves these out: long groups can be run in parts.
+# RECORD=1 notes in patches/tested which rows have passed or mutants were killed, DUE=1 leaves these out: what is long can be run in parts.
 NOTED = $(if $(RECORD),--record) $(if $(DUE),--due)
 
 # Debian 12's QEMU 7.2 will not do as the emulator: with several processors it may run a

@@ -50,14 +50,14 @@ test-kexec: image ## test | 10 min | a second kernel on the SNP host: via kexec,
 	lab/test-kexec ours
 
 mutants-kernel: image ## test | 30 min | remove each check of lab/mutants/kernel.list from work/edit/linux: a test has to fail
-	lab/mutate kernel $(MUTANTS)
+	lab/mutate kernel $(NOTED) $(MUTANTS)
 
 mutants-kvm: image ## test | an hour | remove each check of lab/mutants/kvm.list from KVM in work/edit/linux: a test has to fail
 	lab/kernel edit lab
 	lab/selftests ours
 	lab/programs runner
 	lab/programs guests
-	lab/mutate kvm $(MUTANTS)
+	lab/mutate kvm $(NOTED) $(MUTANTS)
 
 mutants-rules: image ## test | 10 min | disable each rule of the emulated machine that the kernel can detect: a kernel test has to fail
 	lab/mutate rules $(RULES)

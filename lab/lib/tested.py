@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which rows have passed on the series as it stands: the file 'patches/tested'.
+"""Which rows have passed, and which mutants were killed, on the series as it stands: the file 'patches/tested'.
 
-All rows together take longer than a session on one machine lasts. What 'lab/test --record' notes there is left out by
-'--due', so that several runs, on several machines, make one. A line is valid for one kernel, i.e. for all that is
-composed but Documentation and tools, and one text of the selftest that the row runs. Lines of other kernels go when
-something is noted. The emulator's tree is noted and not compared.
+All together take longer than a session on one machine lasts. What '--record' of lab/test or lab/mutate notes there is
+left out by '--due', so that several runs, on several machines, make one. A line is valid for one kernel, i.e. for all
+that is composed but Documentation and tools, one text of the selftest that the row runs, and one text of the mutant.
+Lines of other kernels go when something is noted. The emulator's tree is noted and not compared.
 """
 
 import collections
@@ -18,11 +18,12 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from queuelib.gitcmd import Git  # noqa: E402
 
-HEAD = "# Passed by 'lab/test --record': kernel, configuration, row, its selftest, tree of the emulator\n"
+HEAD = ("# Noted by '--record': kernel, configuration of the row that passed or 'mutant', name, what it runs, "
+        "tree of the emulator\n")
 APART = ("Documentation", "tools")
 SELFTEST = re.compile(r"\$ours/(x86_64/\w+)")
 
-Passed = collections.namedtuple("Passed", "selftest emulator")
+Passed = collections.namedtuple("Passed", "text emulator")
 
 
 class Tested:
@@ -55,23 +56,24 @@ class Tested:
         finally:
             os.close(lock)
 
-    def _selftest(self, row):
-        """The text of the selftests that a row runs, '-' if it runs none."""
-        names = SELFTEST.findall(row.command)
-        blobs = [self.linux.out("rev-parse", f"HEAD:tools/testing/selftests/kvm/{name}.c") for name in names]
-        return short(hashlib.sha1(" ".join(blobs).encode()).hexdigest()) if blobs else "-"
+    def _text(self, command, mutant):
+        """Names the text of the selftests that a command runs, and of the mutant; '-' if there is none."""
+        names = SELFTEST.findall(command)
+        texts = [self.linux.out("rev-parse", f"HEAD:tools/testing/selftests/kvm/{name}.c") for name in names]
+        texts += [mutant] if mutant else []
+        return short(hashlib.sha1(" ".join(texts).encode()).hexdigest()) if texts else "-"
 
-    def has(self, row):
-        passed = self._read().get((self.config, row.name))
-        return passed is not None and passed.selftest == self._selftest(row)
+    def has(self, name, command, mutant=""):
+        passed = self._read().get((self.config, name))
+        return passed is not None and passed.text == self._text(command, mutant)
 
-    def add(self, row):
+    def add(self, name, command, mutant=""):
         with self._changed() as passed:
-            passed[self.config, row.name] = Passed(self._selftest(row), self.emulator)
+            passed[self.config, name] = Passed(self._text(command, mutant), self.emulator)
 
-    def remove(self, row):
+    def remove(self, name):
         with self._changed() as passed:
-            passed.pop((self.config, row.name), None)
+            passed.pop((self.config, name), None)
 
 
 def short(name):

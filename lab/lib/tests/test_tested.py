@@ -41,49 +41,56 @@ class TestedTest(unittest.TestCase):
             subprocess.run(["git", "-C", self.tree(name), "-c", "user.name=t", "-c", "user.email=t@localhost", *words],
                            check=True)
 
-    def tested(self, config="lab"):
+    def noted(self, config="lab"):
         return Tested(self.root, config)
 
     def test_a_row_that_passed_is_not_due(self):
-        self.tested().add(RACE)
-        self.assertTrue(self.tested().has(RACE))
-        self.assertFalse(self.tested().has(HOLE))
-        self.assertFalse(self.tested("debug").has(RACE))
+        self.noted().add(*RACE)
+        self.assertTrue(self.noted().has(*RACE))
+        self.assertFalse(self.noted().has(*HOLE))
+        self.assertFalse(self.noted("debug").has(*RACE))
 
     def test_a_row_that_failed_is_due_again(self):
-        self.tested().add(RACE)
-        self.tested().remove(RACE)
-        self.tested().remove(HOLE)
-        self.assertFalse(self.tested().has(RACE))
+        self.noted().add(*RACE)
+        self.noted().remove(RACE.name)
+        self.noted().remove(HOLE.name)
+        self.assertFalse(self.noted().has(*RACE))
 
     def test_runs_side_by_side_lose_nothing(self):
-        one, two = self.tested(), self.tested("debug")
-        one.add(RACE)
-        two.add(HOLE)
-        self.assertTrue(self.tested().has(RACE))
-        self.assertTrue(self.tested("debug").has(HOLE))
+        one, two = self.noted(), self.noted("debug")
+        one.add(*RACE)
+        two.add(*HOLE)
+        self.assertTrue(self.noted().has(*RACE))
+        self.assertTrue(self.noted("debug").has(*HOLE))
 
     def test_another_kernel_has_passed_nothing(self):
-        self.tested().add(HOST)
+        self.noted().add(*HOST)
         self.commit("linux", "arch/x86/kvm.c", "two")
-        self.assertFalse(self.tested().has(HOST))
+        self.assertFalse(self.noted().has(*HOST))
 
     def test_another_selftest_has_passed_nothing(self):
         for row in (RACE, HOLE, HOST):
-            self.tested().add(row)
+            self.noted().add(*row)
         self.commit("linux", TESTS + "race_test.c", "two")
-        self.assertFalse(self.tested().has(RACE))
-        self.assertTrue(self.tested().has(HOLE))
-        self.assertTrue(self.tested().has(HOST))
+        self.assertFalse(self.noted().has(*RACE))
+        self.assertTrue(self.noted().has(*HOLE))
+        self.assertTrue(self.noted().has(*HOST))
+
+    def test_another_mutant_was_not_killed(self):
+        mutants = self.noted("mutant")
+        mutants.add("no-check", RACE.command, "- check")
+        self.assertTrue(mutants.has("no-check", RACE.command, "- check"))
+        self.assertFalse(mutants.has("no-check", RACE.command, "- another check"))
+        self.assertFalse(mutants.has("no-check", HOST.command, "- check"))
 
     def test_another_emulator_is_no_other_kernel(self):
-        self.tested().add(RACE)
+        self.noted().add(*RACE)
         self.commit("qemu", "arch/x86/kvm.c", "two")
-        self.assertTrue(self.tested().has(RACE))
+        self.assertTrue(self.noted().has(*RACE))
 
     def test_nothing_composed_is_an_error(self):
         os.rename(self.tree("linux", ".git"), self.tree("elsewhere"))
-        self.assertRaises(QueueError, self.tested)
+        self.assertRaises(QueueError, self.noted)
 
 
 if __name__ == "__main__":
