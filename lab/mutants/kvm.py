@@ -21,6 +21,7 @@ MODULES = ("kvm.ko", "kvm-amd.ko")
 # Without a mutant: what the tests have to pass with
 SANE = "none-"
 NOT_LOADED = 250
+BATCH = 16
 
 # In the host: each line of the list is NAME|TIMEOUT|FLAGS|COMMAND; says 'mutant NAME begins' and 'mutant NAME EXIT-CODE'.
 JOB = r"""
@@ -115,24 +116,8 @@ def without_mutant(tests):
     return tests
 
 
-def mutants(patterns, built=None):
-    if not os.path.isfile(os.path.join(BUILD, "obj", "vmlinux")):
-        sys.exit("lab/mutate: the modules need their kernel, run 'lab/kernel edit lab' first")
-    if not built:
-        shutil.rmtree(PAYLOAD, ignore_errors=True)
-        os.makedirs(PAYLOAD)
-    rows = {row.name: row for row in table.all_rows()}
-    todo = []
-    for mutant in lists.read(os.path.join(lists.HERE, "kvm.list"), patterns):
-        why = unusable(mutant, built)
-        if why:
-            yield lists.Result(mutant.name, False, why)
-        else:
-            todo.append((mutant.name, rows[mutant.test]))
-    if not built and not build("none"):
-        sys.exit("the modules don't build without a mutant")
-    tests = sorted({(SANE + row.name.replace("/", "-"), row.name) for _, row in todo})
-    todo = without_mutant([(name, rows[test]) for name, test in tests]) + todo
+def run(todo):
+    """The results of (name, row), those without a mutant only if they fail."""
     while todo:
         for name, code in boot(todo):
             todo = [entry for entry in todo if entry[0] != name]
@@ -140,3 +125,30 @@ def mutants(patterns, built=None):
                 yield result(name, code)
             elif code != 0:
                 yield lists.Result(name, False, "fails without a mutant: " + result(name, code).text)
+
+
+def mutants(patterns, built=None):
+    """BATCH at a time, so that a run that is stopped has had results."""
+    if not os.path.isfile(os.path.join(BUILD, "obj", "vmlinux")):
+        sys.exit("lab/mutate: the modules need their kernel, run 'lab/kernel edit lab' first")
+    if not built:
+        shutil.rmtree(PAYLOAD, ignore_errors=True)
+        os.makedirs(PAYLOAD)
+        if not build("none"):
+            sys.exit("the modules don't build without a mutant")
+    rows = {row.name: row for row in table.all_rows()}
+    left = sorted(lists.read(os.path.join(lists.HERE, "kvm.list"), patterns),
+                  key=lambda mutant: (rows[mutant.test].platform, mutant.test))
+    sane = set()
+    while left:
+        batch, left = left[:BATCH], left[BATCH:]
+        todo = []
+        for mutant in batch:
+            why = unusable(mutant, built)
+            if why:
+                yield lists.Result(mutant.name, False, why)
+            else:
+                todo.append((mutant.name, rows[mutant.test]))
+        tests = sorted({row.name for _, row in todo} - sane)
+        sane.update(tests)
+        yield from run(without_mutant([(SANE + test.replace("/", "-"), rows[test]) for test in tests]) + todo)
