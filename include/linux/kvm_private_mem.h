@@ -142,6 +142,7 @@ static inline bool kvm_handle_hva_gfns(struct kvm *kvm, struct kvm_gfn_range *ra
 
 int kvm_gmem_init(struct module *module);
 void kvm_gmem_exit(void);
+void kvm_gmem_init_vm(struct kvm *kvm);
 u64 kvm_gmem_supported_flags(struct kvm *kvm);
 bool kvm_gmem_can_link(struct kvm *kvm);
 int kvm_gmem_create(struct kvm *kvm, const struct kvm_create_guest_memfd *args);
@@ -190,6 +191,7 @@ static inline bool kvm_gmem_region_valid(const struct kvm_userspace_memory_regio
 
 static inline int kvm_gmem_init(struct module *module) { return 0; }
 static inline void kvm_gmem_exit(void) { }
+static inline void kvm_gmem_init_vm(struct kvm *kvm) { }
 static inline void kvm_gmem_coalesce(struct kvm *kvm, gfn_t gfn) { }
 
 static inline struct file *kvm_gmem_slot_open(struct kvm *kvm, struct kvm_memory_slot *slot,

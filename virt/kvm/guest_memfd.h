@@ -71,10 +71,10 @@ struct kvm_gmem_inode {
  * @bindings:	the memslots bound to the file, by index; under views_lock
  * @entry:	in kvm_gmem_inode.views
  * @owner:	the process that created the file
- * @close:	takes the file from the VM, if another process has closed it, and
- * @delay:	in jiffies, until that is tried once more if the VM is busy
+ * @closed:	in kvm.gmem_closed, if another process has closed the file
  * @rcu:	waits for the faults that use the view
- * @free:	frees the pages, and the view, after that
+ * @drop:	frees the pages after that, and
+ * @put:	drops the VM, and frees the view
  */
 struct kvm_gmem_view {
 	struct kvm *kvm;
@@ -82,10 +82,10 @@ struct kvm_gmem_view {
 	struct maple_tree bindings;
 	struct list_head entry;
 	struct pid *owner;
-	struct delayed_work close;
-	unsigned long delay;
+	struct llist_node closed;
 	struct rcu_head rcu;
-	struct work_struct free;
+	struct work_struct drop;
+	struct work_struct put;
 };
 
 static inline struct kvm_gmem_inode *to_gmem_inode(struct inode *inode)

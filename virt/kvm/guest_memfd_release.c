@@ -5,22 +5,25 @@
  * The VM's ioctls access user memory with slots_lock or kvm->srcu held, for as long as that
  * takes to respond.  Its own process may wait for that when it closes a file, but whom it
  * gave the file to may not, nor the kernel threads that close files of all.  Such files are
- * closed in a work, which doesn't wait either: there are more VMs than workers.
+ * closed in a work of the VM, which doesn't wait for slots_lock either: there are more VMs
+ * than workers.
  */
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/llist.h>
 #include <linux/pid.h>
-#include <linux/prandom.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "guest_memfd.h"
 
-/* When a work tries the file of a busy VM once more: soon, then less and less often. */
+/* When the work of a VM whose slots_lock is taken tries once more: soon, then less often. */
 #define KVM_GMEM_CLOSE_SOON	(HZ / 50)
-#define KVM_GMEM_CLOSE_LATE	(4 * HZ)
+#define KVM_GMEM_CLOSE_LATE	HZ
 
+/* Pages are freed on the first one.  The end of a VM may wait: it is on the other one. */
 static struct workqueue_struct *kvm_gmem_wq;
+static struct workqueue_struct *kvm_gmem_put_wq;
 
 /*
  * The VM of the view gets no more pages, and has none mapped.  Returns true if faults may
@@ -81,21 +84,34 @@ static void kvm_gmem_drop_pages(struct inode *inode)
 	}
 }
 
-/* No fault uses the view any more.  The VM may end with it. */
-static void kvm_gmem_view_free(struct kvm_gmem_view *view)
+/* No fault uses the view any more. */
+static void kvm_gmem_view_drop(struct kvm_gmem_view *view)
 {
 	kvm_gmem_drop_pages(view->inode);
 	iput(view->inode);
 	kvm_gmem_unpin_mount();
 	put_pid(view->owner);
+}
+
+/* The VM may end with it. */
+static void kvm_gmem_view_put(struct kvm_gmem_view *view)
+{
 	kvm_put_kvm(view->kvm);
 	/* Not before: a VM's end may wait, and a work on the same address would wait for it. */
 	kfree(view);
 }
 
-static void kvm_gmem_free_work(struct work_struct *work)
+static void kvm_gmem_put_work(struct work_struct *work)
 {
-	kvm_gmem_view_free(container_of(work, struct kvm_gmem_view, free));
+	kvm_gmem_view_put(container_of(work, struct kvm_gmem_view, put));
+}
+
+static void kvm_gmem_drop_work(struct work_struct *work)
+{
+	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, drop);
+
+	kvm_gmem_view_drop(view);
+	queue_work(kvm_gmem_put_wq, &view->put);
 }
 
 /* The VM's last put waits for the end of this, see cleanup_srcu_struct(). */
@@ -103,30 +119,33 @@ static void kvm_gmem_unused(struct rcu_head *rcu)
 {
 	struct kvm_gmem_view *view = container_of(rcu, struct kvm_gmem_view, rcu);
 
-	queue_work(kvm_gmem_wq, &view->free);
+	queue_work(kvm_gmem_wq, &view->drop);
 }
 
 static void kvm_gmem_close_work(struct work_struct *work)
 {
-	struct kvm_gmem_view *view = container_of(to_delayed_work(work), struct kvm_gmem_view,
-						  close);
-	unsigned long delay = view->delay;
-	struct kvm *kvm = view->kvm;
-	bool in_use;
+	struct kvm *kvm = container_of(to_delayed_work(work), struct kvm, gmem_closed.work);
+	unsigned long delay = kvm->gmem_closed.delay;
+	struct kvm_gmem_view *view, *next;
+	struct llist_node *views;
 
+	/* Until they are taken from the list, the views pin the VM. */
 	if (!mutex_trylock(&kvm->slots_lock)) {
-		view->delay = min_t(unsigned long, 2 * delay, KVM_GMEM_CLOSE_LATE);
-		/* Other files of the VM may be closed at the same time. */
-		delay += prandom_u32_max(delay);
-		queue_delayed_work(kvm_gmem_wq, &view->close, delay);
+		kvm->gmem_closed.delay = min_t(unsigned long, 2 * delay, KVM_GMEM_CLOSE_LATE);
+		queue_delayed_work(kvm_gmem_wq, &kvm->gmem_closed.work, delay);
 		return;
 	}
-	in_use = kvm_gmem_view_close(view);
+	kvm->gmem_closed.delay = KVM_GMEM_CLOSE_SOON;
+	views = llist_del_all(&kvm->gmem_closed.views);
+	llist_for_each_entry(view, views, closed) {
+		kvm_gmem_view_close(view);
+		cond_resched();
+	}
 	mutex_unlock(&kvm->slots_lock);
-	if (in_use)
+
+	/* The VM may be gone with the last one. */
+	llist_for_each_entry_safe(view, next, views, closed)
 		call_srcu(&kvm->srcu, &view->rcu, kvm_gmem_unused);
-	else
-		queue_work(kvm_gmem_wq, &view->free);
 }
 
 /* At the end of a process its mm is gone. */
@@ -144,7 +163,9 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 	/* The pages, and the view, need it longer than the file may. */
 	ihold(inode);
 	if (!kvm_gmem_is_owner(view)) {
-		queue_delayed_work(kvm_gmem_wq, &view->close, 0);
+		/* Only the work that is queued for the first one takes them all. */
+		if (llist_add(&view->closed, &kvm->gmem_closed.views))
+			queue_delayed_work(kvm_gmem_wq, &kvm->gmem_closed.work, 0);
 		return 0;
 	}
 
@@ -153,7 +174,8 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 	mutex_unlock(&kvm->slots_lock);
 	if (in_use)
 		synchronize_srcu_expedited(&kvm->srcu);
-	kvm_gmem_view_free(view);
+	kvm_gmem_view_drop(view);
+	kvm_gmem_view_put(view);
 	return 0;
 }
 
@@ -161,19 +183,35 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 void kvm_gmem_release_init(struct kvm_gmem_view *view)
 {
 	view->owner = get_pid(task_tgid(current));
-	view->delay = KVM_GMEM_CLOSE_SOON;
-	INIT_DELAYED_WORK(&view->close, kvm_gmem_close_work);
-	INIT_WORK(&view->free, kvm_gmem_free_work);
+	INIT_WORK(&view->drop, kvm_gmem_drop_work);
+	INIT_WORK(&view->put, kvm_gmem_put_work);
+}
+
+void kvm_gmem_init_vm(struct kvm *kvm)
+{
+	init_llist_head(&kvm->gmem_closed.views);
+	INIT_DELAYED_WORK(&kvm->gmem_closed.work, kvm_gmem_close_work);
+	kvm->gmem_closed.delay = KVM_GMEM_CLOSE_SOON;
 }
 
 int kvm_gmem_init_release(void)
 {
-	kvm_gmem_wq = alloc_workqueue("kvm_gmem", WQ_UNBOUND, 0);
-	return kvm_gmem_wq ? 0 : -ENOMEM;
+	/* A process that was killed for its memory may have left it here. */
+	kvm_gmem_wq = alloc_workqueue("kvm_gmem", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0);
+	if (!kvm_gmem_wq)
+		return -ENOMEM;
+
+	kvm_gmem_put_wq = alloc_workqueue("kvm_gmem_put", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!kvm_gmem_put_wq) {
+		destroy_workqueue(kvm_gmem_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* A work that has dropped its last reference to the module may still have to return. */
 void kvm_gmem_exit(void)
 {
 	destroy_workqueue(kvm_gmem_wq);
+	destroy_workqueue(kvm_gmem_put_wq);
 }

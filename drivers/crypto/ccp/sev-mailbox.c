@@ -51,19 +51,20 @@ static int sev_wait_cmd_ioc(struct sev_device *sev,
  */
 u32 sev_poll_mailbox(struct sev_device *sev, u64 end)
 {
-	/* The clock may need this CPU to go on. Else do not trust udelay(). */
-	unsigned long still = SNP_IN_PLACE_NS / NSEC_PER_USEC / SEV_POLL_US;
-	u64 last, now = ktime_get_mono_fast_ns();
+	struct snp_poll poll = {
+		.end = end,
+		.polls = SNP_IN_PLACE_NS / NSEC_PER_USEC / SEV_POLL_US,
+	};
+	bool last;
 	u32 reg;
 
 	do {
+		last = snp_poll_is_last(&poll);
 		reg = ioread32(sev->io_regs + sev->vdata->cmdresp_reg);
 		if (reg & PSP_CMDRESP_RESP)
 			return reg;
 		udelay(SEV_POLL_US);
-		last = now;
-		now = ktime_get_mono_fast_ns();
-	} while (now < end && (now != last || --still));
+	} while (!last);
 	return 0;
 }
 

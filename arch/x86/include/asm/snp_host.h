@@ -13,7 +13,7 @@
 
 #include <linux/cpufeature.h>
 #include <linux/errno.h>
-#include <linux/time64.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 
 #include <asm/pgtable_types.h>
@@ -31,6 +31,25 @@
  */
 #define SNP_IN_PLACE_NS		(8 * NSEC_PER_SEC)
 #define SNP_IN_PLACE_END_NS	(2 * NSEC_PER_SEC)
+
+/*
+ * How long to poll, with interrupts off: until @end by ktime_get_mono_fast_ns(). The clock
+ * may need this CPU to go on: while it stands still, for @polls. Delays are not trusted.
+ */
+struct snp_poll {
+	u64 end;
+	u64 now;
+	unsigned long polls;
+};
+
+/* Ask before each look, so that the last look is one after the end. */
+static inline bool snp_poll_is_last(struct snp_poll *poll)
+{
+	u64 last = poll->now;
+
+	poll->now = ktime_get_mono_fast_ns();
+	return poll->now >= poll->end || (poll->now == last && !poll->polls--);
+}
 
 /*
  * The RMP entry that governs a page of 4 KiB. @level is the size of the page

@@ -23,7 +23,7 @@ static bool kvm_pre_fault_allocates(struct kvm *kvm, gfn_t gfn)
 	bool ret;
 
 	if (!slot || kvm_slot_is_gmem_only(slot) ||
-	    slot->flags & (KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES))
+	    slot->flags & (KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES | KVM_MEMSLOT_INVALID))
 		return false;
 
 	hva = gfn_to_hva_memslot(slot, gfn);
@@ -39,23 +39,17 @@ static bool kvm_pre_fault_allocates(struct kvm *kvm, gfn_t gfn)
 	return ret;
 }
 
-/*
- * The fault that the guest would have, given what the gfn is.  -ENOENT for MMIO, which must
- * not be cached: an SEV-ES guest gets #VC for it, even if a memslot has the gfn by then.
- */
-static int kvm_pre_fault_error_code(struct kvm_vcpu *vcpu, gfn_t gfn, u64 *error_code)
+/* The fault that the guest would have, given what the gfn is. */
+static u64 kvm_pre_fault_error_code(struct kvm *kvm, gfn_t gfn)
 {
-	struct kvm *kvm = vcpu->kvm;
+	u64 error_code = PFERR_GUEST_FINAL_MASK;
 
-	*error_code = PFERR_GUEST_FINAL_MASK;
 	if (kvm_mem_is_private(kvm, gfn))
-		*error_code |= kvm->arch.private_fault_mask;
-	else if (!kvm_vcpu_gfn_to_memslot(vcpu, gfn))
-		return -ENOENT;
+		error_code |= kvm->arch.private_fault_mask;
 	else if (kvm_arch_has_private_mem(kvm) && kvm_pre_fault_allocates(kvm, gfn))
-		*error_code |= PFERR_WRITE_MASK;
+		error_code |= PFERR_WRITE_MASK;
 
-	return 0;
+	return error_code;
 }
 
 /*
@@ -92,10 +86,7 @@ static int kvm_mmu_pre_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u8 *level)
 			return -ENOENT;
 
 		cond_resched();
-		r = kvm_pre_fault_error_code(vcpu, gpa_to_gfn(gpa), &error_code);
-		if (r)
-			return r;
-
+		error_code = kvm_pre_fault_error_code(vcpu->kvm, gpa_to_gfn(gpa));
 		r = kvm_mmu_do_page_fault(vcpu, gpa, error_code, true, NULL, level);
 	} while (r == RET_PF_RETRY);
 

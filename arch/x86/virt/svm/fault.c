@@ -201,11 +201,10 @@ static enum rmp_owner rmp_fault_find_owner(u64 pfn, unsigned int n)
  */
 static bool rmp_fault_wait(u64 pfn, unsigned int n)
 {
-	unsigned long still = LOST_SPARES * SNP_IN_PLACE_NS / NSEC_PER_USEC;
+	struct snp_poll poll = { .polls = LOST_SPARES * SNP_IN_PLACE_NS / NSEC_PER_USEC };
 	enum rmp_owner owner;
-	u64 end, last, now;
+	bool over, last;
 	int changes;
-	bool over;
 
 	if (in_nmi())
 		return false;
@@ -213,17 +212,14 @@ static bool rmp_fault_wait(u64 pfn, unsigned int n)
 	atomic_inc(&in_place.waits);
 	changes = atomic_read(&in_place.changes);
 	trace_snp_write_waits(pfn, n);
-	now = ktime_get_mono_fast_ns();
-	end = now + SNP_IN_PLACE_NS + NSEC_PER_SEC;
+	poll.end = ktime_get_mono_fast_ns() + SNP_IN_PLACE_NS + NSEC_PER_SEC;
 	do {
 		udelay(1);
+		last = snp_poll_is_last(&poll);
 		owner = rmp_fault_find_owner(pfn, n);
 		/* Its end changes the range twice, and so does another one's begin. */
 		over = atomic_read(&in_place.changes) - changes >= 2;
-		/* The clock may need this CPU to go on. Else do not trust udelay(). */
-		last = now;
-		now = ktime_get_mono_fast_ns();
-	} while (owner == RMP_OWNER_COMMAND && !over && now < end && (now != last || --still));
+	} while (owner == RMP_OWNER_COMMAND && !over && !last);
 	trace_snp_write_goes_on(pfn, n);
 	atomic_inc(&in_place.over);
 	return owner == RMP_OWNER_HOST || (owner == RMP_OWNER_COMMAND && over);

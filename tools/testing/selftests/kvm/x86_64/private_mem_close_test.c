@@ -5,6 +5,7 @@
  * the pages are freed when these have ended.
  */
 #define _GNU_SOURCE /* for program_invocation_short_name and CPU_SET() */
+#include <glob.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@
 #define SLOT_SIZE	(4 * SZ_2M)
 #define LOGGED_GPA	(2 * SZ_1G)
 /* More than one workqueue works on at a time. */
-#define NR_FILES	600
+#define NR_BUSY		300
 
 /* --- Who gets the files ---------------------------------------------------------------- */
 
@@ -122,10 +123,10 @@ static bool other_ends(struct other *o)
 /* --- What the VM does at that moment --------------------------------------------------- */
 
 struct caller {
-	struct kvm_vm *vm;
+	int vm_fd;
 	int vcpu_fd;
 	void *hva;
-	struct slow_page page;
+	struct slow_page *page;
 	int (*call)(struct caller *c);
 	pthread_t thread;
 	int tid;
@@ -135,15 +136,15 @@ struct caller {
 /* Within kvm->srcu. */
 static int get_msrs(struct caller *c)
 {
-	return ioctl(c->vcpu_fd, KVM_GET_MSRS, c->page.hva);
+	return ioctl(c->vcpu_fd, KVM_GET_MSRS, c->page->hva);
 }
 
 /* With slots_lock held. */
 static int get_dirty_log(struct caller *c)
 {
-	struct kvm_dirty_log log = { .slot = 2, .dirty_bitmap = c->page.hva };
+	struct kvm_dirty_log log = { .slot = 2, .dirty_bitmap = c->page->hva };
 
-	return ioctl(c->vm->fd, KVM_GET_DIRTY_LOG, &log);
+	return ioctl(c->vm_fd, KVM_GET_DIRTY_LOG, &log);
 }
 
 static void *call(void *arg)
@@ -155,39 +156,25 @@ static void *call(void *arg)
 	return NULL;
 }
 
-/* Have the ioctl of a VM with one vCPU wait for its memory. */
-static void caller_start(struct caller *c, int (*fn)(struct caller *c))
+/* A slot is logged, as get_dirty_log() wants it. */
+static void caller_init(struct caller *c, int vm_fd, struct slow_page *page)
 {
-	struct kvm_vcpu *vcpu;
 	int r;
 
-	slow_page_create(&c->page);
-	c->vm = private_vm_create(1, &vcpu);
-	c->vcpu_fd = vcpu->fd;
-	c->call = fn;
+	c->vm_fd = vm_fd;
+	c->page = page;
+	c->call = get_dirty_log;
 	c->tid = 0;
 	c->hva = mmap(NULL, SZ_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	r = __set_region2(c->vm->fd, 2, KVM_MEM_LOG_DIRTY_PAGES, LOGGED_GPA, SZ_4K, c->hva, -1, 0);
+	r = __set_region2(vm_fd, 2, KVM_MEM_LOG_DIRTY_PAGES, LOGGED_GPA, SZ_4K, c->hva, -1, 0);
 	TEST_ASSERT(!r, KVM_IOCTL_ERROR(KVM_SET_USER_MEMORY_REGION2, r));
 }
 
+/* Have the ioctl wait for its memory. */
 static void caller_wait(struct caller *c)
 {
 	pthread_create(&c->thread, NULL, call, c);
 	TEST_ASSERT(thread_stays(&c->tid, 'S', NULL), "The ioctl doesn't wait for its memory");
-}
-
-static void caller_end(struct caller *c)
-{
-	slow_page_respond(&c->page);
-	pthread_join(c->thread, NULL);
-}
-
-static void caller_free(struct caller *c)
-{
-	kvm_vm_free(c->vm);
-	munmap(c->hva, SZ_4K);
-	slow_page_free(&c->page);
 }
 
 static long count_pages(void)
@@ -213,16 +200,23 @@ static void test_close(const char *what, int (*fn)(struct caller *c), bool exits
 {
 	struct kvm_pre_fault_memory range = { .gpa = PRIVATE_GPA, .size = SLOT_SIZE };
 	struct private_slot slot;
+	struct kvm_vcpu *vcpu;
+	struct slow_page page;
 	struct caller caller;
 	struct other other;
+	struct kvm_vm *vm;
 	long before;
 
 	other_start(&other, exits);
 	before = count_pages();
-	caller_start(&caller, fn);
-	private_slot_add(&slot, caller.vm, 1, PRIVATE_GPA, SLOT_SIZE);
-	set_private(caller.vm->fd, PRIVATE_GPA, SLOT_SIZE, true);
-	TEST_ASSERT(!__pre_fault(caller.vcpu_fd, &range) &&
+	slow_page_create(&page);
+	vm = private_vm_create(1, &vcpu);
+	caller_init(&caller, vm->fd, &page);
+	caller.vcpu_fd = vcpu->fd;
+	caller.call = fn;
+	private_slot_add(&slot, vm, 1, PRIVATE_GPA, SLOT_SIZE);
+	set_private(vm->fd, PRIVATE_GPA, SLOT_SIZE, true);
+	TEST_ASSERT(!__pre_fault(vcpu->fd, &range) &&
 		    count_pages() >= before + SLOT_SIZE / SZ_4K, "No private memory");
 	caller_wait(&caller);
 
@@ -230,49 +224,100 @@ static void test_close(const char *what, int (*fn)(struct caller *c), bool exits
 	close(slot.gmem_fd);
 	check(other_ends(&other), "%s: another process %s a guest_memfd, and does not wait", what,
 	      exits ? "ends with" : "closes");
-	caller_end(&caller);
+	slow_page_respond(&page);
+	pthread_join(caller.thread, NULL);
 	check(!caller.r, "%s: the ioctl ends as soon as its memory responds (%d)", what, caller.r);
 	check(pages_are_freed(before), "%s: the pages are freed then, while the VM lives", what);
-	caller_free(&caller);
+	kvm_vm_free(vm);
+	munmap(caller.hva, SZ_4K);
 	munmap(slot.hva, SLOT_SIZE);
+	slow_page_free(&page);
 }
 
-/* The files of a VM that is busy, however many, don't keep those of other VMs open. */
-static void test_many(void)
+/* VMs have a directory each. */
+static unsigned int count_vms(void)
 {
-	struct kvm_vcpu *vcpu;
-	struct kvm_vm *idle;
-	struct caller caller;
+	unsigned int vms = 0;
+	glob_t found;
+
+	if (!glob("/sys/kernel/debug/kvm/*-*", GLOB_ONLYDIR, NULL, &found))
+		vms = found.gl_pathc;
+	globfree(&found);
+	return vms;
+}
+
+/* False if there are more than @before after ten seconds. */
+static bool vms_are_gone(unsigned int before)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		if (count_vms() <= before)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Send files to @other: @nr of each VM that calls. */
+static void send_files(struct other *other, struct caller *callers, unsigned int nr_vms,
+		       unsigned int nr)
+{
+	int fds[MAX_FDS];
+	unsigned int i, n;
+
+	for (i = n = 0; i < nr_vms * nr; i++) {
+		fds[n++] = gmem_create(callers[i % nr_vms].vm_fd, SZ_4K);
+		if (n < MAX_FDS && i + 1 < nr_vms * nr)
+			continue;
+		send_fds(other, fds, n);
+		while (n)
+			close(fds[--n]);
+	}
+}
+
+/* The files of VMs that are busy, however many, don't keep those of other VMs open. */
+static void test_many(unsigned int nr_vms, unsigned int nr)
+{
+	struct caller *callers = calloc(nr_vms, sizeof(*callers));
+	int kvm_fd = open_kvm_dev_path_or_exit(), idle, fd;
+	unsigned int vms, i;
+	struct slow_page page;
 	struct other others[2];
-	int fds[MAX_FDS], fd, i, n;
 	long before;
 
 	other_start(&others[0], false);
 	other_start(&others[1], false);
 	before = count_pages();
-	caller_start(&caller, get_dirty_log);
-	idle = private_vm_create(1, &vcpu);
-	fd = gmem_create(idle->fd, SLOT_SIZE);
+	vms = count_vms();
+	slow_page_create(&page);
+	idle = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
+	fd = gmem_create(idle, SLOT_SIZE);
 	gmem_allocate(fd, 0, SLOT_SIZE);
 	TEST_ASSERT(count_pages() >= before + SLOT_SIZE / SZ_4K, "No private memory");
-	for (n = 0; n < NR_FILES; n += MAX_FDS) {
-		for (i = 0; i < MAX_FDS; i++)
-			fds[i] = gmem_create(caller.vm->fd, SZ_4K);
-		send_fds(&others[0], fds, MAX_FDS);
-		for (i = 0; i < MAX_FDS; i++)
-			close(fds[i]);
-	}
-	caller_wait(&caller);
+	for (i = 0; i < nr_vms; i++)
+		caller_init(&callers[i], ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM), &page);
+	send_files(&others[0], callers, nr_vms, nr);
+	for (i = 0; i < nr_vms; i++)
+		caller_wait(&callers[i]);
 	send_fds(&others[1], &fd, 1);
 	close(fd);
 
-	check(other_ends(&others[0]), "another process closes %d files of a VM that is busy",
-	      NR_FILES);
+	check(other_ends(&others[0]), "another process closes %u files of each of %u busy VMs", nr,
+	      nr_vms);
 	check(other_ends(&others[1]) && pages_are_freed(before),
 	      "the pages of another VM are freed when the last one to have its file closes it");
-	caller_end(&caller);
-	caller_free(&caller);
-	kvm_vm_free(idle);
+	slow_page_respond(&page);
+	for (i = 0; i < nr_vms; i++) {
+		pthread_join(callers[i].thread, NULL);
+		close(callers[i].vm_fd);
+		munmap(callers[i].hva, SZ_4K);
+	}
+	close(idle);
+	check(vms_are_gone(vms), "the VMs end after their files");
+	close(kvm_fd);
+	slow_page_free(&page);
+	free(callers);
 }
 
 int main(int argc, char *argv[])
@@ -282,7 +327,8 @@ int main(int argc, char *argv[])
 	test_close("KVM_GET_MSRS", get_msrs, false);
 	test_close("KVM_GET_DIRTY_LOG", get_dirty_log, false);
 	test_close("KVM_GET_DIRTY_LOG", get_dirty_log, true);
-	test_many();
+	test_many(1, 2 * NR_BUSY);
+	test_many(NR_BUSY, 1);
 	check(audit_is_clean(), "the audit has no findings");
 	return check_finish();
 }
