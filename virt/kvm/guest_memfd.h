@@ -74,7 +74,7 @@ struct kvm_gmem_inode {
  * @closed:	in kvm.gmem_closed, if another process has closed the file
  * @rcu:	waits for the faults that use the view
  * @drop:	frees the pages after that, and
- * @put:	drops the VM, and frees the view
+ * @put:	drops inode and VM, and frees the view
  */
 struct kvm_gmem_view {
 	struct kvm *kvm;

@@ -21,7 +21,10 @@
 #define KVM_GMEM_CLOSE_SOON	(HZ / 50)
 #define KVM_GMEM_CLOSE_LATE	HZ
 
-/* Pages are freed on the first one.  The end of a VM may wait: it is on the other one. */
+/*
+ * Pages are freed on the first one, whose works wait for no VMM and no file system.  The
+ * end of a VM may: it is on the other one.
+ */
 static struct workqueue_struct *kvm_gmem_wq;
 static struct workqueue_struct *kvm_gmem_put_wq;
 
@@ -84,18 +87,12 @@ static void kvm_gmem_drop_pages(struct inode *inode)
 	}
 }
 
-/* No fault uses the view any more. */
-static void kvm_gmem_view_drop(struct kvm_gmem_view *view)
+/* The VM may end with it, and the mount of all files.  Both may wait. */
+static void kvm_gmem_view_put(struct kvm_gmem_view *view)
 {
-	kvm_gmem_drop_pages(view->inode);
 	iput(view->inode);
 	kvm_gmem_unpin_mount();
 	put_pid(view->owner);
-}
-
-/* The VM may end with it. */
-static void kvm_gmem_view_put(struct kvm_gmem_view *view)
-{
 	kvm_put_kvm(view->kvm);
 	/* Not before: a VM's end may wait, and a work on the same address would wait for it. */
 	kfree(view);
@@ -106,11 +103,12 @@ static void kvm_gmem_put_work(struct work_struct *work)
 	kvm_gmem_view_put(container_of(work, struct kvm_gmem_view, put));
 }
 
+/* No fault uses the view any more. */
 static void kvm_gmem_drop_work(struct work_struct *work)
 {
 	struct kvm_gmem_view *view = container_of(work, struct kvm_gmem_view, drop);
 
-	kvm_gmem_view_drop(view);
+	kvm_gmem_drop_pages(view->inode);
 	queue_work(kvm_gmem_put_wq, &view->put);
 }
 
@@ -144,8 +142,10 @@ static void kvm_gmem_close_work(struct work_struct *work)
 	mutex_unlock(&kvm->slots_lock);
 
 	/* The VM may be gone with the last one. */
-	llist_for_each_entry_safe(view, next, views, closed)
+	llist_for_each_entry_safe(view, next, views, closed) {
 		call_srcu(&kvm->srcu, &view->rcu, kvm_gmem_unused);
+		cond_resched();
+	}
 }
 
 /* At the end of a process its mm is gone. */
@@ -174,7 +174,7 @@ int kvm_gmem_release(struct inode *inode, struct file *file)
 	mutex_unlock(&kvm->slots_lock);
 	if (in_use)
 		synchronize_srcu_expedited(&kvm->srcu);
-	kvm_gmem_view_drop(view);
+	kvm_gmem_drop_pages(inode);
 	kvm_gmem_view_put(view);
 	return 0;
 }
@@ -201,7 +201,7 @@ int kvm_gmem_init_release(void)
 	if (!kvm_gmem_wq)
 		return -ENOMEM;
 
-	kvm_gmem_put_wq = alloc_workqueue("kvm_gmem_put", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	kvm_gmem_put_wq = alloc_workqueue("kvm_gmem_put", WQ_UNBOUND, 0);
 	if (!kvm_gmem_put_wq) {
 		destroy_workqueue(kvm_gmem_wq);
 		return -ENOMEM;

@@ -13,7 +13,7 @@
 
 #include <linux/cpufeature.h>
 #include <linux/errno.h>
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 #include <linux/types.h>
 
 #include <asm/pgtable_types.h>
