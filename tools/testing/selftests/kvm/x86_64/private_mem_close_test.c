@@ -281,20 +281,23 @@ static void send_files(struct other *other, struct caller *callers, unsigned int
 	}
 }
 
-/* The files of VMs that are busy, however many, don't keep those of other VMs open. */
-static void test_many(unsigned int nr_vms, unsigned int nr)
+/*
+ * The files of VMs that are busy, however many, don't keep those of other VMs open.  @vms:
+ * how many the host has besides.
+ */
+static void test_many(unsigned int nr_vms, unsigned int nr, unsigned int vms)
 {
 	struct caller *callers = calloc(nr_vms, sizeof(*callers));
 	int kvm_fd = open_kvm_dev_path_or_exit(), idle, fd;
-	unsigned int vms, i;
+	unsigned int i;
 	struct slow_page page;
 	struct other others[2];
 	long before;
 
 	other_start(&others[0], false);
 	other_start(&others[1], false);
+	TEST_ASSERT(vms_are_gone(vms), "VMs are left");
 	before = count_pages();
-	vms = count_vms();
 	slow_page_create(&page);
 	idle = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
 	fd = gmem_create(idle, SLOT_SIZE);
@@ -327,13 +330,15 @@ static void test_many(unsigned int nr_vms, unsigned int nr)
 
 int main(int argc, char *argv[])
 {
+	unsigned int vms = count_vms();
+
 	require_private_mem();
 	setbuf(stdout, NULL);
 	test_close("KVM_GET_MSRS", get_msrs, false);
 	test_close("KVM_GET_DIRTY_LOG", get_dirty_log, false);
 	test_close("KVM_GET_DIRTY_LOG", get_dirty_log, true);
-	test_many(1, 2 * NR_BUSY);
-	test_many(NR_BUSY, 1);
+	test_many(1, 2 * NR_BUSY, vms);
+	test_many(NR_BUSY, 1, vms);
 	check(audit_is_clean(), "the audit has no findings");
 	return check_finish();
 }
