@@ -119,7 +119,7 @@ static void *race_thread(void *arg)
         race_call(me);
     }
     /* What this thread has left open is seen by the audit. */
-    if (sim_marks) {
+    if (sim_windows) {
         abort();
     }
     sim_guest = NULL;

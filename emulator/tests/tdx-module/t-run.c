@@ -6,67 +6,6 @@
 #include <string.h>
 #include "lib.h"
 
-#define EV_GP   0x80000b0dULL
-#define EV_UD   0x80000306ULL
-#define EV_VE   0x80000314ULL
-#define EV_DF   0x80000b08ULL
-
-/* One exit, and what the guest finds when it goes on */
-static struct {
-    u32 reason;
-    u64 qualification;
-    u64 field[8][2];            /* of the VMCS, at the exit; 0 ends */
-    u64 gpr[NUM_REGS];
-    unsigned entries;
-    u64 event;                  /* that was injected */
-    u64 rip;
-    struct guest_regs after;
-} g1;
-
-static void one_guest(struct guest_regs *g)
-{
-    if (g1.entries++) {
-        g1.event = plat_vmread(VMCS_ENTRY_INTR);
-        g1.event = g1.event & INTR_VALID ? g1.event : 0;
-        g1.rip = plat_vmread(VMCS_RIP);
-        g1.after = *g;
-        sim_exit(1, 0);
-        return;
-    }
-    memcpy(g->gpr.r, g1.gpr, sizeof(g1.gpr));
-    sim_exit(g1.reason, g1.qualification);
-    for (unsigned i = 0; i < ARRAY_SIZE(g1.field) && g1.field[i][0]; i++) {
-        plat_vmwrite(g1.field[i][0], g1.field[i][1]);
-    }
-}
-
-/* The guest's exit REASON; the TD exit that follows, or event if it goes on */
-static u64 run_one(struct ttd *td, u32 reason, u64 qualification)
-{
-    u64 ret;
-
-    g1.reason = reason;
-    g1.qualification = qualification;
-    g1.entries = 0;
-    g1.event = 0;
-    sim_guest = one_guest;
-    ret = enter(td);
-    sim_guest = NULL;
-    return ret;
-}
-
-static void run_clear(void)
-{
-    memset(&g1, 0, sizeof(g1));
-}
-
-static u64 ve_reason(struct ttd *td)
-{
-    const struct vcpu *vp = (const struct vcpu *)sim_mem(td->tdvpr[0]);
-
-    return vp->ve.valid == VE_INFO_VALID ? vp->ve.exit_reason : ~0ULL;
-}
-
 /* Exits that the module answers with an exception, or not at all */
 static const struct {
     u8 reason;
@@ -144,55 +83,6 @@ static void test_intr(void)
     g1.field[0][1] = 0x80000312;
     CHECK(run_one(&td, 0, 0), TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE);
     CHECK(enter(&td), TDX_TD_FATAL);
-}
-
-static void test_events(void)
-{
-    struct ttd td;
-
-    td_to(&td, ST_RUN);
-    /* A #VE that the TD has not read, and another one */
-    run_clear();
-    CHECK(run_one(&td, 12, 0), 1);
-    CHECK(g1.event, EV_VE);
-    CHECK(run_one(&td, 12, 0), 1);
-    CHECK(g1.event, EV_DF);
-
-    /* The delivery of an interrupt is interrupted, and comes again. */
-    td_to(&td, ST_RUN);
-    run_clear();
-    g1.field[0][0] = VMCS_IDT_VECTORING, g1.field[0][1] = 0x80001030;
-    CHECK(run_one(&td, 8, 0), 1);
-    CHECK(g1.event, 0x80000030);
-    CHECK(run_one(&td, 1, 0), 1);
-    CHECK(run_one(&td, 8, 0), 1);
-    /* A fault in the delivery is a double fault. */
-    CHECK(run_one(&td, 15, 0), 1);
-    CHECK(g1.event, EV_DF);
-
-    /* NMIs that the host injects */
-    td_to(&td, ST_RUN);
-    run_clear();
-    OK(call(TDH_VP_WR, td.tdvpr[0], 0x202000000000000b, 1, 1));
-    g1.field[0][0] = VMCS_INTERRUPTIBILITY, g1.field[0][1] = 8;
-    CHECK(run_one(&td, 1, 0), 1);
-    OK(call(TDH_VP_RD, td.tdvpr[0], 0x202000000000000b, 0, 0));
-    CHECK(out.r[R_8], 0);
-    OK(call(TDH_VP_WR, td.tdvpr[0], 0x202000000000000b, 1, 1));
-    CHECK(run_one(&td, 1, 0), 1);
-    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, PROC_NMI_WINDOW);
-    g1.field[0][1] = 0;
-    CHECK(run_one(&td, 8, 0), 1);
-    CHECK(g1.event, 0x80000202);
-    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, 0);
-    CHECK(call(TDH_VP_WR, td.tdvpr[0], 0x202000000000000b, 2, 3),
-          TDX_METADATA_FIELD_VALUE_NOT_VALID);
-}
-
-static void set_gpa(u64 gpa)
-{
-    g1.field[0][0] = VMCS_GPA;
-    g1.field[0][1] = gpa;
 }
 
 static void test_ept(void)
@@ -451,19 +341,6 @@ static void test_topology(void)
     CHECK(g1.after.gpr.r[R_AX], 0x105);
 }
 
-/* A debug exception after an instruction that the module has done */
-static void test_single_step(void)
-{
-    struct ttd td;
-
-    td_to(&td, ST_RUN);
-    run_clear();
-    g1.gpr[R_AX] = 0x21;
-    g1.field[0][0] = VMCS_RFLAGS, g1.field[0][1] = 0x102;
-    CHECK(run_one(&td, 10, 0), 1);
-    CHECK(plat_vmread(VMCS_PENDING_DEBUG), BIT(14));
-}
-
 static void test_vmfail(void)
 {
     struct ttd td;
@@ -481,13 +358,11 @@ void test_run(void)
 {
     test_exits();
     test_intr();
-    test_events();
     test_ept();
     test_zero_step();
     test_cpuid();
     test_msr();
     test_xsetbv();
     test_topology();
-    test_single_step();
     test_vmfail();
 }
