@@ -81,8 +81,10 @@ static enum run_next run_exception(struct run *r)
     return run_to_host(r, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE, EEQ_NONE, 0);
 }
 
-static enum run_next run_disable(struct run *r)
+enum run_next run_triple_fault(struct run *r)
 {
+    r->reason = EXIT_TRIPLE_FAULT;
+    r->qualification = 0;
     r->disable = true;
     return run_to_host(r, TDX_NON_RECOVERABLE_VCPU, EEQ_NONE, 0);
 }
@@ -101,14 +103,12 @@ static enum run_next run_ve(struct run *r)
 
 static enum run_next run_ud(struct run *r)
 {
-    (void)r;
-    return inject_fault(VEC_UD, false, 0);
+    return inject_fault(r, VEC_UD, false, 0);
 }
 
 static enum run_next run_gp(struct run *r)
 {
-    (void)r;
-    return inject_fault(VEC_GP, true, 0);
+    return inject_fault(r, VEC_GP, true, 0);
 }
 
 /* MONITOR and MWAIT: #VE if the TD's CPUID has them */
@@ -171,9 +171,11 @@ enum run_next run_ept_violation(struct run *r)
 {
     u64 gpa = plat_vmread(VMCS_GPA);
 
-    if (r->qualification & EPT_VIOLATION_NMI) {
+    /* IRET; the bit means nothing if an event was being delivered. */
+    if ((r->qualification & EPT_VIOLATION_NMI) &&
+        !(plat_vmread(VMCS_IDT_VECTORING) & INTR_VALID)) {
         plat_vmwrite(VMCS_INTERRUPTIBILITY,
-                     plat_vmread(VMCS_INTERRUPTIBILITY) | BIT(3));
+                     plat_vmread(VMCS_INTERRUPTIBILITY) | BLOCK_BY_NMI);
     }
     if (!td_private_gpa(r->td->tdcs, gpa)) {
         return run_to_host(r, TDX_SUCCESS, EEQ_NONE, gpa & ~(PAGE_SIZE - 1));
@@ -186,7 +188,7 @@ typedef enum run_next run_fn(struct run *r);
 static run_fn *const run_table[NUM_EXITS] = {
     [EXIT_EXCEPTION_NMI] = run_exception,
     [EXIT_INTERRUPT] = run_host,
-    [EXIT_TRIPLE_FAULT] = run_disable,
+    [EXIT_TRIPLE_FAULT] = run_triple_fault,
     [EXIT_INIT] = run_host,
     [EXIT_OTHER_SMI] = run_host,
     [EXIT_NMI_WINDOW] = run_window,

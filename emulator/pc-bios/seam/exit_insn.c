@@ -10,9 +10,9 @@
 #define CPUID_VE_SUPERVISOR     BIT(0)
 #define CPUID_VE_USER           BIT(1)
 
-static enum run_next run_gp0(void)
+static enum run_next run_gp0(struct run *r)
 {
-    return inject_fault(VEC_GP, true, 0);
+    return inject_fault(r, VEC_GP, true, 0);
 }
 
 /* The TD can ask for a #VE: for all of CPUID, or for a leaf. */
@@ -72,7 +72,7 @@ static enum run_next run_msr_fault(struct run *r, enum msr_action action)
     case MSR_VE:
         return inject_ve(r, 0, 0);
     case MSR_GP:
-        return run_gp0();
+        return run_gp0(r);
     default:
         return run_fatal(r);    /* it does not exit */
     }
@@ -152,7 +152,7 @@ enum run_next run_wrmsr(struct run *r)
         return inject_ve(r, 0, 0);
     }
     if (!run_write_msr(r, msr, (u32)gpr[R_AX] | gpr[R_DX] << 32)) {
-        return run_gp0();
+        return run_gp0(r);
     }
     run_skip();
     return RUN_GUEST;
@@ -175,7 +175,7 @@ enum run_next run_xsetbv(struct run *r)
     u64 v = (u32)gpr[R_AX] | gpr[R_DX] << 32;
 
     if ((u32)gpr[R_CX] || run_cpl() || !run_xcr0_ok(r, v)) {
-        return run_gp0();
+        return run_gp0(r);
     }
     plat_xsetbv(v);
     r->vp->xcr0 = v;

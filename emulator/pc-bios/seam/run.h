@@ -58,6 +58,7 @@ struct run {
 enum run_next run_exit(struct run *r);
 enum run_next run_to_host(struct run *r, u64 status, u64 eeq, u64 gpa);
 enum run_next run_fatal(struct run *r);
+enum run_next run_triple_fault(struct run *r);
 /* Past the instruction that exited */
 void run_skip(void);
 unsigned run_cpl(void);
@@ -66,9 +67,12 @@ enum run_next run_ept_violation(struct run *r);
 enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq);
 
 /* inject.c */
-enum run_next inject_fault(u8 vector, bool has_error, u32 error);
+/* RUN_HOST if it is a triple fault */
+enum run_next inject_fault(struct run *r, u8 vector, bool has_error,
+                           u32 error);
 enum run_next inject_ve(struct run *r, u64 gla, u64 gpa);
 void inject_again(const struct run *r);
+/* Before each VM entry */
 void inject_nmi(struct run *r);
 
 /* exit_insn.c */

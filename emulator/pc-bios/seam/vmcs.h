@@ -85,6 +85,12 @@ enum vmcs_field {
 #define INTR_TYPE_NMI       2
 #define INTR_TYPE_EXCEPTION 3
 
+/* Interruptibility: by STI, by MOV SS, by an NMI */
+#define BLOCK_BY_NMI        BIT(3)
+#define BLOCKS_NMI          (BITS(1, 0) | BLOCK_BY_NMI)
+
+#define RFLAGS_RF           BIT(16)
+#define CR0_PE              BIT(0)
 #define CR4_OSXSAVE         BIT(18)
 
 /* True if the processor has the field; for fields that depend on a feature */

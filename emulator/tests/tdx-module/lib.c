@@ -303,12 +303,14 @@ u64 enter(struct ttd *td)
 }
 
 _Thread_local struct guest_regs tdcall_regs;
+_Thread_local u64 tdcall_event;
 static _Thread_local bool tdcall_done;
 
 static void tdcall_guest(struct guest_regs *g)
 {
     if (tdcall_done) {
         tdcall_regs = *g;
+        tdcall_event = plat_vmread(VMCS_ENTRY_INTR);
         sim_exit(1, 0);
         return;
     }

@@ -66,8 +66,9 @@ void sept_tables(struct ttd *td, u64 gpa, unsigned level);
 void td_destroy(struct ttd *td);
 
 u64 enter(struct ttd *td);
-/* The guest executes one TDCALL, then an interrupt comes. */
+/* The guest executes one TDCALL; then it gets an event or none, and exits. */
 extern _Thread_local struct guest_regs tdcall_regs;
+extern _Thread_local u64 tdcall_event;
 u64 tdcall(struct ttd *td, u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9);
 
 #define EV_GP   0x80000b0dULL
