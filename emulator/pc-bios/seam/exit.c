@@ -6,12 +6,15 @@
 #include "cpuid.h"
 #include "run.h"
 
-#define RIP_CS_AR       (VMCS_GUEST_AR + 2)
-#define SS_AR           (VMCS_GUEST_AR + 4)
-
 unsigned run_cpl(void)
 {
-    return (plat_vmread(SS_AR) >> 5) & 3;
+    return (plat_vmread(VMCS_SS_AR) >> 5) & 3;
+}
+
+bool run_64bit(void)
+{
+    return (plat_vmread(VMCS_EFER) & EFER_LMA) &&
+           (plat_vmread(VMCS_CS_AR) & CS_AR_L);
 }
 
 void run_skip(void)
@@ -19,7 +22,7 @@ void run_skip(void)
     u64 rip = plat_vmread(VMCS_RIP) + plat_vmread(VMCS_INSTR_LENGTH);
 
     /* Outside 64-bit mode it wraps. */
-    if (!(plat_vmread(RIP_CS_AR) & BIT(13))) {
+    if (!(plat_vmread(VMCS_CS_AR) & CS_AR_L)) {
         rip = (u32)rip;
     }
     plat_vmwrite(VMCS_RIP, rip);
@@ -129,6 +132,13 @@ static enum run_next run_misconfig(struct run *r)
     return run_to_host(r, TDX_SUCCESS, EEQ_NONE, gpa & ~(PAGE_SIZE - 1));
 }
 
+/* What the host needs to know of a violation: nothing of linear addresses */
+static enum run_next run_ept_to_host(struct run *r, u64 eeq, u64 gpa)
+{
+    r->qualification &= ~EPT_VIOLATION_TD_ONLY;
+    return run_to_host(r, TDX_SUCCESS, eeq, gpa & ~(PAGE_SIZE - 1));
+}
+
 static void run_note_fault(struct run *r, u64 gpa)
 {
     struct vcpu *vp = r->vp;
@@ -157,7 +167,7 @@ static enum run_next run_private_fault(struct run *r, u64 gla, u64 gpa, u64 eeq)
     } else {
         run_note_fault(r, gpa & ~(PAGE_SIZE - 1));
     }
-    return run_to_host(r, TDX_SUCCESS, eeq, gpa & ~(PAGE_SIZE - 1));
+    return run_ept_to_host(r, eeq, gpa);
 }
 
 enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq)
@@ -165,6 +175,24 @@ enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq)
     r->reason = EXIT_EPT_VIOLATION;
     r->qualification = write ? EPT_VIOLATION_WRITE : BIT(0);
     return run_private_fault(r, 0, gpa, eeq);
+}
+
+/* A guest address that is wider than the TD's has a reserved bit set. */
+static enum run_next run_wide_gpa(struct run *r)
+{
+    u32 error = PF_PRESENT | PF_RESERVED;
+
+    if (r->qualification & EPT_VIOLATION_WRITE) {
+        error |= PF_WRITE;
+    }
+    if (r->qualification & EPT_VIOLATION_FETCH) {
+        error |= PF_FETCH;
+    }
+    if (run_cpl() == 3) {
+        error |= PF_USER;
+    }
+    r->vp->guest.cr2 = plat_vmread(VMCS_GLA);
+    return inject_fault(r, VEC_PF, true, error);
 }
 
 enum run_next run_ept_violation(struct run *r)
@@ -177,8 +205,12 @@ enum run_next run_ept_violation(struct run *r)
         plat_vmwrite(VMCS_INTERRUPTIBILITY,
                      plat_vmread(VMCS_INTERRUPTIBILITY) | BLOCK_BY_NMI);
     }
+    if (gpa >= 2 * td_shared_bit(r->td->tdcs) &&
+        (r->qualification & EPT_VIOLATION_GLA)) {
+        return run_wide_gpa(r);
+    }
     if (!td_private_gpa(r->td->tdcs, gpa)) {
-        return run_to_host(r, TDX_SUCCESS, EEQ_NONE, gpa & ~(PAGE_SIZE - 1));
+        return run_ept_to_host(r, EEQ_NONE, gpa);
     }
     return run_private_fault(r, plat_vmread(VMCS_GLA), gpa, EEQ_NONE);
 }

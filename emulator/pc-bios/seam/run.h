@@ -30,12 +30,22 @@ enum exit_reason {
 #define EEQ_PENDING         6ULL
 
 #define EPT_VIOLATION_WRITE     BIT(1)
+#define EPT_VIOLATION_FETCH     BIT(2)
 #define EPT_VIOLATION_GLA       BIT(7)
 #define EPT_VIOLATION_NMI       BIT(12)
+/* About the linear address, and about NMIs */
+#define EPT_VIOLATION_TD_ONLY   BITS(12, 7)
 
 enum vector {
-    VEC_UD = 6, VEC_DF = 8, VEC_GP = 13, VEC_VE = 20,
+    VEC_UD = 6, VEC_DF = 8, VEC_GP = 13, VEC_PF = 14, VEC_VE = 20,
 };
+
+/* Error code of a page fault */
+#define PF_PRESENT      BIT(0)
+#define PF_WRITE        BIT(1)
+#define PF_USER         BIT(2)
+#define PF_RESERVED     BIT(3)
+#define PF_FETCH        BIT(4)
 
 enum run_next { RUN_GUEST, RUN_HOST };
 
@@ -62,6 +72,7 @@ enum run_next run_triple_fault(struct run *r);
 /* Past the instruction that exited */
 void run_skip(void);
 unsigned run_cpl(void);
+bool run_64bit(void);
 enum run_next run_ept_violation(struct run *r);
 /* As if the TD had accessed a page that is not there: EEQ says who did. */
 enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq);

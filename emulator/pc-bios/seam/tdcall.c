@@ -169,7 +169,7 @@ enum run_next run_tdcall(struct run *r)
     enum run_next next = RUN_GUEST;
     bool found = false;
 
-    if (run_cpl()) {
+    if (run_cpl() || !run_64bit()) {
         return inject_fault(r, VEC_GP, true, 0);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(tdg_leaves) && !found; i++) {

@@ -55,6 +55,8 @@ enum vmcs_field {
     VMCS_GUEST_GDTR_LIMIT = 0x4810,
     VMCS_GUEST_IDTR_LIMIT = 0x4812,
     VMCS_GUEST_AR = 0x4814,
+    VMCS_CS_AR = 0x4816,
+    VMCS_SS_AR = 0x4818,
     VMCS_INTERRUPTIBILITY = 0x4824,
     VMCS_ACTIVITY = 0x4826,
     VMCS_CR0_MASK = 0x6000,
@@ -89,6 +91,8 @@ enum vmcs_field {
 #define BLOCK_BY_NMI        BIT(3)
 #define BLOCKS_NMI          (BITS(1, 0) | BLOCK_BY_NMI)
 
+#define CS_AR_L             BIT(13)
+#define EFER_LMA            BIT(10)
 #define RFLAGS_RF           BIT(16)
 #define CR0_PE              BIT(0)
 #define CR4_OSXSAVE         BIT(18)

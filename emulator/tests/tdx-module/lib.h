@@ -72,6 +72,7 @@ extern _Thread_local u64 tdcall_event;
 u64 tdcall(struct ttd *td, u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9);
 
 #define EV_GP   0x80000b0dULL
+#define EV_PF   0x80000b0eULL
 #define EV_UD   0x80000306ULL
 #define EV_VE   0x80000314ULL
 #define EV_DF   0x80000b08ULL

@@ -304,8 +304,13 @@ void plat_vmcs_host_state(void)
     plat_vmwrite(0x6c14, 1 + sim_cur);
 }
 
+/* TDCALL is executed in 64-bit mode. */
 void sim_exit(u32 reason, u64 qualification)
 {
+    if (reason == 77) {
+        plat_vmwrite(VMCS_EFER, plat_vmread(VMCS_EFER) | EFER_LMA);
+        plat_vmwrite(VMCS_CS_AR, plat_vmread(VMCS_CS_AR) | CS_AR_L);
+    }
     plat_vmwrite(VMCS_EXIT_REASON, reason);
     plat_vmwrite(VMCS_QUALIFICATION, qualification);
 }

@@ -182,6 +182,42 @@ static void test_flags(void)
     CHECK(g1.event, EV_GP & ~INTR_ERROR_CODE);
 }
 
+/* Addresses beyond the TD's width are nobody's: a reserved bit is set. */
+static void test_wide_gpa(void)
+{
+    static const struct {
+        u64 qualification, error;
+        u32 ss;
+    } cases[] = {
+        { 0x81, 0x9, 0xc093 }, { 0x82, 0xb, 0xc093 }, { 0x84, 0x19, 0xc093 },
+        { 0x182, 0xf, 0xc0f3 },
+    };
+    struct ttd td;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        td_to(&td, ST_RUN);
+        run_clear();
+        set_gpa(BIT(48) | 0x5008);
+        g1.field[1][0] = VMCS_GLA, g1.field[1][1] = 0x7008;
+        g1.field[2][0] = VMCS_GUEST_AR + 4, g1.field[2][1] = cases[i].ss;
+        CHECK(run_one(&td, 48, cases[i].qualification), 1);
+        CHECK(g1.event, EV_PF);
+        CHECK(g1.after.cr2, 0x7008);
+        CHECK(plat_vmread(VMCS_ENTRY_ERROR), cases[i].error);
+    }
+    /* In the delivery of another event */
+    g1.field[2][0] = VMCS_IDT_VECTORING, g1.field[2][1] = EV_PF;
+    CHECK(run_one(&td, 48, 0x81), 1);
+    CHECK(g1.event, EV_DF);
+    g1.field[2][1] = EV_DF;
+    CHECK(run_one(&td, 48, 0x81), TDX_NON_RECOVERABLE_VCPU | 2);
+    /* Nobody has used a linear address. */
+    td_to(&td, ST_RUN);
+    g1.field[2][0] = 0;
+    CHECK(run_one(&td, 48, 1), 48);
+    CHECK(out.r[R_8], BIT(48) | 0x5000);
+}
+
 /* What the processor does not write of a #VE is not that of another one. */
 static void test_ve_info(void)
 {
@@ -223,6 +259,7 @@ void test_event(void)
     test_nmi_after_ve();
     test_triple_fault();
     test_flags();
+    test_wide_gpa();
     test_ve_info();
     test_single_step();
 }

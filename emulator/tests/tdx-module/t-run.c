@@ -92,17 +92,20 @@ static void test_ept(void)
     td_to(&td, ST_RUN);
     run_clear();
     set_gpa(BIT(47) | 0xfee00123);
-    CHECK(run_one(&td, 48, 0x83), 48);
-    CHECK(out.r[R_CX], 0x83);
+    /* The host learns nothing about the TD's linear address. */
+    CHECK(run_one(&td, 48, 0xffff), 48);
+    CHECK(out.r[R_CX], 0xe07f);
     CHECK(out.r[R_DX], 0);
     CHECK(out.r[R_8], BIT(47) | 0xfee00000);
     CHECK(run_one(&td, 49, 0), 49);
     CHECK(out.r[R_8], BIT(47) | 0xfee00000);
+    plat_vmwrite(VMCS_INTERRUPTIBILITY, 0);
     set_gpa(0x123456);
     CHECK(run_one(&td, 48, 2), 48);
     CHECK(out.r[R_8], 0x123000);
     /* NMIs were unblocked by an IRET that has to be done again. */
-    CHECK(run_one(&td, 48, 2 | BIT(12)), 48);
+    CHECK(run_one(&td, 48, 0x782 | BIT(12)), 48);
+    CHECK(out.r[R_CX], 2);
     CHECK(plat_vmread(VMCS_INTERRUPTIBILITY) & 8, 8);
     plat_vmwrite(VMCS_INTERRUPTIBILITY, 0);
 
@@ -114,12 +117,12 @@ static void test_ept(void)
     CHECK(out.r[R_DX], 6);
     CHECK(out.r[R_8], 0x2000);
     ((struct tdcs *)sim_mem(td.tdcx[0]))->td_ctls = 0;
-    CHECK(run_one(&td, 48, 1), 1);
+    CHECK(run_one(&td, 48, 0x181), 1);
     CHECK(g1.event, EV_VE);
     CHECK(ve_reason(&td), 48);
     OK(tdcall(&td, TDG_VP_VEINFO_GET, 0, 0, 0, 0));
     CHECK(tdcall_regs.gpr.r[R_CX], 48);
-    CHECK(tdcall_regs.gpr.r[R_DX], 1);
+    CHECK(tdcall_regs.gpr.r[R_DX], 0x181);
     CHECK(tdcall_regs.gpr.r[R_9], 0x2008);
 
     /* A private address has no misconfigured entry. */
