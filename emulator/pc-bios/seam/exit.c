@@ -139,6 +139,30 @@ static enum run_next run_ept_to_host(struct run *r, u64 eeq, u64 gpa)
     return run_to_host(r, TDX_SUCCESS, eeq, gpa & ~(PAGE_SIZE - 1));
 }
 
+/*
+ * Faults without progress between them, and after some of them their pages.
+ * The TD has executed something if it exits at another RIP than it entered
+ * with, and what the module executes moves RIP before the next entry.
+ */
+static void run_note_progress(struct run *r)
+{
+    if (plat_vmread(VMCS_RIP) != r->rip) {
+        r->vp->epf_count = r->vp->epf_num = 0;
+    }
+}
+
+static void run_note_page(struct vcpu *vp, u64 gpa)
+{
+    for (unsigned i = 0; i < vp->epf_num; i++) {
+        if (vp->epf_gpa[i] == gpa) {
+            return;
+        }
+    }
+    if (vp->epf_num < EPF_LIST_SIZE) {
+        vp->epf_gpa[vp->epf_num++] = gpa;
+    }
+}
+
 static void run_note_fault(struct run *r, u64 gpa)
 {
     struct vcpu *vp = r->vp;
@@ -146,12 +170,12 @@ static void run_note_fault(struct run *r, u64 gpa)
 
     if (vp->epf_rip != rip) {
         vp->epf_rip = rip;
-        vp->epf_count = 0;
+        vp->epf_count = vp->epf_num = 0;
     }
-    if (vp->epf_count < EPF_LIST_SIZE) {
-        vp->epf_gpa[vp->epf_count] = gpa;
+    if (++vp->epf_count >= EPF_THRESHOLD) {
+        vp->epf_count = EPF_THRESHOLD;
+        run_note_page(vp, gpa);
     }
-    vp->epf_count++;
 }
 
 static enum run_next run_private_fault(struct run *r, u64 gla, u64 gpa, u64 eeq)
@@ -234,7 +258,7 @@ static run_fn *const run_table[NUM_EXITS] = {
     [EXIT_VMCALL] = run_ve,
     /* VMCLEAR to VMXON */
     [19 ... EXIT_VMXON] = run_ud,
-    [EXIT_CR] = run_gp,
+    [EXIT_CR] = run_cr,
     [EXIT_IO] = run_ve,
     [EXIT_RDMSR] = run_rdmsr,
     [EXIT_WRMSR] = run_wrmsr,
@@ -265,6 +289,7 @@ enum run_next run_exit(struct run *r)
     if ((r->reason & BIT(31)) || basic >= NUM_EXITS || !run_table[basic]) {
         return run_fatal(r);
     }
+    run_note_progress(r);
     inject_again(r);
     return run_table[basic](r);
 }

@@ -59,6 +59,7 @@ struct run {
     struct vcpu *vp;
     u32 reason;                 /* all of it */
     u64 qualification;
+    u64 rip;                    /* at the VM entry */
     u64 ret;                    /* RAX of the host */
     u64 host_spec_ctrl;
     bool disable;               /* the vCPU cannot run again */
@@ -91,6 +92,7 @@ enum run_next run_cpuid(struct run *r);
 enum run_next run_rdmsr(struct run *r);
 enum run_next run_wrmsr(struct run *r);
 enum run_next run_xsetbv(struct run *r);
+enum run_next run_cr(struct run *r);
 
 /* tdcall.c, tdcall_mem.c, tdcall_mr.c */
 enum run_next run_tdcall(struct run *r);

@@ -95,6 +95,15 @@ enum vmcs_field {
 #define EFER_LMA            BIT(10)
 #define RFLAGS_RF           BIT(16)
 #define CR0_PE              BIT(0)
+#define CR0_NE              BIT(5)
+#define CR0_WP              BIT(16)
+#define CR0_NW              BIT(29)
+#define CR0_CD              BIT(30)
+#define CR0_PG              BIT(31)
+#define CR4_MCE             BIT(6)
+#define CR4_VMXE            BIT(13)
+#define CR4_SMXE            BIT(14)
+#define CR4_CET             BIT(23)
 #define CR4_OSXSAVE         BIT(18)
 
 /* True if the processor has the field; for fields that depend on a feature */

@@ -178,6 +178,8 @@ u64 plat_rdmsr(u32 msr)
         return 0x11;
     case MSR_VMX_EPT_VPID_CAP:
         return ~sim.no_ept;
+    case MSR_VMX_CR4_FIXED1:
+        return BITS(25, 0);
     case MSR_VMX_PROCBASED_CTLS3:
         return sim.no_gpaw ? 0 : ~0ULL;
     }

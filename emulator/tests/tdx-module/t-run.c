@@ -14,7 +14,7 @@ static const struct {
     { 8, 0 }, { 11, EV_UD }, { 12, EV_VE }, { 13, EV_VE }, { 15, EV_GP },
     { 17, EV_UD }, { 18, EV_VE }, { 19, EV_UD }, { 20, EV_UD }, { 21, EV_UD },
     { 22, EV_UD }, { 23, EV_UD }, { 24, EV_UD }, { 25, EV_UD }, { 26, EV_UD },
-    { 27, EV_UD }, { 28, EV_GP }, { 30, EV_VE }, { 36, EV_UD }, { 39, EV_UD },
+    { 27, EV_UD }, { 30, EV_VE }, { 36, EV_UD }, { 39, EV_UD },
     { 50, EV_UD }, { 53, EV_UD }, { 54, EV_VE }, { 56, EV_VE }, { 59, EV_UD },
     { 60, EV_UD }, { 65, EV_VE }, { 70, EV_UD }, { 76, EV_UD },
 };
@@ -129,6 +129,70 @@ static void test_ept(void)
     CHECK(run_one(&td, 49, 0), TDX_NON_RECOVERABLE_TD | 49);
 }
 
+/* MOV to CR0 and CR4, of values that the module owns bits of */
+static const struct {
+    unsigned cr;
+    u64 value, event;
+} cr_cases[] = {
+    /* NE, CD, NW, PE: legal, but not in a TD */
+    { 0, 0x80050013, EV_VE }, { 0, 0xc0050033, EV_VE },
+    { 0, 0xa0050033, EV_VE }, { 0, 0xe0050033, EV_VE },
+    { 0, 0x20, EV_VE }, { 0, 0x9fffffd3, EV_VE },
+    /* Paging without protection; bits that there are not */
+    { 0, 0x80000020, EV_GP }, { 0, BIT(32) | 0x80050033, EV_GP },
+    { 0, BIT(63) | 0x80050013, EV_GP },
+    /* MCE, VMXE, SMXE */
+    { 4, 0x2020, EV_VE }, { 4, 0x2060, EV_VE }, { 4, 0x4060, EV_VE },
+    /* PKE, CET, UINTR, key locker, PKS, LA57; bits that there are not */
+    { 4, 0x400060, EV_GP }, { 4, 0x800060, EV_GP },
+    { 4, BIT(25) | 0x60, EV_GP },
+    { 4, BIT(19) | 0x60, EV_GP }, { 4, BIT(24) | 0x60, EV_GP },
+    { 4, BIT(15) | 0x60, EV_GP }, { 4, BIT(40) | 0x60, EV_GP },
+    { 4, 0x400020, EV_GP },
+};
+
+static void test_cr(void)
+{
+    struct ttd td;
+    u64 mask;
+
+    td_to(&td, ST_RUN);
+    /* A TD sees these as they are; those that nobody has are its own. */
+    mask = plat_vmread(VMCS_CR0_MASK);
+    CHECK(mask, ~0ULL << 32 | BIT(30) | BIT(29) | BIT(5) | BIT(0));
+    CHECK(plat_vmread(VMCS_CR0_SHADOW) & mask, 0x21);
+    for (unsigned i = 0; i < ARRAY_SIZE(cr_cases); i++) {
+        td_to(&td, ST_RUN);
+        run_clear();
+        g1.gpr[R_9] = cr_cases[i].value;
+        g1.field[0][0] = VMCS_EFER, g1.field[0][1] = 0xd01;
+        g1.field[1][0] = VMCS_CS_AR, g1.field[1][1] = 0xa09b;
+        CHECK(run_one(&td, 28, cr_cases[i].cr | 0x900), 1);
+        CHECK(g1.event, cr_cases[i].event);
+        CHECK(ve_reason(&td), cr_cases[i].event == EV_VE ? 28 : ~0ULL);
+    }
+    /* WP with CET */
+    td_to(&td, ST_RUN);
+    run_clear();
+    g1.gpr[R_9] = 0xc0040033;
+    g1.field[0][0] = VMCS_CR4, g1.field[0][1] = BIT(23) | 0x2060;
+    CHECK(run_one(&td, 28, 0x900), 1);
+    CHECK(g1.event, EV_GP);
+    /* Half of the register outside 64-bit mode */
+    g1.gpr[R_9] = 0x1c0050033;
+    CHECK(run_one(&td, 28, 0x900), 1);
+    CHECK(g1.event, EV_VE);
+    /* RSP */
+    td_to(&td, ST_RUN);
+    run_clear();
+    g1.gpr[R_SP] = 0x80000020;
+    g1.field[0][0] = VMCS_RSP, g1.field[0][1] = 0xc0050033;
+    CHECK(run_one(&td, 28, 0x400), 1);
+    CHECK(g1.event, EV_VE);
+    /* CLTS does not exit. */
+    CHECK(run_one(&td, 28, 0x20), TDX_NON_RECOVERABLE_TD | 28);
+}
+
 /* The host takes a page away again and again. */
 static void test_zero_step(void)
 {
@@ -142,6 +206,8 @@ static void test_zero_step(void)
     MUST(call(TDH_MEM_RANGE_BLOCK, 0x2000, td.tdr, 0, 0));
     run_clear();
     set_gpa(0x2000);
+    /* The first one is not where the vCPU was entered. */
+    g1.field[1][0] = VMCS_RIP, g1.field[1][1] = 0x3000;
     for (n = 0; n < 6; n++) {
         CHECK(run_one(&td, 48, 1), 48);
         CHECK(g1.entries, 1);
@@ -156,7 +222,78 @@ static void test_zero_step(void)
     MUST(call(TDH_MEM_TRACK, td.tdr, 0, 0, 0));
     MUST(call(TDH_MEM_RANGE_UNBLOCK, 0x2000, td.tdr, 0, 0));
     CHECK(run_one(&td, 1, 0), 1);
+    /* It has not executed anything since. */
+    run_clear();
+    MUST(call(TDH_MEM_RANGE_BLOCK, 0x2000, td.tdr, 0, 0));
+    CHECK(run_one(&td, 1, 0), 48);
+    /* It goes on, and does it again. */
+    MUST(call(TDH_MEM_TRACK, td.tdr, 0, 0, 0));
+    MUST(call(TDH_MEM_RANGE_UNBLOCK, 0x2000, td.tdr, 0, 0));
+    g1.field[0][0] = VMCS_RIP, g1.field[0][1] = 0x1000;
+    CHECK(run_one(&td, 1, 0), 1);
+    MUST(call(TDH_MEM_RANGE_BLOCK, 0x2000, td.tdr, 0, 0));
+    CHECK(run_one(&td, 1, 0), 1);
     audit("zero step");
+}
+
+/* The faults are not at one instruction, or it was executed between them. */
+static void test_no_zero_step(void)
+{
+    static const u8 between[] = { 1, 77, 10 };
+    struct ttd td;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(between); i++) {
+        td_to(&td, ST_RUN);
+        sept_tables(&td, 0, 0);
+        for (unsigned n = 0; n < 20; n++) {
+            run_clear();
+            set_gpa(0x2000);
+            g1.field[1][0] = VMCS_RIP, g1.field[1][1] = 0x1000;
+            CHECK(run_one(&td, 48, 1), 48);
+            CHECK(g1.entries, 1);
+            /* The page is there; TDCALL is executed, and comes again. */
+            run_clear();
+            g1.gpr[R_AX] = TDG_VP_INFO;
+            g1.field[0][0] = VMCS_RIP;
+            g1.field[0][1] = between[i] == 1 ? 0x1004 : 0x1000;
+            CHECK(run_one(&td, between[i], 0), 1);
+        }
+    }
+    /* What comes from outside is no progress. */
+    td_to(&td, ST_RUN);
+    sept_tables(&td, 0, 0);
+    for (unsigned n = 0; n < 6; n++) {
+        run_clear();
+        CHECK(run_one(&td, 1, 0), 1);
+        set_gpa(0x2000);
+        CHECK(run_one(&td, 48, 1), 48);
+        CHECK(g1.entries, 1);
+    }
+    CHECK(run_one(&td, 1, 0), 48);
+    CHECK(g1.entries, 0);
+}
+
+/* One page many times is one page. */
+static void test_zero_step_list(void)
+{
+    struct ttd td;
+
+    td_to(&td, ST_RUN);
+    sept_tables(&td, 0, 0);
+    MUST(call(TDH_MEM_PAGE_AUG, 0x2000, td.tdr, page_alloc(), 0));
+    MUST(tdcall(&td, TDG_MEM_PAGE_ACCEPT, 0x2000, 0, 0, 0));
+    for (unsigned n = 0; n < 2 * EPF_LIST_SIZE; n++) {
+        run_clear();
+        set_gpa(0x2000);
+        CHECK(run_one(&td, 48, 1), 48);
+        CHECK(g1.entries, 1);
+    }
+    set_gpa(0x5000);
+    CHECK(run_one(&td, 48, 1), 48);
+    CHECK(g1.entries, 1);
+    CHECK(run_one(&td, 48, 1), 48);
+    CHECK(g1.entries, 0);
+    CHECK(out.r[R_8], 0x5000);
 }
 
 static void test_cpuid(void)
@@ -362,7 +499,10 @@ void test_run(void)
     test_exits();
     test_intr();
     test_ept();
+    test_cr();
     test_zero_step();
+    test_no_zero_step();
+    test_zero_step_list();
     test_cpuid();
     test_msr();
     test_xsetbv();
