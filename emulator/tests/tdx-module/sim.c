@@ -179,7 +179,7 @@ u64 plat_rdmsr(u32 msr)
     case MSR_VMX_EPT_VPID_CAP:
         return ~sim.no_ept;
     case MSR_VMX_CR4_FIXED1:
-        return BITS(25, 0);
+        return BITS(25, 0) & ~CR4_SMXE;
     case MSR_VMX_PROCBASED_CTLS3:
         return sim.no_gpaw ? 0 : ~0ULL;
     }

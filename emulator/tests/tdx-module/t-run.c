@@ -141,8 +141,8 @@ static const struct {
     /* Paging without protection; bits that there are not */
     { 0, 0x80000020, EV_GP }, { 0, BIT(32) | 0x80050033, EV_GP },
     { 0, BIT(63) | 0x80050013, EV_GP },
-    /* MCE, VMXE, SMXE */
-    { 4, 0x2020, EV_VE }, { 4, 0x2060, EV_VE }, { 4, 0x4060, EV_VE },
+    /* MCE, VMXE; SMXE, which this processor does not have */
+    { 4, 0x2020, EV_VE }, { 4, 0x2060, EV_VE }, { 4, 0x4060, EV_GP },
     /* PKE, CET, UINTR, key locker, PKS, LA57; bits that there are not */
     { 4, 0x400060, EV_GP }, { 4, 0x800060, EV_GP },
     { 4, BIT(25) | 0x60, EV_GP },
