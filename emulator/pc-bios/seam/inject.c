@@ -16,9 +16,9 @@ enum run_next inject_fault(struct run *r, u8 vector, bool has_error, u32 error)
 
     /*
      * If the exit interrupted the delivery of another event, there is a
-     * fault in the delivery.  One in that of a double fault ends the vCPU:
-     * else the module could go on for ever without the TD having executed
-     * anything, and no interrupt of the host would be taken.
+     * fault in the delivery.  One in that of a double fault ends the vCPU.
+     * If it did not, this could repeat without an end while the TD executes
+     * nothing and the processor takes no interrupt of the host.
      */
     if (inject_is(first, INTR_TYPE_EXCEPTION) && (u8)first == VEC_DF) {
         return run_triple_fault(r);
