@@ -223,6 +223,7 @@ _Static_assert(sizeof(struct tdreport) == 1024, "TDREPORT_STRUCT");
 #define MSR_INTR_PENDING        0x9a
 #define MSR_ARCH_CAPABILITIES   0x10a
 #define MSR_VMX_BASIC           0x480
+#define MSR_VMX_CR4_FIXED1      0x489
 #define MSR_VMX_EPT_VPID_CAP    0x48c
 #define MSR_VMX_PROCBASED_CTLS3 0x492
 #define MSR_TME_CAPABILITY      0x981

@@ -190,22 +190,33 @@ static u64 config_check_tdmr(unsigned i)
     return ret;
 }
 
+/*
+ * Each TDMR_INFO may be in another page, and there are fewer windows than
+ * that: none stays open.
+ */
+static void config_copy(void *to, u64 pa, unsigned size)
+{
+    unsigned mark = plat_mark();
+    const u8 *page = plat_map(pa & ~(PAGE_SIZE - 1), PLAT_RO);
+
+    memcpy(to, page + (pa & (PAGE_SIZE - 1)), size);
+    plat_release(mark);
+}
+
 /* Copy each TDMR_INFO once; nothing is read again after it was checked. */
 static u64 config_read_tdmrs(u64 list_pa, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         u64 pa, ret;
-        const u8 *page = plat_map(list_pa & ~(PAGE_SIZE - 1), PLAT_RO);
         struct tdmr *t = &module.tdmr[i];
 
-        memcpy(&pa, page + (list_pa & (PAGE_SIZE - 1)) + 8 * i, sizeof(pa));
+        config_copy(&pa, list_pa + 8 * i, sizeof(pa));
         ret = phymem_check_shared(pa, sizeof(t->info), TDMR_INFO_ALIGN);
         if (is_error(ret)) {
             return status(ret, OPND_RCX);
         }
         memset(t, 0, sizeof(*t));
-        page = plat_map(pa & ~(PAGE_SIZE - 1), PLAT_RO);
-        memcpy(&t->info, page + (pa & (PAGE_SIZE - 1)), sizeof(t->info));
+        config_copy(&t->info, pa, sizeof(t->info));
         ret = config_check_tdmr(i);
         if (is_error(ret)) {
             return ret;

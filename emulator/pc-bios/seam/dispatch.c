@@ -310,7 +310,7 @@ static u64 check_leaf(struct call *c, u64 rax)
         c->version > (c->leaf ? c->leaf->max_version : 0)) {
         return status(TDX_OPERAND_INVALID, OPND_RAX);
     }
-    if (state == SYS_SHUT_DOWN) {
+    if (__atomic_load_n(&module.lps_busy, __ATOMIC_SEQ_CST) & LPS_ENDED) {
         return TDX_SYS_SHUTDOWN;
     }
     if (state != SYS_READY && !(c->leaf && c->leaf->before_ready)) {

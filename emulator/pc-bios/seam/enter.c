@@ -5,8 +5,6 @@
  */
 #include "run.h"
 
-#define EPF_THRESHOLD   6
-
 static const struct {
     u32 msr;
     u64 host;                   /* what a TD exit leaves to the host, ... */
@@ -110,22 +108,21 @@ static void leave_epoch(struct run *r)
 
 /*
  * A host that takes the same pages away again and again could watch a TD
- * instruction by instruction.  After some such faults at one instruction the
- * vCPU runs only when the pages are there.
+ * instruction by instruction.  After some such faults without progress the vCPU
+ * runs only when the pages are there.
  */
 static u64 enter_check_faults(struct run *r)
 {
     struct vcpu *vp = r->vp;
-    unsigned n = vp->epf_count < EPF_LIST_SIZE ? vp->epf_count : EPF_LIST_SIZE;
     u64 ret = TDX_SUCCESS;
 
-    if (vp->epf_count < EPF_THRESHOLD) {
+    if (!vp->epf_num) {
         return TDX_SUCCESS;
     }
     if (!lock_try(&r->td->tdcs->sept_lock, LOCK_SH)) {
         return status(TDX_OPERAND_BUSY, OPND_SEPT_TREE);
     }
-    for (unsigned i = 0; i < n && !ret; i++) {
+    for (unsigned i = 0; i < vp->epf_num && !ret; i++) {
         unsigned mark = plat_mark();
         struct sept_walk w;
 
@@ -139,9 +136,6 @@ static u64 enter_check_faults(struct run *r)
         plat_release(mark);
     }
     lock_put(&r->td->tdcs->sept_lock, LOCK_SH);
-    if (!ret) {
-        vp->epf_count = 0;
-    }
     return ret;
 }
 
@@ -161,6 +155,7 @@ static void enter_loop(struct run *r)
         unsigned mark = plat_mark();
 
         inject_nmi(r);
+        r->rip = plat_vmread(VMCS_RIP);
         if (plat_vmenter(&r->vp->guest, r->vp->launched)) {
             r->vp->launched = true;
             r->reason = plat_vmread(VMCS_EXIT_REASON);

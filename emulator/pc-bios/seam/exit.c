@@ -6,12 +6,15 @@
 #include "cpuid.h"
 #include "run.h"
 
-#define RIP_CS_AR       (VMCS_GUEST_AR + 2)
-#define SS_AR           (VMCS_GUEST_AR + 4)
-
 unsigned run_cpl(void)
 {
-    return (plat_vmread(SS_AR) >> 5) & 3;
+    return (plat_vmread(VMCS_SS_AR) >> 5) & 3;
+}
+
+bool run_64bit(void)
+{
+    return (plat_vmread(VMCS_EFER) & EFER_LMA) &&
+           (plat_vmread(VMCS_CS_AR) & CS_AR_L);
 }
 
 void run_skip(void)
@@ -19,7 +22,7 @@ void run_skip(void)
     u64 rip = plat_vmread(VMCS_RIP) + plat_vmread(VMCS_INSTR_LENGTH);
 
     /* Outside 64-bit mode it wraps. */
-    if (!(plat_vmread(RIP_CS_AR) & BIT(13))) {
+    if (!(plat_vmread(VMCS_CS_AR) & CS_AR_L)) {
         rip = (u32)rip;
     }
     plat_vmwrite(VMCS_RIP, rip);
@@ -81,8 +84,10 @@ static enum run_next run_exception(struct run *r)
     return run_to_host(r, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE, EEQ_NONE, 0);
 }
 
-static enum run_next run_disable(struct run *r)
+enum run_next run_triple_fault(struct run *r)
 {
+    r->reason = EXIT_TRIPLE_FAULT;
+    r->qualification = 0;
     r->disable = true;
     return run_to_host(r, TDX_NON_RECOVERABLE_VCPU, EEQ_NONE, 0);
 }
@@ -101,14 +106,12 @@ static enum run_next run_ve(struct run *r)
 
 static enum run_next run_ud(struct run *r)
 {
-    (void)r;
-    return inject_fault(VEC_UD, false, 0);
+    return inject_fault(r, VEC_UD, false, 0);
 }
 
 static enum run_next run_gp(struct run *r)
 {
-    (void)r;
-    return inject_fault(VEC_GP, true, 0);
+    return inject_fault(r, VEC_GP, true, 0);
 }
 
 /* MONITOR and MWAIT: #VE if the TD's CPUID has them */
@@ -129,6 +132,37 @@ static enum run_next run_misconfig(struct run *r)
     return run_to_host(r, TDX_SUCCESS, EEQ_NONE, gpa & ~(PAGE_SIZE - 1));
 }
 
+/* What the host needs to know of a violation: nothing of linear addresses */
+static enum run_next run_ept_to_host(struct run *r, u64 eeq, u64 gpa)
+{
+    r->qualification &= ~EPT_VIOLATION_TD_ONLY;
+    return run_to_host(r, TDX_SUCCESS, eeq, gpa & ~(PAGE_SIZE - 1));
+}
+
+/*
+ * Faults without progress between them, and after some of them their pages.
+ * The TD has executed something if it exits at another RIP than it entered
+ * with, and what the module executes moves RIP before the next entry.
+ */
+static void run_note_progress(struct run *r)
+{
+    if (plat_vmread(VMCS_RIP) != r->rip) {
+        r->vp->epf_count = r->vp->epf_num = 0;
+    }
+}
+
+static void run_note_page(struct vcpu *vp, u64 gpa)
+{
+    for (unsigned i = 0; i < vp->epf_num; i++) {
+        if (vp->epf_gpa[i] == gpa) {
+            return;
+        }
+    }
+    if (vp->epf_num < EPF_LIST_SIZE) {
+        vp->epf_gpa[vp->epf_num++] = gpa;
+    }
+}
+
 static void run_note_fault(struct run *r, u64 gpa)
 {
     struct vcpu *vp = r->vp;
@@ -136,12 +170,12 @@ static void run_note_fault(struct run *r, u64 gpa)
 
     if (vp->epf_rip != rip) {
         vp->epf_rip = rip;
-        vp->epf_count = 0;
+        vp->epf_count = vp->epf_num = 0;
     }
-    if (vp->epf_count < EPF_LIST_SIZE) {
-        vp->epf_gpa[vp->epf_count] = gpa;
+    if (++vp->epf_count >= EPF_THRESHOLD) {
+        vp->epf_count = EPF_THRESHOLD;
+        run_note_page(vp, gpa);
     }
-    vp->epf_count++;
 }
 
 static enum run_next run_private_fault(struct run *r, u64 gla, u64 gpa, u64 eeq)
@@ -157,7 +191,7 @@ static enum run_next run_private_fault(struct run *r, u64 gla, u64 gpa, u64 eeq)
     } else {
         run_note_fault(r, gpa & ~(PAGE_SIZE - 1));
     }
-    return run_to_host(r, TDX_SUCCESS, eeq, gpa & ~(PAGE_SIZE - 1));
+    return run_ept_to_host(r, eeq, gpa);
 }
 
 enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq)
@@ -167,16 +201,40 @@ enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq)
     return run_private_fault(r, 0, gpa, eeq);
 }
 
+/* A guest address that is wider than the TD's has a reserved bit set. */
+static enum run_next run_wide_gpa(struct run *r)
+{
+    u32 error = PF_PRESENT | PF_RESERVED;
+
+    if (r->qualification & EPT_VIOLATION_WRITE) {
+        error |= PF_WRITE;
+    }
+    if (r->qualification & EPT_VIOLATION_FETCH) {
+        error |= PF_FETCH;
+    }
+    if (run_cpl() == 3) {
+        error |= PF_USER;
+    }
+    r->vp->guest.cr2 = plat_vmread(VMCS_GLA);
+    return inject_fault(r, VEC_PF, true, error);
+}
+
 enum run_next run_ept_violation(struct run *r)
 {
     u64 gpa = plat_vmread(VMCS_GPA);
 
-    if (r->qualification & EPT_VIOLATION_NMI) {
+    /* IRET; the bit means nothing if an event was being delivered. */
+    if ((r->qualification & EPT_VIOLATION_NMI) &&
+        !(plat_vmread(VMCS_IDT_VECTORING) & INTR_VALID)) {
         plat_vmwrite(VMCS_INTERRUPTIBILITY,
-                     plat_vmread(VMCS_INTERRUPTIBILITY) | BIT(3));
+                     plat_vmread(VMCS_INTERRUPTIBILITY) | BLOCK_BY_NMI);
+    }
+    if (gpa >= 2 * td_shared_bit(r->td->tdcs) &&
+        (r->qualification & EPT_VIOLATION_GLA)) {
+        return run_wide_gpa(r);
     }
     if (!td_private_gpa(r->td->tdcs, gpa)) {
-        return run_to_host(r, TDX_SUCCESS, EEQ_NONE, gpa & ~(PAGE_SIZE - 1));
+        return run_ept_to_host(r, EEQ_NONE, gpa);
     }
     return run_private_fault(r, plat_vmread(VMCS_GLA), gpa, EEQ_NONE);
 }
@@ -186,7 +244,7 @@ typedef enum run_next run_fn(struct run *r);
 static run_fn *const run_table[NUM_EXITS] = {
     [EXIT_EXCEPTION_NMI] = run_exception,
     [EXIT_INTERRUPT] = run_host,
-    [EXIT_TRIPLE_FAULT] = run_disable,
+    [EXIT_TRIPLE_FAULT] = run_triple_fault,
     [EXIT_INIT] = run_host,
     [EXIT_OTHER_SMI] = run_host,
     [EXIT_NMI_WINDOW] = run_window,
@@ -200,7 +258,7 @@ static run_fn *const run_table[NUM_EXITS] = {
     [EXIT_VMCALL] = run_ve,
     /* VMCLEAR to VMXON */
     [19 ... EXIT_VMXON] = run_ud,
-    [EXIT_CR] = run_gp,
+    [EXIT_CR] = run_cr,
     [EXIT_IO] = run_ve,
     [EXIT_RDMSR] = run_rdmsr,
     [EXIT_WRMSR] = run_wrmsr,
@@ -231,6 +289,7 @@ enum run_next run_exit(struct run *r)
     if ((r->reason & BIT(31)) || basic >= NUM_EXITS || !run_table[basic]) {
         return run_fatal(r);
     }
+    run_note_progress(r);
     inject_again(r);
     return run_table[basic](r);
 }

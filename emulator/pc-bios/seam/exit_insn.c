@@ -10,9 +10,9 @@
 #define CPUID_VE_SUPERVISOR     BIT(0)
 #define CPUID_VE_USER           BIT(1)
 
-static enum run_next run_gp0(void)
+static enum run_next run_gp0(struct run *r)
 {
-    return inject_fault(VEC_GP, true, 0);
+    return inject_fault(r, VEC_GP, true, 0);
 }
 
 /* The TD can ask for a #VE: for all of CPUID, or for a leaf. */
@@ -72,7 +72,7 @@ static enum run_next run_msr_fault(struct run *r, enum msr_action action)
     case MSR_VE:
         return inject_ve(r, 0, 0);
     case MSR_GP:
-        return run_gp0();
+        return run_gp0(r);
     default:
         return run_fatal(r);    /* it does not exit */
     }
@@ -152,7 +152,7 @@ enum run_next run_wrmsr(struct run *r)
         return inject_ve(r, 0, 0);
     }
     if (!run_write_msr(r, msr, (u32)gpr[R_AX] | gpr[R_DX] << 32)) {
-        return run_gp0();
+        return run_gp0(r);
     }
     run_skip();
     return RUN_GUEST;
@@ -175,10 +175,47 @@ enum run_next run_xsetbv(struct run *r)
     u64 v = (u32)gpr[R_AX] | gpr[R_DX] << 32;
 
     if ((u32)gpr[R_CX] || run_cpl() || !run_xcr0_ok(r, v)) {
-        return run_gp0();
+        return run_gp0(r);
     }
     plat_xsetbv(v);
     r->vp->xcr0 = v;
     run_skip();
     return RUN_GUEST;
+}
+
+/* True if the processor would take it */
+static bool run_cr0_ok(u64 v)
+{
+    return !(v >> 32) && ((v & CR0_PE) || !(v & CR0_PG)) &&
+           ((v & CR0_WP) || !(plat_vmread(VMCS_CR4) & CR4_CET));
+}
+
+/* True if the processor would take it, and it is of no feature the TD lacks */
+static bool run_cr4_ok(u64 v)
+{
+    u64 differ = (v ^ plat_vmread(VMCS_CR4_SHADOW)) &
+                 plat_vmread(VMCS_CR4_MASK);
+
+    return !(v & ~plat_rdmsr(MSR_VMX_CR4_FIXED1)) &&
+           !(differ & ~(CR4_MCE | CR4_VMXE | CR4_SMXE));
+}
+
+/*
+ * MOV to CR0 or CR4 that would change what the mask has: #GP if a processor
+ * rejects it, else #VE.  CLTS and LMSW cannot change any of it.
+ */
+enum run_next run_cr(struct run *r)
+{
+    u64 cr = r->qualification & 0xf, type = (r->qualification >> 4) & 3;
+    u64 gpr = (r->qualification >> 8) & 0xf;
+    u64 v = gpr == R_SP ? plat_vmread(VMCS_RSP) : r->vp->guest.gpr.r[gpr];
+
+    if (type != 0 || (cr != 0 && cr != 4)) {
+        return run_fatal(r);
+    }
+    if (!run_64bit()) {
+        v = (u32)v;
+    }
+    return (cr ? run_cr4_ok(v) : run_cr0_ok(v)) ? inject_ve(r, 0, 0)
+                                                : run_gp0(r);
 }

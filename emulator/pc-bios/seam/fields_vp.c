@@ -52,7 +52,6 @@
 
 VMCS_FIELDS(0x0800)
 VMCS_FIELDS(0x2802)
-VMCS_FIELDS(0x401e)
 VMCS_FIELDS(0x4024)
 VMCS_FIELDS(0x4800)
 VMCS_FIELDS(0x482a)
@@ -60,6 +59,8 @@ VMCS_FIELDS(0x6800)
 VMCS_GET(0x0002)
 VMCS_GET(0x2016)
 VMCS_GET(0x4000)
+VMCS_GET(0x401e)
+VMCS_GET(0x4826)
 #undef VMCS_FIELDS
 #undef VMCS_GET
 
@@ -83,6 +84,31 @@ static u64 vmcs_set_0x4000(struct md *m, unsigned i, u64 v)
         return status(TDX_TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_DESC);
     }
     plat_vmwrite(VMCS_PIN, v);
+    return TDX_SUCCESS;
+}
+
+/* A control that the processor lacks makes VM entries fail. */
+static u64 vmcs_set_0x401e(struct md *m, unsigned i, u64 v)
+{
+    (void)m, (void)i;
+    if (v & ~(plat_rdmsr(MSR_VMX_BASIC + 0xb) >> 32)) {
+        return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+    }
+    plat_vmwrite(VMCS_PROC2, v);
+    return TDX_SUCCESS;
+}
+
+/*
+ * Active or HLT: in the other states interrupts of the host do not end the
+ * TD's execution.
+ */
+static u64 vmcs_set_0x4826(struct md *m, unsigned i, u64 v)
+{
+    (void)m, (void)i;
+    if (v > 1) {
+        return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+    }
+    plat_vmwrite(VMCS_ACTIVITY, v);
     return TDX_SUCCESS;
 }
 
@@ -157,7 +183,8 @@ static const struct md_field md_vp_fields[] = {
     VMCS_CTLS(0x4000, PIN_POSTED),
     VMCS_CTLS(0x401e, PROC2_BUS_LOCK | PROC2_NOTIFY),
     VMCS(2, 0x4024, 1, HOST, HOST, 0, vmcs_set_0x4024),
-    VMCS(2, 0x4800, 20, DEBUG, DEBUG, 0, vmcs_set_0x4800),
+    VMCS(2, 0x4800, 19, DEBUG, DEBUG, 0, vmcs_set_0x4800),
+    VMCS(2, 0x4826, 1, DEBUG, DEBUG, 0, vmcs_set_0x4826),
     VMCS(2, 0x482a, 1, DEBUG, DEBUG, 0, vmcs_set_0x482a),
     VMCS(3, 0x6800, 20, DEBUG, DEBUG, 0, vmcs_set_0x6800),
 

@@ -43,10 +43,14 @@ struct tdmr {
     u64 next;                   /* PAMT is initialized up to this address */
 };
 
+/* No call after the one that set it does anything. */
+#define LPS_ENDED   BIT(31)
+
 struct module {
     lock_t lock;                /* exclusive: changes of the state */
     u8 sys_state;
-    u32 lps_done, lps_busy;
+    u32 lps_done;
+    u32 lps_busy;               /* LPs that are in a call; LPS_ENDED */
     u32 pkgs_keyed;             /* bitmap */
     u16 global_key;
     u16 first_key, num_keys;    /* private key ids */

@@ -30,12 +30,22 @@ enum exit_reason {
 #define EEQ_PENDING         6ULL
 
 #define EPT_VIOLATION_WRITE     BIT(1)
+#define EPT_VIOLATION_FETCH     BIT(2)
 #define EPT_VIOLATION_GLA       BIT(7)
 #define EPT_VIOLATION_NMI       BIT(12)
+/* About the linear address, and about NMIs */
+#define EPT_VIOLATION_TD_ONLY   BITS(12, 7)
 
 enum vector {
-    VEC_UD = 6, VEC_DF = 8, VEC_GP = 13, VEC_VE = 20,
+    VEC_UD = 6, VEC_DF = 8, VEC_GP = 13, VEC_PF = 14, VEC_VE = 20,
 };
+
+/* Error code of a page fault */
+#define PF_PRESENT      BIT(0)
+#define PF_WRITE        BIT(1)
+#define PF_USER         BIT(2)
+#define PF_RESERVED     BIT(3)
+#define PF_FETCH        BIT(4)
 
 enum run_next { RUN_GUEST, RUN_HOST };
 
@@ -49,6 +59,7 @@ struct run {
     struct vcpu *vp;
     u32 reason;                 /* all of it */
     u64 qualification;
+    u64 rip;                    /* at the VM entry */
     u64 ret;                    /* RAX of the host */
     u64 host_spec_ctrl;
     bool disable;               /* the vCPU cannot run again */
@@ -58,17 +69,22 @@ struct run {
 enum run_next run_exit(struct run *r);
 enum run_next run_to_host(struct run *r, u64 status, u64 eeq, u64 gpa);
 enum run_next run_fatal(struct run *r);
+enum run_next run_triple_fault(struct run *r);
 /* Past the instruction that exited */
 void run_skip(void);
 unsigned run_cpl(void);
+bool run_64bit(void);
 enum run_next run_ept_violation(struct run *r);
 /* As if the TD had accessed a page that is not there: EEQ says who did. */
 enum run_next run_missing_page(struct run *r, u64 gpa, bool write, u64 eeq);
 
 /* inject.c */
-enum run_next inject_fault(u8 vector, bool has_error, u32 error);
+/* RUN_HOST if it is a triple fault */
+enum run_next inject_fault(struct run *r, u8 vector, bool has_error,
+                           u32 error);
 enum run_next inject_ve(struct run *r, u64 gla, u64 gpa);
 void inject_again(const struct run *r);
+/* Before each VM entry */
 void inject_nmi(struct run *r);
 
 /* exit_insn.c */
@@ -76,6 +92,7 @@ enum run_next run_cpuid(struct run *r);
 enum run_next run_rdmsr(struct run *r);
 enum run_next run_wrmsr(struct run *r);
 enum run_next run_xsetbv(struct run *r);
+enum run_next run_cr(struct run *r);
 
 /* tdcall.c, tdcall_mem.c, tdcall_mr.c */
 enum run_next run_tdcall(struct run *r);

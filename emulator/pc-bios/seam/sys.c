@@ -186,23 +186,25 @@ u64 tdh_sys_lp_init(struct call *c)
 }
 
 /*
- * Nobody else may be in the module; else it goes on as before.
+ * The module ends only if nobody else is in it, and who comes later finds that
+ * it has ended: both are in one word.  Otherwise nothing has changed.
  */
 static u64 sys_stop(void)
 {
-    u8 old = module.sys_state;
+    u32 only_me = 1;
+    u64 ret = TDX_SYS_BUSY;
 
     if (!lock_try(&module.lock, LOCK_EX)) {
         return TDX_SYS_BUSY;
     }
-    sys_move(SYS_SHUT_DOWN);
-    if (__atomic_load_n(&module.lps_busy, __ATOMIC_SEQ_CST) > 1) {
-        __atomic_store_n(&module.sys_state, old, __ATOMIC_SEQ_CST);
-        lock_put(&module.lock, LOCK_EX);
-        return TDX_SYS_BUSY;
+    if (__atomic_compare_exchange_n(&module.lps_busy, &only_me, LPS_ENDED | 1,
+                                    false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST)) {
+        sys_move(SYS_SHUT_DOWN);
+        ret = TDX_SUCCESS;
     }
     lock_put(&module.lock, LOCK_EX);
-    return TDX_SUCCESS;
+    return ret;
 }
 
 u64 tdh_sys_shutdown(struct call *c)

@@ -70,6 +70,9 @@ static enum run_next tdg_vp_veinfo_get(struct run *r, u64 *ret)
                         (u64)ve->instruction_info << 32 : 0;
     *ret = valid ? TDX_SUCCESS : TDX_NO_VALID_VE_INFO;
     ve->valid = 0;
+    /* The processor writes nothing here with a #VE of its own. */
+    ve->instruction_length = 0;
+    ve->instruction_info = 0;
     return RUN_GUEST;
 }
 
@@ -166,8 +169,8 @@ enum run_next run_tdcall(struct run *r)
     enum run_next next = RUN_GUEST;
     bool found = false;
 
-    if (run_cpl()) {
-        return inject_fault(VEC_GP, true, 0);
+    if (run_cpl() || !run_64bit()) {
+        return inject_fault(r, VEC_GP, true, 0);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(tdg_leaves) && !found; i++) {
         found = tdg_leaves[i].number == LEAF_NUMBER(rax) &&

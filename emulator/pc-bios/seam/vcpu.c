@@ -145,6 +145,9 @@ static void vcpu_start(struct call *c, u32 index)
 static u64 vcpu_x2apic_id(struct call *c, u32 index, u32 *id)
 {
     if (!c->version) {
+        /* Nobody checks that it is unique: the TD must not rely on that. */
+        __atomic_store_n(&c->td.tdcs->topology_enum_configured, 0,
+                         __ATOMIC_RELAXED);
         *id = index;
         return TDX_SUCCESS;
     }

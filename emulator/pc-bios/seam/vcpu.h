@@ -51,6 +51,7 @@ enum vcpu_msr {
     VMSR_FMASK, VMSR_KERNEL_GS_BASE, VMSR_TSC_AUX, VMSR_UMWAIT, NUM_VMSR
 };
 
+#define EPF_THRESHOLD       6
 #define EPF_LIST_SIZE       32
 #define NUM_CPUID_CONTROL   128
 
@@ -74,7 +75,8 @@ struct vcpu {
 
     /* Page faults at one instruction: a host that single-steps? */
     u64 epf_rip;
-    u32 epf_count;
+    u32 epf_count;              /* up to the threshold */
+    u32 epf_num;                /* in epf_gpa[]: each page once */
     u64 epf_gpa[EPF_LIST_SIZE];
 
     u8 cpuid_control[NUM_CPUID_CONTROL];

@@ -183,8 +183,11 @@ static void vmcs_init_controls(const struct td *td)
 /* Bits of CR0 and CR4 that a TD sees as they are and cannot change */
 static void vmcs_init_cr_masks(const struct td *td)
 {
-    /* NE, NW, CD, and all that is reserved */
-    u64 cr0_own = ~(BITS(4, 0) | BIT(16) | BIT(18) | BIT(31));
+    /*
+     * PE, NE, NW, CD, and the upper half.  Other reserved bits are left to the
+     * processor, which ignores them.
+     */
+    u64 cr0_own = CR0_PE | CR0_NE | CR0_NW | CR0_CD | BITS(63, 32);
     /* VMXE, SMXE, MCE, PKS, and what the TD's CPUID does not have */
     u64 cr4_own = ~BITS(24, 0) | BIT(6) | BIT(13) | BIT(14) | BIT(15) |
                   BIT(19) | BIT(24);
@@ -199,9 +202,9 @@ static void vmcs_init_cr_masks(const struct td *td)
         cr4_own |= BIT(12);
     }
     plat_vmwrite(VMCS_CR0_MASK, cr0_own);
-    plat_vmwrite(VMCS_CR0_SHADOW, 0x21);
+    plat_vmwrite(VMCS_CR0_SHADOW, CR0_PE | CR0_NE);
     plat_vmwrite(VMCS_CR4_MASK, cr4_own);
-    plat_vmwrite(VMCS_CR4_SHADOW, 0x40);
+    plat_vmwrite(VMCS_CR4_SHADOW, CR4_MCE);
 }
 
 void vmcs_init(struct call *c)

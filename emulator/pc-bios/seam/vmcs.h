@@ -55,6 +55,8 @@ enum vmcs_field {
     VMCS_GUEST_GDTR_LIMIT = 0x4810,
     VMCS_GUEST_IDTR_LIMIT = 0x4812,
     VMCS_GUEST_AR = 0x4814,
+    VMCS_CS_AR = 0x4816,
+    VMCS_SS_AR = 0x4818,
     VMCS_INTERRUPTIBILITY = 0x4824,
     VMCS_ACTIVITY = 0x4826,
     VMCS_CR0_MASK = 0x6000,
@@ -85,6 +87,23 @@ enum vmcs_field {
 #define INTR_TYPE_NMI       2
 #define INTR_TYPE_EXCEPTION 3
 
+/* Interruptibility: by STI, by MOV SS, by an NMI */
+#define BLOCK_BY_NMI        BIT(3)
+#define BLOCKS_NMI          (BITS(1, 0) | BLOCK_BY_NMI)
+
+#define CS_AR_L             BIT(13)
+#define EFER_LMA            BIT(10)
+#define RFLAGS_RF           BIT(16)
+#define CR0_PE              BIT(0)
+#define CR0_NE              BIT(5)
+#define CR0_WP              BIT(16)
+#define CR0_NW              BIT(29)
+#define CR0_CD              BIT(30)
+#define CR0_PG              BIT(31)
+#define CR4_MCE             BIT(6)
+#define CR4_VMXE            BIT(13)
+#define CR4_SMXE            BIT(14)
+#define CR4_CET             BIT(23)
 #define CR4_OSXSAVE         BIT(18)
 
 /* True if the processor has the field; for fields that depend on a feature */

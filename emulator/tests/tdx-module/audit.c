@@ -138,7 +138,7 @@ void audit(const char *when)
     audit_when = when;
     memset(seen, 0, sizeof(seen));
     audit_that(lock_is_free(module.lock) && lock_is_free(module.keys_lock) &&
-               !module.lps_busy && !sim_marks, "lock of the module", 0);
+               !module.lps_busy && !sim_windows, "lock of the module", 0);
     for (unsigned pass = 0; pass < 2; pass++) {
         for (u64 pa = SIM_TDMR0; pa < SIM_TDMR0 + SIZE_1G; pa += SIZE_2M) {
             const struct pamt_entry *e = pamt_of(pa, 1);

@@ -303,12 +303,14 @@ u64 enter(struct ttd *td)
 }
 
 _Thread_local struct guest_regs tdcall_regs;
+_Thread_local u64 tdcall_event;
 static _Thread_local bool tdcall_done;
 
 static void tdcall_guest(struct guest_regs *g)
 {
     if (tdcall_done) {
         tdcall_regs = *g;
+        tdcall_event = plat_vmread(VMCS_ENTRY_INTR);
         sim_exit(1, 0);
         return;
     }
@@ -335,6 +337,57 @@ u64 tdcall(struct ttd *td, u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9)
     last_leaf = rax & 127;
     /* The TD's RAX, or the TD exit that the call has led to */
     return (ret & 0xffff) == 1 ? tdcall_regs.gpr.r[R_AX] : ret;
+}
+
+struct one_exit g1;
+
+static void one_guest(struct guest_regs *g)
+{
+    if (g1.entries++) {
+        g1.event = plat_vmread(VMCS_ENTRY_INTR);
+        g1.event = g1.event & INTR_VALID ? g1.event : 0;
+        g1.rip = plat_vmread(VMCS_RIP);
+        g1.after = *g;
+        sim_exit(1, 0);
+        return;
+    }
+    memcpy(g->gpr.r, g1.gpr, sizeof(g1.gpr));
+    sim_exit(g1.reason, g1.qualification);
+    for (unsigned i = 0; i < ARRAY_SIZE(g1.field) && g1.field[i][0]; i++) {
+        plat_vmwrite(g1.field[i][0], g1.field[i][1]);
+    }
+}
+
+u64 run_one(struct ttd *td, u32 reason, u64 qualification)
+{
+    u64 ret;
+
+    g1.reason = reason;
+    g1.qualification = qualification;
+    g1.entries = 0;
+    g1.event = 0;
+    sim_guest = one_guest;
+    ret = enter(td);
+    sim_guest = NULL;
+    return ret;
+}
+
+void run_clear(void)
+{
+    memset(&g1, 0, sizeof(g1));
+}
+
+u64 ve_reason(struct ttd *td)
+{
+    const struct vcpu *vp = (const struct vcpu *)sim_mem(td->tdvpr[0]);
+
+    return vp->ve.valid == VE_INFO_VALID ? vp->ve.exit_reason : ~0ULL;
+}
+
+void set_gpa(u64 gpa)
+{
+    g1.field[0][0] = VMCS_GPA;
+    g1.field[0][1] = gpa;
 }
 
 void block_track(struct ttd *td, u64 gpa, unsigned level)

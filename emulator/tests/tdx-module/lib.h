@@ -66,9 +66,37 @@ void sept_tables(struct ttd *td, u64 gpa, unsigned level);
 void td_destroy(struct ttd *td);
 
 u64 enter(struct ttd *td);
-/* The guest executes one TDCALL, then an interrupt comes. */
+/* The guest executes one TDCALL; then it gets an event or none, and exits. */
 extern _Thread_local struct guest_regs tdcall_regs;
+extern _Thread_local u64 tdcall_event;
 u64 tdcall(struct ttd *td, u64 rax, u64 rcx, u64 rdx, u64 r8, u64 r9);
+
+#define EV_GP   0x80000b0dULL
+#define EV_PF   0x80000b0eULL
+#define EV_UD   0x80000306ULL
+#define EV_VE   0x80000314ULL
+#define EV_DF   0x80000b08ULL
+
+/* One exit, and what the guest finds when it goes on */
+struct one_exit {
+    u32 reason;
+    u64 qualification;
+    u64 field[8][2];            /* of the VMCS, at the exit; 0 ends */
+    u64 gpr[NUM_REGS];
+    unsigned entries;
+    u64 event;                  /* that was injected */
+    u64 rip;
+    struct guest_regs after;
+};
+extern struct one_exit g1;
+
+/* The guest's exit REASON; the TD exit that follows, or 1 if it goes on */
+u64 run_one(struct ttd *td, u32 reason, u64 qualification);
+void run_clear(void);
+/* Exit reason of the #VE that the TD has not read yet, or ~0 */
+u64 ve_reason(struct ttd *td);
+/* GPA of an EPT violation: the first of the fields */
+void set_gpa(u64 gpa);
 
 void block_track(struct ttd *td, u64 gpa, unsigned level);
 struct pamt_entry *pamt_of(u64 pa, unsigned level);
@@ -85,6 +113,7 @@ void test_vp(void);
 void test_mem(void);
 void test_size(void);
 void test_run(void);
+void test_event(void);
 void test_tdcall(void);
 void test_meta(void);
 void test_busy(void);

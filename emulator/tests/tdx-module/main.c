@@ -18,6 +18,7 @@ static const struct {
     { "mem", test_mem },
     { "size", test_size },
     { "run", test_run },
+    { "event", test_event },
     { "tdcall", test_tdcall },
     { "meta", test_meta },
     { "busy", test_busy },

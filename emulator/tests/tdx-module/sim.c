@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include "real/boot.h"
 #include "sim.h"
 
 #define SIM_VMCSS       64
 #define SIM_FIELDS      0x7000
 
 struct sim sim;
-_Thread_local unsigned sim_cur, sim_marks;
+_Thread_local unsigned sim_cur, sim_windows;
+static _Thread_local u64 window_pa[SEAM_WINDOWS];
 _Thread_local void (*sim_guest)(struct guest_regs *g);
 
 static struct sim_vmcs {
@@ -51,7 +53,7 @@ void sim_reset(void)
     }
     u8 *mem = sim.mem;
 
-    sim_cur = sim_marks = 0;
+    sim_cur = sim_windows = 0;
     sim_guest = NULL;
 
     memset(&sim, 0, sizeof(sim));
@@ -90,6 +92,18 @@ void sim_host_write(u64 pa, const void *data, size_t n)
     sim.key[pa / PAGE_SIZE] = 0;
 }
 
+/* A processor has so many, and finds again what is open already. */
+static void sim_window(u64 pa)
+{
+    for (unsigned i = 0; i < sim_windows; i++) {
+        if (window_pa[i] == pa) {
+            return;
+        }
+    }
+    sim_require(sim_windows < SEAM_WINDOWS, "no window is left", pa);
+    window_pa[sim_windows++] = pa;
+}
+
 void *plat_map(u64 pa, enum plat_how how)
 {
     u16 key = pa >> SIM_KEY_SHIFT;
@@ -98,6 +112,7 @@ void *plat_map(u64 pa, enum plat_how how)
 
     sim_require(aligned(pa, PAGE_SIZE), "unaligned window", pa);
     sim_require(key <= SIM_LAST_KEY, "key id that is none", pa);
+    sim_window(pa);
     if (how == PLAT_FRESH) {
         *tag = key;
         memset(p, 0xa5, PAGE_SIZE);
@@ -116,13 +131,13 @@ void *plat_map(u64 pa, enum plat_how how)
 
 unsigned plat_mark(void)
 {
-    return sim_marks++;
+    return sim_windows;
 }
 
 void plat_release(unsigned mark)
 {
-    sim_require(mark < sim_marks, "windows are released twice", mark);
-    sim_marks = mark;
+    sim_require(mark <= sim_windows, "windows are released twice", mark);
+    sim_windows = mark;
 }
 
 void plat_flush_page(u64 pa)
@@ -163,6 +178,8 @@ u64 plat_rdmsr(u32 msr)
         return 0x11;
     case MSR_VMX_EPT_VPID_CAP:
         return ~sim.no_ept;
+    case MSR_VMX_CR4_FIXED1:
+        return BITS(25, 0) & ~CR4_SMXE;
     case MSR_VMX_PROCBASED_CTLS3:
         return sim.no_gpaw ? 0 : ~0ULL;
     }
@@ -289,10 +306,28 @@ void plat_vmcs_host_state(void)
     plat_vmwrite(0x6c14, 1 + sim_cur);
 }
 
+/* TDCALL is executed in 64-bit mode. */
 void sim_exit(u32 reason, u64 qualification)
 {
+    if (reason == 77) {
+        plat_vmwrite(VMCS_EFER, plat_vmread(VMCS_EFER) | EFER_LMA);
+        plat_vmwrite(VMCS_CS_AR, plat_vmread(VMCS_CS_AR) | CS_AR_L);
+    }
     plat_vmwrite(VMCS_EXIT_REASON, reason);
     plat_vmwrite(VMCS_QUALIFICATION, qualification);
+}
+
+/* What the processor checks of the event that it is to deliver */
+static bool sim_entry_ok(const u64 *field)
+{
+    u64 info = field[VMCS_ENTRY_INTR];
+
+    if (!(info & INTR_VALID)) {
+        return true;
+    }
+    return !((info & INTR_ERROR_CODE) && !(field[VMCS_CR0] & 1)) &&
+           !(INTR_TYPE(info) == INTR_TYPE_NMI &&
+             (field[VMCS_INTERRUPTIBILITY] & BIT(3)));
 }
 
 bool plat_vmenter(struct guest_regs *g, bool launched)
@@ -305,6 +340,10 @@ bool plat_vmenter(struct guest_regs *g, bool launched)
         return false;
     }
     v->launched = true;
+    if (!sim_entry_ok(v->field)) {
+        sim_exit(0x80000021, 0);
+        return true;
+    }
     /* An event that was injected has been delivered. */
     v->field[VMCS_IDT_VECTORING] = 0;
     v->field[VMCS_EXIT_INTR] = 0;

@@ -50,7 +50,7 @@ struct sim {
 extern struct sim sim;
 
 /* Each thread is a processor: which one, and what its guest does */
-extern _Thread_local unsigned sim_cur, sim_marks;
+extern _Thread_local unsigned sim_cur, sim_windows;
 extern _Thread_local void (*sim_guest)(struct guest_regs *g);
 
 void sim_reset(void);

@@ -115,7 +115,8 @@ static void fuzz_guest(struct guest_regs *g)
     g->gpr.r[R_9] = rnd(4);
     plat_vmwrite(VMCS_GPA, rnd(4) ? fuzz_gpa() : BIT(47) | fuzz_gpa());
     plat_vmwrite(VMCS_IDT_VECTORING, rnd(16) ? 0 : 0x80000030);
-    sim_exit(reason, rnd(0x100));
+    /* MOV to CR0 or CR4 from any register */
+    sim_exit(reason, reason == 28 ? rnd(16) << 8 | rnd(2) << 2 : rnd(0x100));
 }
 
 static void fuzz_td_params(void)

@@ -235,7 +235,7 @@ static u64 epoch_got[3];
 /* While the vCPU runs, on the other processor as it were */
 static void epoch_guest(struct guest_regs *g)
 {
-    unsigned marks = sim_marks;
+    unsigned marks = sim_windows;
     struct regs keep = out;
 
     (void)g;
@@ -245,7 +245,7 @@ static void epoch_guest(struct guest_regs *g)
     epoch_got[2] = call(TDH_MEM_TRACK, epoch_td->tdr, 0, 0, 0);
     sim_cur = 0;
     out = keep;
-    sim_marks = marks;
+    sim_windows = marks;
     sim_exit(1, 0);
 }
 

@@ -149,6 +149,14 @@ static void test_vp_fields(void)
     sim.no_proc2 = BIT(31);
     CHECK(vp_rd(&td, 0x4024), TDX_METADATA_FIELD_NOT_READABLE);
     CHECK(vp_wr(&td, 0x4024, 1, 0xffffffff), TDX_METADATA_FIELD_NOT_READABLE);
+    /* ... and controls */
+    CHECK(vp_wr(&td, 0x401e, BIT(31), BIT(31)),
+          TDX_METADATA_FIELD_VALUE_NOT_VALID);
+    CHECK(plat_vmread(VMCS_PROC2) & BIT(31), 0);
+    sim.no_proc2 = BIT(30);
+    OK(vp_wr(&td, 0x401e, BIT(31), BIT(30) | BIT(31)));
+    CHECK(vp_wr(&td, 0x401e, BIT(30), BIT(30)),
+          TDX_METADATA_FIELD_VALUE_NOT_VALID);
     sim.no_proc2 = 0;
 
     /* An interrupt is pending */
@@ -179,6 +187,16 @@ static void test_debug_vp(void)
     OK(vp_wr(&td, 0x102000030000000f, 77, ~0ULL));
     OK(vp_rd(&td, 0x102000030000000f));
     CHECK(out.r[R_8], 77);
+    /* Active or HLT; in others, the host would not get its processor back. */
+    OK(vp_rd(&td, 0x4826));
+    CHECK(out.r[R_8], 0);
+    for (u64 state = 2; state < 5; state++) {
+        CHECK(vp_wr(&td, 0x4826, state, 0xffffffff),
+              TDX_METADATA_FIELD_VALUE_NOT_VALID);
+    }
+    OK(vp_wr(&td, 0x4826, 1, 0xffffffff));
+    CHECK(plat_vmread(VMCS_ACTIVITY), 1);
+    OK(vp_wr(&td, 0x4824, 8, 0xffffffff));
     /* RSP is the VMCS's. */
     CHECK(vp_rd(&td, 0x1020000300000004), TDX_METADATA_FIELD_ID_INCORRECT);
 }

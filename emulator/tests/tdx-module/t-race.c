@@ -11,6 +11,7 @@
 #include "lib.h"
 
 #define RACE_CALLS  60000
+#define END_CALLS   300000
 #define RACE_PAGES  24          /* for each thread */
 #define RACE_GPAS   6
 
@@ -119,17 +120,62 @@ static void *race_thread(void *arg)
         race_call(me);
     }
     /* What this thread has left open is seen by the audit. */
-    if (sim_marks) {
+    if (sim_windows) {
         abort();
     }
     sim_guest = NULL;
     return NULL;
 }
 
+static bool end_over;
+
+/* Calls to a module that is ready or not: its state changes, as by a leaf. */
+static void *end_thread(void *arg)
+{
+    unsigned *wrong = arg;
+
+    sim_cur = 1;
+    for (unsigned i = 0; i < END_CALLS; i++) {
+        u8 state = i & 1 ? SYS_READY : SYS_CONFIG_DONE;
+
+        *wrong += call(TDH_PHYMEM_PAGE_RDMD, SIM_TDMR0, 0, 0, 0) !=
+                  (i & 1 ? TDX_SYS_NOT_READY : TDX_SUCCESS);
+        if (lock_try(&module.lock, LOCK_EX)) {
+            __atomic_store_n(&module.sys_state, state, __ATOMIC_SEQ_CST);
+            lock_put(&module.lock, LOCK_EX);
+        } else {
+            i--;
+        }
+    }
+    __atomic_store_n(&end_over, true, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* The module does not end, as a third processor is in it: nobody notices. */
+static void test_refused_end(void)
+{
+    unsigned wrong = 0, ended = 0;
+    pthread_t other;
+
+    setup_ready();
+    module.lps_busy = 1;
+    if (pthread_create(&other, NULL, end_thread, &wrong)) {
+        abort();
+    }
+    while (!__atomic_load_n(&end_over, __ATOMIC_SEQ_CST)) {
+        ended += call(TDH_SYS_DISABLE, 0, 0, 0, 0) != TDX_SYS_BUSY;
+    }
+    pthread_join(other, NULL);
+    CHECK(wrong, 0);
+    CHECK(ended, 0);
+}
+
 void test_race(void)
 {
     pthread_t other;
     u64 vp;
+
+    test_refused_end();
 
     td_to(&race_td, ST_INIT);
     vp = vp_create(&race_td);

@@ -6,67 +6,6 @@
 #include <string.h>
 #include "lib.h"
 
-#define EV_GP   0x80000b0dULL
-#define EV_UD   0x80000306ULL
-#define EV_VE   0x80000314ULL
-#define EV_DF   0x80000b08ULL
-
-/* One exit, and what the guest finds when it goes on */
-static struct {
-    u32 reason;
-    u64 qualification;
-    u64 field[8][2];            /* of the VMCS, at the exit; 0 ends */
-    u64 gpr[NUM_REGS];
-    unsigned entries;
-    u64 event;                  /* that was injected */
-    u64 rip;
-    struct guest_regs after;
-} g1;
-
-static void one_guest(struct guest_regs *g)
-{
-    if (g1.entries++) {
-        g1.event = plat_vmread(VMCS_ENTRY_INTR);
-        g1.event = g1.event & INTR_VALID ? g1.event : 0;
-        g1.rip = plat_vmread(VMCS_RIP);
-        g1.after = *g;
-        sim_exit(1, 0);
-        return;
-    }
-    memcpy(g->gpr.r, g1.gpr, sizeof(g1.gpr));
-    sim_exit(g1.reason, g1.qualification);
-    for (unsigned i = 0; i < ARRAY_SIZE(g1.field) && g1.field[i][0]; i++) {
-        plat_vmwrite(g1.field[i][0], g1.field[i][1]);
-    }
-}
-
-/* The guest's exit REASON; the TD exit that follows, or event if it goes on */
-static u64 run_one(struct ttd *td, u32 reason, u64 qualification)
-{
-    u64 ret;
-
-    g1.reason = reason;
-    g1.qualification = qualification;
-    g1.entries = 0;
-    g1.event = 0;
-    sim_guest = one_guest;
-    ret = enter(td);
-    sim_guest = NULL;
-    return ret;
-}
-
-static void run_clear(void)
-{
-    memset(&g1, 0, sizeof(g1));
-}
-
-static u64 ve_reason(struct ttd *td)
-{
-    const struct vcpu *vp = (const struct vcpu *)sim_mem(td->tdvpr[0]);
-
-    return vp->ve.valid == VE_INFO_VALID ? vp->ve.exit_reason : ~0ULL;
-}
-
 /* Exits that the module answers with an exception, or not at all */
 static const struct {
     u8 reason;
@@ -75,7 +14,7 @@ static const struct {
     { 8, 0 }, { 11, EV_UD }, { 12, EV_VE }, { 13, EV_VE }, { 15, EV_GP },
     { 17, EV_UD }, { 18, EV_VE }, { 19, EV_UD }, { 20, EV_UD }, { 21, EV_UD },
     { 22, EV_UD }, { 23, EV_UD }, { 24, EV_UD }, { 25, EV_UD }, { 26, EV_UD },
-    { 27, EV_UD }, { 28, EV_GP }, { 30, EV_VE }, { 36, EV_UD }, { 39, EV_UD },
+    { 27, EV_UD }, { 30, EV_VE }, { 36, EV_UD }, { 39, EV_UD },
     { 50, EV_UD }, { 53, EV_UD }, { 54, EV_VE }, { 56, EV_VE }, { 59, EV_UD },
     { 60, EV_UD }, { 65, EV_VE }, { 70, EV_UD }, { 76, EV_UD },
 };
@@ -146,55 +85,6 @@ static void test_intr(void)
     CHECK(enter(&td), TDX_TD_FATAL);
 }
 
-static void test_events(void)
-{
-    struct ttd td;
-
-    td_to(&td, ST_RUN);
-    /* A #VE that the TD has not read, and another one */
-    run_clear();
-    CHECK(run_one(&td, 12, 0), 1);
-    CHECK(g1.event, EV_VE);
-    CHECK(run_one(&td, 12, 0), 1);
-    CHECK(g1.event, EV_DF);
-
-    /* The delivery of an interrupt is interrupted, and comes again. */
-    td_to(&td, ST_RUN);
-    run_clear();
-    g1.field[0][0] = VMCS_IDT_VECTORING, g1.field[0][1] = 0x80001030;
-    CHECK(run_one(&td, 8, 0), 1);
-    CHECK(g1.event, 0x80000030);
-    CHECK(run_one(&td, 1, 0), 1);
-    CHECK(run_one(&td, 8, 0), 1);
-    /* A fault in the delivery is a double fault. */
-    CHECK(run_one(&td, 15, 0), 1);
-    CHECK(g1.event, EV_DF);
-
-    /* NMIs that the host injects */
-    td_to(&td, ST_RUN);
-    run_clear();
-    OK(call(TDH_VP_WR, td.tdvpr[0], 0x202000000000000b, 1, 1));
-    g1.field[0][0] = VMCS_INTERRUPTIBILITY, g1.field[0][1] = 8;
-    CHECK(run_one(&td, 1, 0), 1);
-    OK(call(TDH_VP_RD, td.tdvpr[0], 0x202000000000000b, 0, 0));
-    CHECK(out.r[R_8], 0);
-    OK(call(TDH_VP_WR, td.tdvpr[0], 0x202000000000000b, 1, 1));
-    CHECK(run_one(&td, 1, 0), 1);
-    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, PROC_NMI_WINDOW);
-    g1.field[0][1] = 0;
-    CHECK(run_one(&td, 8, 0), 1);
-    CHECK(g1.event, 0x80000202);
-    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, 0);
-    CHECK(call(TDH_VP_WR, td.tdvpr[0], 0x202000000000000b, 2, 3),
-          TDX_METADATA_FIELD_VALUE_NOT_VALID);
-}
-
-static void set_gpa(u64 gpa)
-{
-    g1.field[0][0] = VMCS_GPA;
-    g1.field[0][1] = gpa;
-}
-
 static void test_ept(void)
 {
     struct ttd td;
@@ -202,17 +92,20 @@ static void test_ept(void)
     td_to(&td, ST_RUN);
     run_clear();
     set_gpa(BIT(47) | 0xfee00123);
-    CHECK(run_one(&td, 48, 0x83), 48);
-    CHECK(out.r[R_CX], 0x83);
+    /* The host learns nothing about the TD's linear address. */
+    CHECK(run_one(&td, 48, 0xffff), 48);
+    CHECK(out.r[R_CX], 0xe07f);
     CHECK(out.r[R_DX], 0);
     CHECK(out.r[R_8], BIT(47) | 0xfee00000);
     CHECK(run_one(&td, 49, 0), 49);
     CHECK(out.r[R_8], BIT(47) | 0xfee00000);
+    plat_vmwrite(VMCS_INTERRUPTIBILITY, 0);
     set_gpa(0x123456);
     CHECK(run_one(&td, 48, 2), 48);
     CHECK(out.r[R_8], 0x123000);
     /* NMIs were unblocked by an IRET that has to be done again. */
-    CHECK(run_one(&td, 48, 2 | BIT(12)), 48);
+    CHECK(run_one(&td, 48, 0x782 | BIT(12)), 48);
+    CHECK(out.r[R_CX], 2);
     CHECK(plat_vmread(VMCS_INTERRUPTIBILITY) & 8, 8);
     plat_vmwrite(VMCS_INTERRUPTIBILITY, 0);
 
@@ -224,16 +117,80 @@ static void test_ept(void)
     CHECK(out.r[R_DX], 6);
     CHECK(out.r[R_8], 0x2000);
     ((struct tdcs *)sim_mem(td.tdcx[0]))->td_ctls = 0;
-    CHECK(run_one(&td, 48, 1), 1);
+    CHECK(run_one(&td, 48, 0x181), 1);
     CHECK(g1.event, EV_VE);
     CHECK(ve_reason(&td), 48);
     OK(tdcall(&td, TDG_VP_VEINFO_GET, 0, 0, 0, 0));
     CHECK(tdcall_regs.gpr.r[R_CX], 48);
-    CHECK(tdcall_regs.gpr.r[R_DX], 1);
+    CHECK(tdcall_regs.gpr.r[R_DX], 0x181);
     CHECK(tdcall_regs.gpr.r[R_9], 0x2008);
 
     /* A private address has no misconfigured entry. */
     CHECK(run_one(&td, 49, 0), TDX_NON_RECOVERABLE_TD | 49);
+}
+
+/* MOV to CR0 and CR4, of values that the module owns bits of */
+static const struct {
+    unsigned cr;
+    u64 value, event;
+} cr_cases[] = {
+    /* NE, CD, NW, PE: legal, but not in a TD */
+    { 0, 0x80050013, EV_VE }, { 0, 0xc0050033, EV_VE },
+    { 0, 0xa0050033, EV_VE }, { 0, 0xe0050033, EV_VE },
+    { 0, 0x20, EV_VE }, { 0, 0x9fffffd3, EV_VE },
+    /* Paging without protection; bits that there are not */
+    { 0, 0x80000020, EV_GP }, { 0, BIT(32) | 0x80050033, EV_GP },
+    { 0, BIT(63) | 0x80050013, EV_GP },
+    /* MCE, VMXE; SMXE, which this processor does not have */
+    { 4, 0x2020, EV_VE }, { 4, 0x2060, EV_VE }, { 4, 0x4060, EV_GP },
+    /* PKE, CET, UINTR, key locker, PKS, LA57; bits that there are not */
+    { 4, 0x400060, EV_GP }, { 4, 0x800060, EV_GP },
+    { 4, BIT(25) | 0x60, EV_GP },
+    { 4, BIT(19) | 0x60, EV_GP }, { 4, BIT(24) | 0x60, EV_GP },
+    { 4, BIT(15) | 0x60, EV_GP }, { 4, BIT(40) | 0x60, EV_GP },
+    { 4, 0x400020, EV_GP },
+};
+
+static void test_cr(void)
+{
+    struct ttd td;
+    u64 mask;
+
+    td_to(&td, ST_RUN);
+    /* A TD sees these as they are; those that nobody has are its own. */
+    mask = plat_vmread(VMCS_CR0_MASK);
+    CHECK(mask, ~0ULL << 32 | BIT(30) | BIT(29) | BIT(5) | BIT(0));
+    CHECK(plat_vmread(VMCS_CR0_SHADOW) & mask, 0x21);
+    for (unsigned i = 0; i < ARRAY_SIZE(cr_cases); i++) {
+        td_to(&td, ST_RUN);
+        run_clear();
+        g1.gpr[R_9] = cr_cases[i].value;
+        g1.field[0][0] = VMCS_EFER, g1.field[0][1] = 0xd01;
+        g1.field[1][0] = VMCS_CS_AR, g1.field[1][1] = 0xa09b;
+        CHECK(run_one(&td, 28, cr_cases[i].cr | 0x900), 1);
+        CHECK(g1.event, cr_cases[i].event);
+        CHECK(ve_reason(&td), cr_cases[i].event == EV_VE ? 28 : ~0ULL);
+    }
+    /* WP with CET */
+    td_to(&td, ST_RUN);
+    run_clear();
+    g1.gpr[R_9] = 0xc0040033;
+    g1.field[0][0] = VMCS_CR4, g1.field[0][1] = BIT(23) | 0x2060;
+    CHECK(run_one(&td, 28, 0x900), 1);
+    CHECK(g1.event, EV_GP);
+    /* Half of the register outside 64-bit mode */
+    g1.gpr[R_9] = 0x1c0050033;
+    CHECK(run_one(&td, 28, 0x900), 1);
+    CHECK(g1.event, EV_VE);
+    /* RSP */
+    td_to(&td, ST_RUN);
+    run_clear();
+    g1.gpr[R_SP] = 0x80000020;
+    g1.field[0][0] = VMCS_RSP, g1.field[0][1] = 0xc0050033;
+    CHECK(run_one(&td, 28, 0x400), 1);
+    CHECK(g1.event, EV_VE);
+    /* CLTS does not exit. */
+    CHECK(run_one(&td, 28, 0x20), TDX_NON_RECOVERABLE_TD | 28);
 }
 
 /* The host takes a page away again and again. */
@@ -249,6 +206,8 @@ static void test_zero_step(void)
     MUST(call(TDH_MEM_RANGE_BLOCK, 0x2000, td.tdr, 0, 0));
     run_clear();
     set_gpa(0x2000);
+    /* The first one is not where the vCPU was entered. */
+    g1.field[1][0] = VMCS_RIP, g1.field[1][1] = 0x3000;
     for (n = 0; n < 6; n++) {
         CHECK(run_one(&td, 48, 1), 48);
         CHECK(g1.entries, 1);
@@ -263,7 +222,78 @@ static void test_zero_step(void)
     MUST(call(TDH_MEM_TRACK, td.tdr, 0, 0, 0));
     MUST(call(TDH_MEM_RANGE_UNBLOCK, 0x2000, td.tdr, 0, 0));
     CHECK(run_one(&td, 1, 0), 1);
+    /* It has not executed anything since. */
+    run_clear();
+    MUST(call(TDH_MEM_RANGE_BLOCK, 0x2000, td.tdr, 0, 0));
+    CHECK(run_one(&td, 1, 0), 48);
+    /* It goes on, and does it again. */
+    MUST(call(TDH_MEM_TRACK, td.tdr, 0, 0, 0));
+    MUST(call(TDH_MEM_RANGE_UNBLOCK, 0x2000, td.tdr, 0, 0));
+    g1.field[0][0] = VMCS_RIP, g1.field[0][1] = 0x1000;
+    CHECK(run_one(&td, 1, 0), 1);
+    MUST(call(TDH_MEM_RANGE_BLOCK, 0x2000, td.tdr, 0, 0));
+    CHECK(run_one(&td, 1, 0), 1);
     audit("zero step");
+}
+
+/* The faults are not at one instruction, or it was executed between them. */
+static void test_no_zero_step(void)
+{
+    static const u8 between[] = { 1, 77, 10 };
+    struct ttd td;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(between); i++) {
+        td_to(&td, ST_RUN);
+        sept_tables(&td, 0, 0);
+        for (unsigned n = 0; n < 20; n++) {
+            run_clear();
+            set_gpa(0x2000);
+            g1.field[1][0] = VMCS_RIP, g1.field[1][1] = 0x1000;
+            CHECK(run_one(&td, 48, 1), 48);
+            CHECK(g1.entries, 1);
+            /* The page is there; TDCALL is executed, and comes again. */
+            run_clear();
+            g1.gpr[R_AX] = TDG_VP_INFO;
+            g1.field[0][0] = VMCS_RIP;
+            g1.field[0][1] = between[i] == 1 ? 0x1004 : 0x1000;
+            CHECK(run_one(&td, between[i], 0), 1);
+        }
+    }
+    /* What comes from outside is no progress. */
+    td_to(&td, ST_RUN);
+    sept_tables(&td, 0, 0);
+    for (unsigned n = 0; n < 6; n++) {
+        run_clear();
+        CHECK(run_one(&td, 1, 0), 1);
+        set_gpa(0x2000);
+        CHECK(run_one(&td, 48, 1), 48);
+        CHECK(g1.entries, 1);
+    }
+    CHECK(run_one(&td, 1, 0), 48);
+    CHECK(g1.entries, 0);
+}
+
+/* One page many times is one page. */
+static void test_zero_step_list(void)
+{
+    struct ttd td;
+
+    td_to(&td, ST_RUN);
+    sept_tables(&td, 0, 0);
+    MUST(call(TDH_MEM_PAGE_AUG, 0x2000, td.tdr, page_alloc(), 0));
+    MUST(tdcall(&td, TDG_MEM_PAGE_ACCEPT, 0x2000, 0, 0, 0));
+    for (unsigned n = 0; n < 2 * EPF_LIST_SIZE; n++) {
+        run_clear();
+        set_gpa(0x2000);
+        CHECK(run_one(&td, 48, 1), 48);
+        CHECK(g1.entries, 1);
+    }
+    set_gpa(0x5000);
+    CHECK(run_one(&td, 48, 1), 48);
+    CHECK(g1.entries, 1);
+    CHECK(run_one(&td, 48, 1), 48);
+    CHECK(g1.entries, 0);
+    CHECK(out.r[R_8], 0x5000);
 }
 
 static void test_cpuid(void)
@@ -451,19 +481,6 @@ static void test_topology(void)
     CHECK(g1.after.gpr.r[R_AX], 0x105);
 }
 
-/* A debug exception after an instruction that the module has done */
-static void test_single_step(void)
-{
-    struct ttd td;
-
-    td_to(&td, ST_RUN);
-    run_clear();
-    g1.gpr[R_AX] = 0x21;
-    g1.field[0][0] = VMCS_RFLAGS, g1.field[0][1] = 0x102;
-    CHECK(run_one(&td, 10, 0), 1);
-    CHECK(plat_vmread(VMCS_PENDING_DEBUG), BIT(14));
-}
-
 static void test_vmfail(void)
 {
     struct ttd td;
@@ -481,13 +498,14 @@ void test_run(void)
 {
     test_exits();
     test_intr();
-    test_events();
     test_ept();
+    test_cr();
     test_zero_step();
+    test_no_zero_step();
+    test_zero_step_list();
     test_cpuid();
     test_msr();
     test_xsetbv();
     test_topology();
-    test_single_step();
     test_vmfail();
 }

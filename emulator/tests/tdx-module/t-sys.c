@@ -173,6 +173,29 @@ static void test_bad_list(void)
     }
 }
 
+/* As many as there can be, and each description in a page of its own */
+static void test_many_tdmrs(void)
+{
+    struct tdmr_info info[2];
+    u64 pa;
+
+    setup_init();
+    sim.info.cmr[2].base = 4 * SIZE_1G;
+    sim.info.cmr[2].size = MAX_TDMRS * SIZE_1G;
+    for (unsigned i = 0; i < MAX_TDMRS; i++) {
+        fill_tdmrs(info);
+        info[0].base = (4 + i) * SIZE_1G;
+        for (unsigned k = 0; k < 3; k++) {
+            info[0].pamt[k].base += i * 0x403000ULL;
+        }
+        pa = HOST_PAGE(1 + i);
+        sim_host_write(pa, &info[0], sizeof(info[0]));
+        sim_host_write(HOST_PAGE(0) + 8 * i, &pa, 8);
+    }
+    OK(call(TDH_SYS_CONFIG, HOST_PAGE(0), MAX_TDMRS, SIM_FIRST_KEY, 0));
+    CHECK(module.num_tdmrs, MAX_TDMRS);
+}
+
 static void test_key_and_tdmr(void)
 {
     struct tdmr_info info[2];
@@ -250,6 +273,7 @@ void test_sys(void)
     test_init();
     test_config();
     test_bad_list();
+    test_many_tdmrs();
     test_key_and_tdmr();
     test_end();
 }

@@ -35,6 +35,18 @@ static void test_leaf(void)
     sim_guest = user_guest;
     CHECK(enter(&td), 1);
     sim_guest = NULL;
+    /* Not in compatibility mode, and not before long mode */
+    for (unsigned i = 0; i < 3; i++) {
+        run_clear();
+        g1.field[0][0] = VMCS_GUEST_AR + 4, g1.field[0][1] = 0xc093;
+        g1.field[1][0] = i ? VMCS_CS_AR : VMCS_EFER;
+        g1.field[1][1] = i ? 0xc09b : 0x901;
+        g1.field[2][0] = i < 2 ? 0 : VMCS_EFER, g1.field[2][1] = 0x901;
+        g1.gpr[R_AX] = TDG_VP_INFO;
+        CHECK(run_one(&td, 77, 0), 1);
+        CHECK(g1.event, EV_GP);
+        CHECK(g1.after.gpr.r[R_AX], TDG_VP_INFO);
+    }
 }
 
 static void test_info(void)
@@ -104,7 +116,7 @@ static void test_vmcall(void)
     CHECK(vmcall_regs.gpr.r[R_DX], 0xd);
     CHECK(vmcall_regs.gpr.r[R_13], 0x100 + R_13);
     CHECK(vmcall_regs.gpr.r[R_BX], 0x100 + R_BX);
-    CHECK(plat_vmread(VMCS_RIP), 0xfffffff0 + 8 * 4);
+    CHECK(plat_vmread(VMCS_RIP), 0xfffffff0ULL + 8 * 4);
     sim_guest = NULL;
 }
 
@@ -126,7 +138,7 @@ static void test_accept(void)
     CHECK(tdcall(&td, TDG_MEM_PAGE_ACCEPT, SIZE_2M | 1, 0, 0, 0), 48);
     CHECK(out.r[R_8], SIZE_2M);
     CHECK(out.r[R_DX], 1 | (1ULL | 3 << 3) << 32);
-    CHECK(plat_vmread(VMCS_RIP), 0xfffffff0 + 5 * 4);
+    CHECK(plat_vmread(VMCS_RIP), 0xfffffff0ULL + 5 * 4);
 
     sept_tables(&td, 0, 0);
     pa = page_alloc();

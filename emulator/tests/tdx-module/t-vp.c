@@ -61,6 +61,30 @@ static void test_init(void)
     audit("vp init");
 }
 
+/* The index is the x2APIC id of version 0: another one may have that id. */
+static void test_topology_ids(void)
+{
+    struct td_params p;
+    struct ttd td;
+
+    for (u64 version = 0; version < 2; version++) {
+        td_to(&td, ST_CX);
+        fill_params(&p);
+        p.cpuid[9][0] = 1, p.cpuid[9][1] = 2, p.cpuid[9][2] = 0x100;
+        p.cpuid[10][0] = 4, p.cpuid[10][1] = 8, p.cpuid[10][2] = 0x200;
+        MUST(mng_init(&td, &p));
+        vp_init(&td, vp_create(&td), 1);
+        OK(call(TDH_VP_INIT | VERSION(version), vp_create(&td), 0,
+                version ? 0 : 99, 0));
+        MUST(call(TDH_MR_FINALIZE, td.tdr, 0, 0, 0));
+        OK(tdcall(&td, TDG_VM_RD, 0, 0x9100000000000019, 0, 0));
+        CHECK(tdcall_regs.gpr.r[R_8], version);
+        CHECK(tdcall(&td, TDG_VM_WR, 0, 0x9110000300000017,
+                     TD_CTLS_ENUM_TOPOLOGY, TD_CTLS_ENUM_TOPOLOGY),
+              version ? TDX_SUCCESS : TDX_METADATA_FIELD_VALUE_NOT_VALID);
+    }
+}
+
 /* A vCPU moves to another processor only after a flush. */
 static void test_associate(void)
 {
@@ -141,6 +165,7 @@ void test_vp(void)
 {
     test_create();
     test_init();
+    test_topology_ids();
     test_associate();
     test_start();
     test_switch();
