@@ -150,6 +150,23 @@ static void test_addresses(void)
     }
 }
 
+/* The highest bit of a linear address may differ from those above it. */
+static void test_rip(void)
+{
+    u64 top;
+    u32 r[4];
+
+    cpuid(0x80000008, r);
+    top = BIT(((r[0] >> 8) & 0xff) - 1);
+    vm_init(g_vmcall);
+    vset(F_GUEST_RIP, top);
+    vset(F_EXCEPTIONS, BIT(GP));
+    vm_exits(X_EXCEPTION, "a RIP that is not canonical");
+    check_eq(vget(F_INTR), INTR(3, GP) | INTR_ERROR, "is #GP of the guest");
+    vset(F_GUEST_RIP, top << 1);
+    vm_exits(X_ENTRY_FAILED | X_GUEST_STATE, "a RIP with a bit above");
+}
+
 static void injection(u64 info, u64 error, u64 len, bool good, const char *what)
 {
     vm_init(g_vmcall);
@@ -325,6 +342,7 @@ void test_main(void)
         try_guest(&bad_guest[i], 0);
     }
     test_addresses();
+    test_rip();
     test_injection();
     test_msr_load();
     test_blocked_nmis();

@@ -87,12 +87,12 @@ static bool check_registers(CPUX86State *env, const GuestCheck *g)
     if (VMX_BAD(env, GUEST_CR3,
                 !vmx_pa_ok(env, vmx_get(env, VMX_GUEST_CR3), 1)) ||
         VMX_BAD(env, GUEST_SYSENTER,
-                !vmx_canonical(env, vmx_get(env, VMX_GUEST_SYSENTER_ESP)) ||
-                !vmx_canonical(env, vmx_get(env, VMX_GUEST_SYSENTER_EIP)))) {
+                !x86_canonical(env, vmx_get(env, VMX_GUEST_SYSENTER_ESP)) ||
+                !x86_canonical(env, vmx_get(env, VMX_GUEST_SYSENTER_EIP)))) {
         return false;
     }
     if (VMX_BAD(env, GUEST_PAT, (g->entry & VMX_VM_ENTRY_LOAD_IA32_PAT) &&
-                !vmx_pat_ok(vmx_get(env, VMX_GUEST_PAT)))) {
+                !x86_pat_ok(vmx_get(env, VMX_GUEST_PAT)))) {
         return false;
     }
     if (VMX_BAD(env, GUEST_PKRS, (g->entry & VMX_VM_ENTRY_LOAD_IA32_PKRS) &&
@@ -202,7 +202,7 @@ static bool check_segs(CPUX86State *env, const GuestCheck *g)
         GuestSeg s = guest_seg(env, i);
 
         if (i == R_FS || i == R_GS) {
-            if (VMX_BAD(env, GUEST_BASE, !vmx_canonical(env, s.base))) {
+            if (VMX_BAD(env, GUEST_BASE, !x86_canonical(env, s.base))) {
                 return false;
             }
         } else if (VMX_BAD(env, GUEST_BASE_32,
@@ -225,7 +225,7 @@ static bool check_segs(CPUX86State *env, const GuestCheck *g)
 static bool check_system_seg(CPUX86State *env, const GuestSeg *s)
 {
     return !VMX_BAD(env, GUEST_TI, s->sel & 4) &&
-           !VMX_BAD(env, GUEST_BASE, !vmx_canonical(env, s->base)) &&
+           !VMX_BAD(env, GUEST_BASE, !x86_canonical(env, s->base)) &&
            check_ar(env, s, true);
 }
 
@@ -244,11 +244,19 @@ static bool check_system_segs(CPUX86State *env, const GuestCheck *g)
         return false;
     }
     return !VMX_BAD(env, GUEST_TABLE_BASE,
-                    !vmx_canonical(env, vmx_get(env, VMX_GUEST_GDTR_BASE)) ||
-                    !vmx_canonical(env, vmx_get(env, VMX_GUEST_IDTR_BASE))) &&
+                    !x86_canonical(env, vmx_get(env, VMX_GUEST_GDTR_BASE)) ||
+                    !x86_canonical(env, vmx_get(env, VMX_GUEST_IDTR_BASE))) &&
            !VMX_BAD(env, GUEST_TABLE_LIMIT,
                     vmx_get(env, VMX_GUEST_GDTR_LIMIT) >> 16 ||
                     vmx_get(env, VMX_GUEST_IDTR_LIMIT) >> 16);
+}
+
+/* It need not be canonical: the highest bit may differ from those above it. */
+static bool rip_ok(CPUX86State *env, uint64_t rip)
+{
+    int64_t above = (int64_t)rip >> cpu_x86_virtual_addr_width(env);
+
+    return above == 0 || above == -1;
 }
 
 static bool check_rip_rflags(CPUX86State *env, const GuestCheck *g)
@@ -257,7 +265,7 @@ static bool check_rip_rflags(CPUX86State *env, const GuestCheck *g)
     bool code64 = g->ia32e && (vmx_get(env, VMX_GUEST_CS_AR) & VMX_AR_L);
 
     return !VMX_BAD(env, GUEST_RIP,
-                    code64 ? !vmx_canonical(env, rip) : rip >> 32) &&
+                    code64 ? !rip_ok(env, rip) : rip >> 32) &&
            !VMX_BAD(env, GUEST_RFLAGS,
                     (g->rflags & ~0x3f7fd7ULL) || !(g->rflags & 2)) &&
            !VMX_BAD(env, GUEST_RFLAGS_VM,

@@ -12,20 +12,6 @@
 #include "vmx-internal.h"
 #include "vmx-check.h"
 
-bool vmx_pat_ok(uint64_t pat)
-{
-    int i;
-
-    for (i = 0; i < 64; i += 8) {
-        uint8_t type = pat >> i;
-
-        if (type > 7 || type == 2 || type == 3) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool vmx_efer_ok(CPUX86State *env, uint64_t efer)
 {
     uint64_t valid = MSR_EFER_SCE | MSR_EFER_LME | MSR_EFER_LMA;
@@ -350,12 +336,12 @@ static bool vmx_check_host_regs(CPUX86State *env, uint32_t ctls)
         VMX_BAD(env, HOST_CR3,
                 !vmx_pa_ok(env, vmx_get(env, VMX_HOST_CR3), 1)) ||
         VMX_BAD(env, HOST_SYSENTER,
-                !vmx_canonical(env, vmx_get(env, VMX_HOST_SYSENTER_ESP)) ||
-                !vmx_canonical(env, vmx_get(env, VMX_HOST_SYSENTER_EIP)))) {
+                !x86_canonical(env, vmx_get(env, VMX_HOST_SYSENTER_ESP)) ||
+                !x86_canonical(env, vmx_get(env, VMX_HOST_SYSENTER_EIP)))) {
         return false;
     }
     if (VMX_BAD(env, HOST_PAT, (ctls & VMX_VM_EXIT_LOAD_IA32_PAT) &&
-                !vmx_pat_ok(vmx_get(env, VMX_HOST_PAT)))) {
+                !x86_pat_ok(vmx_get(env, VMX_HOST_PAT)))) {
         return false;
     }
     if (ctls & VMX_VM_EXIT_LOAD_IA32_EFER) {
@@ -382,7 +368,7 @@ static bool vmx_check_host_segs(CPUX86State *env, uint32_t ctls)
         }
     }
     for (f = VMX_HOST_FS_BASE; f <= VMX_HOST_IDTR_BASE; f++) {
-        if (VMX_BAD(env, HOST_BASE, !vmx_canonical(env, vmx_get(env, f)))) {
+        if (VMX_BAD(env, HOST_BASE, !x86_canonical(env, vmx_get(env, f)))) {
             return false;
         }
     }
@@ -411,7 +397,7 @@ static bool vmx_check_host_size(CPUX86State *env, uint32_t ctls)
         return !guest64 && !(cr4 & CR4_PCIDE_MASK) && !(rip >> 32);
     }
     return !VMX_BAD(env, HOST_PAE, !(cr4 & CR4_PAE_MASK)) &&
-           !VMX_BAD(env, HOST_RIP, !vmx_canonical(env, rip));
+           !VMX_BAD(env, HOST_RIP, !x86_canonical(env, rip));
 }
 
 /* "Checks on Host-State Area" */

@@ -6,7 +6,6 @@
 #ifndef TARGET_I386_TCG_VMX_CHECK_H
 #define TARGET_I386_TCG_VMX_CHECK_H
 
-bool vmx_pat_ok(uint64_t pat);
 bool vmx_efer_ok(CPUX86State *env, uint64_t efer);
 
 #endif

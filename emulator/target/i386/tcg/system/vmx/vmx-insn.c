@@ -335,7 +335,7 @@ static void vmx_invvpid(CPUX86State *env, target_ulong addr, uintptr_t ra)
     switch (type) {
     case 0:
         ok = (caps & MSR_VMX_EPT_INVVPID_SINGLE_ADDR) && vpid &&
-             vmx_canonical(env, gla);
+             x86_canonical(env, gla);
         break;
     case 1:
         ok = (caps & MSR_VMX_EPT_INVVPID_SINGLE_CONTEXT) && vpid;

@@ -402,13 +402,6 @@ static inline uint64_t vmx_debugctl_bits(CPUX86State *env)
     return bus_locks ? 7 : 3;
 }
 
-static inline bool vmx_canonical(CPUX86State *env, uint64_t addr)
-{
-    int shift = 64 - cpu_x86_virtual_addr_width(env);
-
-    return (uint64_t)((int64_t)(addr << shift) >> shift) == addr;
-}
-
 /* Outside SEAM mode, no address may have a private key id. */
 static inline bool vmx_key_ok(CPUX86State *env, uint64_t pa)
 {
