@@ -22,7 +22,7 @@ void run_skip(void)
     u64 rip = plat_vmread(VMCS_RIP) + plat_vmread(VMCS_INSTR_LENGTH);
 
     /* Outside 64-bit mode it wraps. */
-    if (!(plat_vmread(VMCS_CS_AR) & CS_AR_L)) {
+    if (!run_64bit()) {
         rip = (u32)rip;
     }
     plat_vmwrite(VMCS_RIP, rip);

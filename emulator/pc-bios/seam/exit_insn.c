@@ -186,8 +186,12 @@ enum run_next run_xsetbv(struct run *r)
 /* True if the processor would take it */
 static bool run_cr0_ok(u64 v)
 {
+    u64 cr4 = plat_vmread(VMCS_CR4);
+
     return !(v >> 32) && ((v & CR0_PE) || !(v & CR0_PG)) &&
-           ((v & CR0_WP) || !(plat_vmread(VMCS_CR4) & CR4_CET));
+           ((v & CR0_CD) || !(v & CR0_NW)) &&
+           ((v & CR0_PG) || !(run_64bit() || (cr4 & CR4_PCIDE))) &&
+           ((v & CR0_WP) || !(cr4 & CR4_CET));
 }
 
 /* True if the processor would take it, and it is of no feature the TD lacks */

@@ -99,13 +99,13 @@ static u64 vmcs_set_0x401e(struct md *m, unsigned i, u64 v)
 }
 
 /*
- * Active or HLT: in the other states interrupts of the host do not end the
- * TD's execution.
+ * Active only: an inactive TD rejects some events, and in some states
+ * interrupts of the host do not end its execution.
  */
 static u64 vmcs_set_0x4826(struct md *m, unsigned i, u64 v)
 {
     (void)m, (void)i;
-    if (v > 1) {
+    if (v) {
         return TDX_METADATA_FIELD_VALUE_NOT_VALID;
     }
     plat_vmwrite(VMCS_ACTIVITY, v);

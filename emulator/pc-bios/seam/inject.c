@@ -44,8 +44,11 @@ enum run_next inject_ve(struct run *r, u64 gla, u64 gpa)
 {
     struct ve_info *ve = &r->vp->ve;
 
-    /* The TD has not read the last one. */
-    if (ve->valid) {
+    /*
+     * The TD has not read the last one, or this one is a fault in the
+     * delivery of an event.  It gets no #VE, and so no information of one.
+     */
+    if (ve->valid || (plat_vmread(VMCS_ENTRY_INTR) & INTR_VALID)) {
         return inject_fault(r, VEC_DF, true, 0);
     }
     ve->exit_reason = r->reason & 0xffff;
@@ -75,6 +78,8 @@ void inject_again(const struct run *r)
 /* True if the host's NMI is to wait until the processor can take one */
 static bool inject_pend_nmi(struct run *r)
 {
+    u64 blocks = plat_vmread(VMCS_INTERRUPTIBILITY) & BLOCKS_NMI;
+
     /*
      * A TD that has not read what its #VE was about gets no NMI: another #VE
      * in its handler would be a double fault.  The NMI window says nothing
@@ -83,8 +88,14 @@ static bool inject_pend_nmi(struct run *r)
     if (!r->vp->pend_nmi || r->vp->ve.valid) {
         return false;
     }
-    if ((plat_vmread(VMCS_INTERRUPTIBILITY) & BLOCKS_NMI) ||
-        (plat_vmread(VMCS_ENTRY_INTR) & INTR_VALID)) {
+    /*
+     * STI closes the window of some processors only.  If others waited for its
+     * end, the window would be the next exit again, before any instruction.
+     */
+    if ((r->reason & 0xffff) == EXIT_NMI_WINDOW) {
+        blocks &= ~BLOCK_BY_STI;
+    }
+    if (blocks || (plat_vmread(VMCS_ENTRY_INTR) & INTR_VALID)) {
         return true;
     }
     plat_vmwrite(VMCS_ENTRY_INTR, INTR_VALID | INTR_TYPE_NMI << 8 | 2);
@@ -101,11 +112,13 @@ void inject_nmi(struct run *r)
         plat_vmwrite(VMCS_PROC, proc ^ PROC_NMI_WINDOW);
     }
     /*
-     * An NMI whose delivery was interrupted has blocked NMIs already, and the
-     * processor rejects one that is blocked.
+     * An NMI whose delivery was interrupted has blocked NMIs already, and one
+     * that the window lets in may follow STI; the processor rejects one that
+     * is blocked.
      */
     if (inject_is(plat_vmread(VMCS_ENTRY_INTR), INTR_TYPE_NMI)) {
         blocks = plat_vmread(VMCS_INTERRUPTIBILITY);
-        plat_vmwrite(VMCS_INTERRUPTIBILITY, blocks & ~BLOCK_BY_NMI);
+        plat_vmwrite(VMCS_INTERRUPTIBILITY,
+                     blocks & ~(BLOCK_BY_NMI | BLOCK_BY_STI));
     }
 }

@@ -87,12 +87,15 @@ enum vmcs_field {
 #define INTR_TYPE_NMI       2
 #define INTR_TYPE_EXCEPTION 3
 
-/* Interruptibility: by STI, by MOV SS, by an NMI */
+/* Interruptibility */
+#define BLOCK_BY_STI        BIT(0)
+#define BLOCK_BY_MOV_SS     BIT(1)
 #define BLOCK_BY_NMI        BIT(3)
-#define BLOCKS_NMI          (BITS(1, 0) | BLOCK_BY_NMI)
+#define BLOCKS_NMI          (BLOCK_BY_STI | BLOCK_BY_MOV_SS | BLOCK_BY_NMI)
 
 #define CS_AR_L             BIT(13)
 #define EFER_LMA            BIT(10)
+#define RFLAGS_IF           BIT(9)
 #define RFLAGS_RF           BIT(16)
 #define CR0_PE              BIT(0)
 #define CR0_NE              BIT(5)
@@ -103,8 +106,9 @@ enum vmcs_field {
 #define CR4_MCE             BIT(6)
 #define CR4_VMXE            BIT(13)
 #define CR4_SMXE            BIT(14)
-#define CR4_CET             BIT(23)
+#define CR4_PCIDE           BIT(17)
 #define CR4_OSXSAVE         BIT(18)
+#define CR4_CET             BIT(23)
 
 /* True if the processor has the field; for fields that depend on a feature */
 bool vmcs_has(u32 field);

@@ -344,14 +344,16 @@ struct one_exit g1;
 static void one_guest(struct guest_regs *g)
 {
     if (g1.entries++) {
-        g1.event = plat_vmread(VMCS_ENTRY_INTR);
-        g1.event = g1.event & INTR_VALID ? g1.event : 0;
+        g1.event = sim_event;
         g1.rip = plat_vmread(VMCS_RIP);
         g1.after = *g;
         sim_exit(1, 0);
         return;
     }
     memcpy(g->gpr.r, g1.gpr, sizeof(g1.gpr));
+    if (g1.ve) {
+        g1.ve->valid = VE_INFO_VALID;
+    }
     sim_exit(g1.reason, g1.qualification);
     for (unsigned i = 0; i < ARRAY_SIZE(g1.field) && g1.field[i][0]; i++) {
         plat_vmwrite(g1.field[i][0], g1.field[i][1]);

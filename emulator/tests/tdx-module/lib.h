@@ -83,6 +83,7 @@ struct one_exit {
     u64 qualification;
     u64 field[8][2];            /* of the VMCS, at the exit; 0 ends */
     u64 gpr[NUM_REGS];
+    struct ve_info *ve;         /* the processor raises a #VE before it */
     unsigned entries;
     u64 event;                  /* that was injected */
     u64 rip;

@@ -20,6 +20,7 @@ struct sim sim;
 _Thread_local unsigned sim_cur, sim_windows;
 static _Thread_local u64 window_pa[SEAM_WINDOWS];
 _Thread_local void (*sim_guest)(struct guest_regs *g);
+_Thread_local u64 sim_event;
 
 static struct sim_vmcs {
     u64 pa;                     /* with key; 0: not in use */
@@ -317,17 +318,45 @@ void sim_exit(u32 reason, u64 qualification)
     plat_vmwrite(VMCS_QUALIFICATION, qualification);
 }
 
+/* Exceptions that have an error code: #DF, #TS to #PF, #AC */
+#define SIM_ERROR_CODES     (BIT(8) | BITS(14, 10) | BIT(17))
+
 /* What the processor checks of the event that it is to deliver */
+static bool sim_event_ok(const u64 *field)
+{
+    u64 info = field[VMCS_ENTRY_INTR], block = field[VMCS_INTERRUPTIBILITY];
+    bool error = false;
+
+    switch (INTR_TYPE(info)) {
+    case 0:
+        if (!(field[VMCS_RFLAGS] & RFLAGS_IF) ||
+            (block & (BLOCK_BY_STI | BLOCK_BY_MOV_SS))) {
+            return false;
+        }
+        break;
+    case INTR_TYPE_NMI:
+        /* There are processors that take one after STI; not this one. */
+        if (block & BLOCKS_NMI) {
+            return false;
+        }
+        break;
+    case INTR_TYPE_EXCEPTION:
+        error = (field[VMCS_CR0] & CR0_PE) && (u8)info < 32 &&
+                (SIM_ERROR_CODES & BIT((u8)info));
+        break;
+    }
+    return !(info & INTR_ERROR_CODE) == !error;
+}
+
+/* ... and of the TD's state, as far as the module writes it */
 static bool sim_entry_ok(const u64 *field)
 {
-    u64 info = field[VMCS_ENTRY_INTR];
+    bool code64 = (field[VMCS_EFER] & EFER_LMA) &&
+                  (field[VMCS_CS_AR] & CS_AR_L);
 
-    if (!(info & INTR_VALID)) {
-        return true;
-    }
-    return !((info & INTR_ERROR_CODE) && !(field[VMCS_CR0] & 1)) &&
-           !(INTR_TYPE(info) == INTR_TYPE_NMI &&
-             (field[VMCS_INTERRUPTIBILITY] & BIT(3)));
+    return (code64 || !(field[VMCS_RIP] >> 32)) &&
+           !field[VMCS_ACTIVITY] &&
+           (!(field[VMCS_ENTRY_INTR] & INTR_VALID) || sim_event_ok(field));
 }
 
 bool plat_vmenter(struct guest_regs *g, bool launched)
@@ -345,6 +374,8 @@ bool plat_vmenter(struct guest_regs *g, bool launched)
         return true;
     }
     /* An event that was injected has been delivered. */
+    sim_event = v->field[VMCS_ENTRY_INTR];
+    sim_event = sim_event & INTR_VALID ? sim_event : 0;
     v->field[VMCS_IDT_VECTORING] = 0;
     v->field[VMCS_EXIT_INTR] = 0;
     v->field[VMCS_INSTR_LENGTH] = 4;

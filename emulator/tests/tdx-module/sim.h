@@ -52,6 +52,8 @@ extern struct sim sim;
 /* Each thread is a processor: which one, and what its guest does */
 extern _Thread_local unsigned sim_cur, sim_windows;
 extern _Thread_local void (*sim_guest)(struct guest_regs *g);
+/* What the last VM entry has delivered, or 0 */
+extern _Thread_local u64 sim_event;
 
 void sim_reset(void);
 u8 *sim_mem(u64 pa);

@@ -22,6 +22,7 @@ static void test_events(void)
     td_to(&td, ST_RUN);
     run_clear();
     g1.field[0][0] = VMCS_IDT_VECTORING, g1.field[0][1] = 0x80001030;
+    g1.field[1][0] = VMCS_RFLAGS, g1.field[1][1] = RFLAGS_IF | 2;
     CHECK(run_one(&td, 8, 0), 1);
     CHECK(g1.event, 0x80000030);
     CHECK(run_one(&td, 1, 0), 1);
@@ -61,9 +62,40 @@ static u64 nmi_block(void)
     return plat_vmread(VMCS_INTERRUPTIBILITY) & BIT(3);
 }
 
+/* After STI: some processors keep the window closed, others do not. */
+static void test_nmi_sti(void)
+{
+    struct ttd td;
+
+    td_to(&td, ST_RUN);
+    run_clear();
+    g1.field[0][0] = VMCS_INTERRUPTIBILITY, g1.field[0][1] = BLOCK_BY_STI;
+    g1.field[1][0] = VMCS_RFLAGS, g1.field[1][1] = RFLAGS_IF | 2;
+    CHECK(run_one(&td, 1, 0), 1);
+    OK(call(TDH_VP_WR, td.tdvpr[0], PEND_NMI, 1, 1));
+    CHECK(run_one(&td, 1, 0), 1);
+    CHECK(sim_event, 0);
+    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, PROC_NMI_WINDOW);
+    CHECK(plat_vmread(VMCS_INTERRUPTIBILITY), BLOCK_BY_STI);
+    /* No instruction was executed: STI still blocks interrupts. */
+    CHECK(run_one(&td, 8, 0), 1);
+    CHECK(g1.event, 0x80000202);
+    CHECK(plat_vmread(VMCS_INTERRUPTIBILITY), 0);
+    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, 0);
+
+    /* If none comes, interrupts go on to be blocked. */
+    g1.ve = &((struct vcpu *)sim_mem(td.tdvpr[0]))->ve;
+    OK(call(TDH_VP_WR, td.tdvpr[0], PEND_NMI, 1, 1));
+    plat_vmwrite(VMCS_INTERRUPTIBILITY, BLOCK_BY_NMI);
+    CHECK(run_one(&td, 8, 0), 1);
+    CHECK(g1.event, 0);
+    CHECK(plat_vmread(VMCS_INTERRUPTIBILITY), BLOCK_BY_STI);
+}
+
 /* The delivery of an NMI meets a page that is not there. */
 static void test_nmi_again(void)
 {
+    struct vcpu *vp;
     struct ttd td;
 
     td_to(&td, ST_RUN);
@@ -73,8 +105,20 @@ static void test_nmi_again(void)
     g1.field[1][0] = VMCS_IDT_VECTORING, g1.field[1][1] = 0x80000202;
     g1.field[2][0] = VMCS_INTERRUPTIBILITY, g1.field[2][1] = BIT(3);
     CHECK(run_one(&td, 48, 1), 48);
-    /* The host has mapped it: now it is delivered, as NMIs are not blocked. */
-    CHECK(enter(&td), 1);
+    /* The host has mapped it, and sends another one, which has to wait. */
+    vp = (struct vcpu *)sim_mem(td.tdvpr[0]);
+    OK(call(TDH_VP_WR, td.tdvpr[0], PEND_NMI, 1, 1));
+    g1.field[1][1] = 0;
+    CHECK(run_one(&td, 1, 0), 1);
+    CHECK(sim_event, 0x80000202);
+    CHECK(vp->pend_nmi, 1);
+    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, PROC_NMI_WINDOW);
+    /* The first one's handler has ended. */
+    g1.field[2][1] = 0;
+    CHECK(run_one(&td, 8, 0), 1);
+    CHECK(g1.event, 0x80000202);
+    CHECK(vp->pend_nmi, 0);
+    CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, 0);
 
     td_to(&td, ST_RUN);
     run_clear();
@@ -107,10 +151,12 @@ static void test_nmi_after_ve(void)
     vp = (struct vcpu *)sim_mem(td.tdvpr[0]);
     run_clear();
     OK(call(TDH_VP_WR, td.tdvpr[0], PEND_NMI, 1, 1));
-    vp->ve.valid = VE_INFO_VALID;
-    /* The processor has raised a #VE, and the window is open. */
-    plat_vmwrite(VMCS_PROC, plat_vmread(VMCS_PROC) | PROC_NMI_WINDOW);
+    plat_vmwrite(VMCS_INTERRUPTIBILITY, BLOCK_BY_NMI);
+    /* An NMI's handler ends, the processor raises a #VE, the window opens. */
+    g1.field[0][0] = VMCS_INTERRUPTIBILITY;
+    g1.ve = &vp->ve;
     CHECK(run_one(&td, 8, 0), 1);
+    CHECK(g1.entries, 2);
     CHECK(g1.event, 0);
     CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, 0);
     CHECK(vp->pend_nmi, 1);
@@ -121,7 +167,7 @@ static void test_nmi_after_ve(void)
     /* As it is with a #VE of the module's */
     OK(call(TDH_VP_WR, td.tdvpr[0], PEND_NMI, 1, 1));
     plat_vmwrite(VMCS_INTERRUPTIBILITY, BIT(3));
-    g1.field[0][0] = VMCS_INTERRUPTIBILITY;
+    g1.ve = NULL;
     CHECK(run_one(&td, 12, 0), 1);
     CHECK(g1.event, EV_VE);
     CHECK(plat_vmread(VMCS_PROC) & PROC_NMI_WINDOW, 0);
@@ -151,7 +197,12 @@ static void test_triple_fault(void)
             CHECK(run_one(&td, 48, 1), last ? TDX_NON_RECOVERABLE_VCPU | 2 : 1);
             CHECK(g1.event, last ? 0 : EV_DF);
             CHECK(g1.entries, last ? 1 : 2);
+            /* There is information of a #VE only if the TD got one. */
+            CHECK(vp->ve.valid, unread ? VE_INFO_VALID : 0);
+            CHECK(call(TDH_VP_WR, td.tdvpr[0], PEND_NMI, 1, 1),
+                  last ? TDX_VCPU_STATE_INCORRECT : TDX_SUCCESS);
             CHECK(enter(&td), last ? TDX_VCPU_STATE_INCORRECT : 1);
+            CHECK(vp->pend_nmi, !last && unread);
             audit("fault of a fault");
         }
     }
@@ -255,6 +306,7 @@ void test_event(void)
 {
     test_events();
     test_nmi();
+    test_nmi_sti();
     test_nmi_again();
     test_nmi_after_ve();
     test_triple_fault();

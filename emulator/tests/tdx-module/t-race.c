@@ -128,6 +128,7 @@ static void *race_thread(void *arg)
 }
 
 static bool end_over;
+static unsigned end_turn;       /* odd: the module has ended */
 
 /* Calls to a module that is ready or not: its state changes, as by a leaf. */
 static void *end_thread(void *arg)
@@ -170,12 +171,73 @@ static void test_refused_end(void)
     CHECK(ended, 0);
 }
 
+/* What finds that the module has ended does nothing, and all else succeeds. */
+static void *again_thread(void *arg)
+{
+    unsigned *wrong = arg;
+
+    sim_cur = 1;
+    for (unsigned i = 0; i < END_CALLS; i++) {
+        unsigned before = __atomic_load_n(&end_turn, __ATOMIC_SEQ_CST);
+        u64 ret = call(TDH_PHYMEM_PAGE_RDMD, SIM_TDMR0, 0, 0, 0);
+        bool same = before == __atomic_load_n(&end_turn, __ATOMIC_SEQ_CST);
+
+        *wrong += ret != TDX_SUCCESS && ret != TDX_SYS_SHUTDOWN;
+        *wrong += same && (before & 1) && ret != TDX_SYS_SHUTDOWN;
+    }
+    __atomic_store_n(&end_over, true, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* As if it were loaded anew: true once nobody is in it */
+static bool end_undo(void)
+{
+    u32 nobody = LPS_ENDED;
+
+    return __atomic_compare_exchange_n(&module.lps_busy, &nobody, 0, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* The module ends while others call it, again and again. */
+static void test_end_again(void)
+{
+    unsigned wrong = 0, ended = 0, refused = 0;
+    pthread_t other;
+    bool over;
+
+    setup_ready();
+    end_over = false;
+    if (pthread_create(&other, NULL, again_thread, &wrong)) {
+        abort();
+    }
+    while (!__atomic_load_n(&end_over, __ATOMIC_SEQ_CST)) {
+        if (call(TDH_SYS_DISABLE, 0, 0, 0, 0) != TDX_SUCCESS) {
+            refused++;
+            continue;
+        }
+        ended++;
+        __atomic_fetch_add(&end_turn, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&end_turn, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&module.sys_state, SYS_READY, __ATOMIC_SEQ_CST);
+        do {
+            over = __atomic_load_n(&end_over, __ATOMIC_SEQ_CST);
+        } while (!end_undo() && !over);
+    }
+    pthread_join(other, NULL);
+    CHECK(wrong, 0);
+    CHECK(ended > 0, true);
+    /* Nobody has come or left uncounted. */
+    CHECK(module.lps_busy, 0);
+    printf("race, ends of the module: %u, refused: %u\n", ended, refused);
+}
+
 void test_race(void)
 {
     pthread_t other;
     u64 vp;
 
     test_refused_end();
+    test_end_again();
 
     td_to(&race_td, ST_INIT);
     vp = vp_create(&race_td);

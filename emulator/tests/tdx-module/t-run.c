@@ -136,8 +136,9 @@ static const struct {
 } cr_cases[] = {
     /* NE, CD, NW, PE: legal, but not in a TD */
     { 0, 0x80050013, EV_VE }, { 0, 0xc0050033, EV_VE },
-    { 0, 0xa0050033, EV_VE }, { 0, 0xe0050033, EV_VE },
-    { 0, 0x20, EV_VE }, { 0, 0x9fffffd3, EV_VE },
+    { 0, 0xe0050033, EV_VE }, { 0, 0x9fffffd3, EV_VE },
+    /* NW without CD; no paging in 64-bit mode */
+    { 0, 0xa0050033, EV_GP }, { 0, 0x20, EV_GP },
     /* Paging without protection; bits that there are not */
     { 0, 0x80000020, EV_GP }, { 0, BIT(32) | 0x80050033, EV_GP },
     { 0, BIT(63) | 0x80050013, EV_GP },
@@ -182,6 +183,15 @@ static void test_cr(void)
     g1.gpr[R_9] = 0x1c0050033;
     CHECK(run_one(&td, 28, 0x900), 1);
     CHECK(g1.event, EV_VE);
+    /* There, paging can end, but not with PCIDs. */
+    for (unsigned pcide = 0; pcide < 2; pcide++) {
+        td_to(&td, ST_RUN);
+        run_clear();
+        g1.gpr[R_9] = 0x20;
+        g1.field[0][0] = VMCS_CR4, g1.field[0][1] = pcide << 17 | 0x2060;
+        CHECK(run_one(&td, 28, 0x900), 1);
+        CHECK(g1.event, pcide ? EV_GP : EV_VE);
+    }
     /* RSP */
     td_to(&td, ST_RUN);
     run_clear();
@@ -309,6 +319,16 @@ static void test_cpuid(void)
     CHECK(g1.after.gpr.r[R_BX], 0x65746e49);
     CHECK(g1.after.gpr.r[R_CX], 0x20202020);
     CHECK(g1.after.gpr.r[R_DX], 0x5844546c);
+    /* RIP wraps outside 64-bit mode, whatever the code segment says. */
+    g1.field[0][0] = VMCS_CS_AR, g1.field[0][1] = 0xa09b;
+    g1.field[1][0] = VMCS_RIP, g1.field[1][1] = 0xfffffffe;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.rip, 2);
+    g1.field[2][0] = VMCS_EFER, g1.field[2][1] = 0xd01;
+    CHECK(run_one(&td, 10, 0), 1);
+    CHECK(g1.rip, 0x100000002);
+    td_to(&td, ST_RUN);
+    run_clear();
     g1.gpr[R_AX] = 0x15;
     CHECK(run_one(&td, 10, 0), 1);
     CHECK(g1.after.gpr.r[R_AX], 1);
