@@ -288,7 +288,7 @@ static void send_files(struct other *other, struct caller *callers, unsigned int
 static void test_many(unsigned int nr_vms, unsigned int nr, unsigned int vms)
 {
 	struct caller *callers = calloc(nr_vms, sizeof(*callers));
-	int kvm_fd = open_kvm_dev_path_or_exit(), idle, fd;
+	int kvm_fd = open_kvm_dev_path_or_exit(), idle, idle_gmem, fd;
 	unsigned int i;
 	struct slow_page page;
 	struct other others[2];
@@ -300,16 +300,18 @@ static void test_many(unsigned int nr_vms, unsigned int nr, unsigned int vms)
 	before = count_pages();
 	slow_page_create(&page);
 	idle = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
-	fd = gmem_create(idle, SLOT_SIZE);
-	gmem_allocate(fd, 0, SLOT_SIZE);
+	idle_gmem = gmem_create(idle, SLOT_SIZE);
+	gmem_allocate(idle_gmem, 0, SLOT_SIZE);
 	TEST_ASSERT(count_pages() >= before + SLOT_SIZE / SZ_4K, "No private memory");
-	for (i = 0; i < nr_vms; i++)
-		caller_init(&callers[i], ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM), &page);
+	for (i = 0; i < nr_vms; i++) {
+		fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_X86_SW_PROTECTED_VM);
+		caller_init(&callers[i], fd, &page);
+	}
 	send_files(&others[0], callers, nr_vms, nr);
 	TEST_ASSERT(count_vms() == vms + 1 + nr_vms, "%u VMs in debugfs", count_vms());
 	callers_wait(callers, nr_vms);
-	send_fds(&others[1], &fd, 1);
-	close(fd);
+	send_fds(&others[1], &idle_gmem, 1);
+	close(idle_gmem);
 
 	check(other_ends(&others[0]), "another process closes %u files of each of %u busy VMs", nr,
 	      nr_vms);
