@@ -68,12 +68,23 @@ static void test_tables(void)
           "the IDT is as before");
 }
 
-/* Returns the vector of LTR with this descriptor. */
-static int load_tss(u64 low, u64 high)
+/* A descriptor of 16 bytes */
+static int set_entry(u64 low, u64 high)
 {
     boot_gdt[TSS_ENTRY] = low;
     boot_gdt[TSS_ENTRY + 1] = high;
-    return TRAP("ltr %w0", "r"(TSS_ENTRY * 8));
+    return TSS_ENTRY * 8;
+}
+
+/* Return the vector of LTR and LLDT with this descriptor. */
+static int load_tss(u64 low, u64 high)
+{
+    return TRAP("ltr %w0", "r"(set_entry(low, high)));
+}
+
+static int load_ldt(u64 low, u64 high)
+{
+    return TRAP("lldt %w0", "r"(set_entry(low, high)));
 }
 
 static void test_tss(void)
@@ -85,7 +96,37 @@ static void test_tss(void)
              "LTR with a TSS of 16 bits");
     check_eq(load_tss(low, BAD_ADDR >> 32), GP,
              "LTR with a base that is not canonical");
+    check_eq(load_tss(low, high | 1ULL << 40), GP,
+             "LTR with a type in its upper half");
     check_eq(load_tss(low, high), NO_TRAP, "LTR");
+}
+
+static void test_ldt(void)
+{
+    u64 tss = boot_gdt[TSS_ENTRY], tss_high = boot_gdt[TSS_ENTRY + 1];
+    u64 low = 0xff | BIT(47) | 2ULL << 40;
+
+    check_eq(load_ldt(low, BAD_ADDR >> 32), GP,
+             "LLDT with a base that is not canonical");
+    check_eq(load_ldt(low, 1ULL << 40), GP,
+             "LLDT with a type in its upper half");
+    check_eq(load_ldt(low, 0), NO_TRAP, "LLDT");
+    check_eq(TRAP("lldt %w0", "r"(0)), NO_TRAP, "LLDT with a null selector");
+    set_entry(tss, tss_high);
+}
+
+/* What long mode needs, and does not have in 64-bit code */
+static void test_long_mode(void)
+{
+    u64 efer = rdmsr(MSR_EFER);
+
+    check_eq(TRAP("mov %0, %%cr0", "r"(read_cr0() & ~BIT(31))), GP,
+             "CR0.PG is cleared in 64-bit code");
+    check_eq(TRAP("mov %0, %%cr4", "r"(read_cr4() & ~BIT(5))), GP,
+             "CR4.PAE is cleared in long mode");
+    check_eq(try_wrmsr(MSR_EFER, efer & ~BIT(8)), GP,
+             "EFER.LME is cleared with paging");
+    check_eq(rdmsr(MSR_EFER), efer, "EFER is as before");
 }
 
 static void test_bases(void)
@@ -102,5 +143,7 @@ void test_main(void)
     test_msrs();
     test_tables();
     test_tss();
+    test_ldt();
+    test_long_mode();
     test_bases();
 }
