@@ -211,6 +211,33 @@ static void test_vmcb(void)
     check_eq(used, 0, "the VMCB's save area is not written");
 }
 
+static u64 read_cr0(void)
+{
+    u64 val;
+
+    asm volatile("mov %%cr0, %0" : "=r"(val));
+    return val;
+}
+
+/*
+ * EFER.LME without paging means nothing yet, so that such a guest need not have
+ * PAE. Its exit restores the host's CR0, CR4 and EFER.
+ */
+static void test_host_paging(void)
+{
+    u64 cr0 = read_cr0();
+
+    vm_init(&vm, PLAIN);
+    vm_prepare(&vm, g_nop, 0, 0, 0, 0);
+    vm_set(&vm, SAVE_CS, 8 | 0xc9bULL << 16 | 0xffffffffULL << 32);
+    vm_set(&vm, SAVE_EFER, 0x1100);
+    vm_set(&vm, SAVE_CR0, 0x00010033);
+    vm_set(&vm, SAVE_CR4, 0x680);
+    vm_run(&vm);
+    check_done(&vm, "a guest with LME, without paging and PAE");
+    check_eq(read_cr0(), cr0, "CR0 of the host");
+}
+
 void test_main(void)
 {
     enum kind kind;
@@ -227,4 +254,5 @@ void test_main(void)
         test_tsc_aux();
         test_vmcb();
     }
+    test_host_paging();
 }
