@@ -123,6 +123,14 @@ int try_wrmsr(u32 msr, u64 val);
 int try_read(u64 addr, u64 *val);
 int try_write(u64 addr, u64 val);
 
+static inline u64 read_cr0(void)
+{
+    u64 val;
+
+    asm volatile("mov %%cr0, %0" : "=r"(val));
+    return val;
+}
+
 static inline u64 rdmsr(u32 msr)
 {
     u32 lo, hi;

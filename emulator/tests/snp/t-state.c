@@ -211,14 +211,6 @@ static void test_vmcb(void)
     check_eq(used, 0, "the VMCB's save area is not written");
 }
 
-static u64 read_cr0(void)
-{
-    u64 val;
-
-    asm volatile("mov %%cr0, %0" : "=r"(val));
-    return val;
-}
-
 /*
  * EFER.LME without paging means nothing yet, so that such a guest need not have
  * PAE. Its exit restores the host's CR0, CR4 and EFER.

@@ -179,6 +179,13 @@ void fill_params(struct td_params *p)
     memset(p->mrownerconfig, 3, 48);
 }
 
+void fill_topology(struct td_params *p)
+{
+    fill_params(p);
+    p->cpuid[9][0] = 1, p->cpuid[9][1] = 2, p->cpuid[9][2] = 0x100;
+    p->cpuid[10][0] = 4, p->cpuid[10][1] = 8, p->cpuid[10][2] = 0x200;
+}
+
 u64 mng_init(struct ttd *td, const struct td_params *p)
 {
     sim_host_write(HOST_PAGE(2), p, sizeof(*p));

@@ -51,6 +51,8 @@ u64 page_alloc_2m(void);
 void page_alloc_reset(void);
 
 void fill_params(struct td_params *p);
+/* With a topology: threads, cores */
+void fill_topology(struct td_params *p);
 u64 mng_init(struct ttd *td, const struct td_params *p);
 
 /* Each begins with setup_ready() and goes further than the one before. */

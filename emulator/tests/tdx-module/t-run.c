@@ -466,9 +466,7 @@ static void test_topology(void)
     struct ttd td;
 
     td_to(&td, ST_CX);
-    fill_params(&p);
-    p.cpuid[9][0] = 1, p.cpuid[9][1] = 2, p.cpuid[9][2] = 0x100;
-    p.cpuid[10][0] = 4, p.cpuid[10][1] = 8, p.cpuid[10][2] = 0x200;
+    fill_topology(&p);
     MUST(mng_init(&td, &p));
     vp_init(&td, vp_create(&td), 0x105);
     MUST(call(TDH_MR_FINALIZE, td.tdr, 0, 0, 0));

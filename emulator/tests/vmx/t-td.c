@@ -38,13 +38,6 @@ static u8 report_data[64] __attribute__((aligned(64)));
 static u64 posted[8] __attribute__((aligned(64)));
 static u64 td_idt[256][2];
 
-#define TRAP(insn, ...)                                                 \
-    ({                                                                  \
-        trap()->vec = NO_TRAP;                                          \
-        asm volatile(EX(insn) : : __VA_ARGS__ : "memory");              \
-        trap()->vec;                                                    \
-    })
-
 /* An instruction that is a #VE, for the reason */
 static void tdg_check_ve(int vec, u64 reason, const char *what)
 {

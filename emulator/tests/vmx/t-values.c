@@ -14,14 +14,6 @@
 /* A TSS of boot_gdt that nothing uses */
 #define TSS_ENTRY   6
 
-/* The vector that the instruction raises */
-#define TRAP(insn, ...)                                                 \
-    ({                                                                  \
-        trap()->vec = NO_TRAP;                                          \
-        asm volatile(EX(insn) : : __VA_ARGS__ : "memory");              \
-        trap()->vec;                                                    \
-    })
-
 static const u32 addresses[] = {
     0x175, 0x176, 0xc0000082, 0xc0000083, 0xc0000100, 0xc0000101, 0xc0000102
 };

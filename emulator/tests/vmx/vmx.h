@@ -282,13 +282,13 @@ static inline int vmwrite(u64 field, u64 val)
     return vm_result(c, z);
 }
 
-static inline u64 read_cr0(void)
-{
-    u64 val;
-
-    asm volatile("mov %%cr0, %0" : "=r"(val));
-    return val;
-}
+/* The vector that the instruction raises */
+#define TRAP(insn, ...)                                                 \
+    ({                                                                  \
+        trap()->vec = NO_TRAP;                                          \
+        asm volatile(EX(insn) : : __VA_ARGS__ : "memory");              \
+        trap()->vec;                                                    \
+    })
 
 static inline u64 read_cr4(void)
 {
