@@ -188,17 +188,22 @@ static long count_pages(void)
 	return read_keyed("/proc/vmstat", "nr_unevictable");
 }
 
-/* False if there are more than @before after ten seconds. */
-static bool pages_are_freed(long before)
+/* False if there are more than @before after so many seconds. */
+static bool falls_to(long (*count)(void), long before, unsigned int seconds)
 {
 	unsigned int tries;
 
-	for (tries = 0; tries < 1000; tries++) {
-		if (count_pages() <= before)
+	for (tries = 0; tries < 100 * seconds; tries++) {
+		if (count() <= before)
 			return true;
 		usleep(10000);
 	}
 	return false;
+}
+
+static bool pages_are_freed(long before)
+{
+	return falls_to(count_pages, before, 10);
 }
 
 static void test_close(const char *what, int (*fn)(struct caller *c), bool exits)
@@ -240,9 +245,9 @@ static void test_close(const char *what, int (*fn)(struct caller *c), bool exits
 }
 
 /* VMs have a directory each. */
-static unsigned int count_vms(void)
+static long count_vms(void)
 {
-	unsigned int vms = 0;
+	long vms = 0;
 	glob_t found;
 
 	if (!glob("/sys/kernel/debug/kvm/*-*", GLOB_ONLYDIR, NULL, &found))
@@ -251,17 +256,9 @@ static unsigned int count_vms(void)
 	return vms;
 }
 
-/* False if there are more than @before after a minute. */
-static bool vms_are_gone(unsigned int before)
+static bool vms_are_gone(long before)
 {
-	unsigned int tries;
-
-	for (tries = 0; tries < 6000; tries++) {
-		if (count_vms() <= before)
-			return true;
-		usleep(10000);
-	}
-	return false;
+	return falls_to(count_vms, before, 60);
 }
 
 /* Send files to @other: @nr of each VM that calls. */
@@ -285,7 +282,7 @@ static void send_files(struct other *other, struct caller *callers, unsigned int
  * The files of VMs that are busy, however many, don't keep those of other VMs open.  @vms:
  * how many the host has besides.
  */
-static void test_many(unsigned int nr_vms, unsigned int nr, unsigned int vms)
+static void test_many(unsigned int nr_vms, unsigned int nr, long vms)
 {
 	struct caller *callers = calloc(nr_vms, sizeof(*callers));
 	int kvm_fd = open_kvm_dev_path_or_exit(), idle, idle_gmem, fd;
@@ -308,7 +305,7 @@ static void test_many(unsigned int nr_vms, unsigned int nr, unsigned int vms)
 		caller_init(&callers[i], fd, &page);
 	}
 	send_files(&others[0], callers, nr_vms, nr);
-	TEST_ASSERT(count_vms() == vms + 1 + nr_vms, "%u VMs in debugfs", count_vms());
+	TEST_ASSERT(count_vms() == vms + 1 + nr_vms, "%ld VMs in debugfs", count_vms());
 	callers_wait(callers, nr_vms);
 	send_fds(&others[1], &idle_gmem, 1);
 	close(idle_gmem);
@@ -332,7 +329,7 @@ static void test_many(unsigned int nr_vms, unsigned int nr, unsigned int vms)
 
 int main(int argc, char *argv[])
 {
-	unsigned int vms = count_vms();
+	long vms = count_vms();
 
 	require_private_mem();
 	setbuf(stdout, NULL);
