@@ -13,6 +13,9 @@
 #define EFER_BITS       0x900           /* LME, NXE */
 #define CR4_BITS        0x6a0           /* PAE, PGE, OSFXSR, OSXMMEXCPT */
 #define CR0_BITS        0x80010033      /* PG, WP, NE, ET, MP, PE */
+#define EFER_LME        0x100
+#define CR4_PAE         0x20
+#define CR0_PG          0x80000000
 #define AP_BASE         0x8000
 #define LAPIC_ID        0xfee00020
 
@@ -190,6 +193,53 @@ run_user:
     pushq %rdi
     iretq
 user_return:
+    restore_callee
+    ret
+
+    /*
+     * round_trip(seen): out of long mode, as firmware and kexec do it (paging
+     * first, then EFER.LME and CR4.PAE), and into it again. EFER with paging
+     * off, EFER and CR4 without both bits, CR0 without paging go to seen[4].
+     * All four are below 4 GiB: code, stack, page tables, @seen.
+     */
+    .globl round_trip
+round_trip:
+    save_callee
+    movq %cr3, %rbp
+    pushq $CS32
+    pushq $out_of_long
+    lretq
+    .code32
+out_of_long:
+    movl %cr0, %esi
+    movl %esi, %eax
+    andl $~CR0_PG, %eax
+    movl %eax, %cr0
+    movl %cr0, %eax
+    movl %eax, 24(%edi)
+    movl $MSR_EFER, %ecx
+    rdmsr
+    movl %eax, (%edi)
+    movl %eax, %ebx
+    andl $~EFER_LME, %eax
+    wrmsr
+    rdmsr
+    movl %eax, 8(%edi)
+    movl %cr4, %eax
+    andl $~CR4_PAE, %eax
+    movl %eax, %cr4
+    movl %cr4, %ecx
+    movl %ecx, 16(%edi)
+    orl $CR4_PAE, %eax
+    movl %eax, %cr4
+    movl %ebp, %cr3
+    movl $MSR_EFER, %ecx
+    movl %ebx, %eax
+    wrmsr
+    movl %esi, %cr0
+    ljmp $CS64, $into_long
+    .code64
+into_long:
     restore_callee
     ret
 

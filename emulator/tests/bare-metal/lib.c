@@ -405,3 +405,25 @@ void host_large(u64 va)
     boot_pd[va >> 21] = (va & ~(LARGE - 1)) | 0x87;
     flush_tlb();
 }
+
+static u64 read_cr4_pae(void)
+{
+    u64 val;
+
+    asm volatile("mov %%cr4, %0" : "=r"(val));
+    return val & CR4_PAE;
+}
+
+void check_round_trip(void)
+{
+    u64 seen[4] = { 0 }, efer = rdmsr(MSR_EFER), cr0 = read_cr0();
+
+    round_trip(seen);
+    check_eq(seen[0], efer & ~EFER_LMA, "EFER with paging off");
+    check_eq(seen[1], efer & ~(EFER_LME | EFER_LMA), "EFER.LME is cleared");
+    check_eq(seen[2] & CR4_PAE, 0, "CR4.PAE is cleared");
+    check_eq(seen[3], cr0 & ~CR0_PG, "CR0 with paging off");
+    check_eq(rdmsr(MSR_EFER), efer, "EFER in long mode again");
+    check_eq(read_cr0(), cr0, "CR0 in long mode again");
+    check_eq(read_cr4_pae(), CR4_PAE, "CR4.PAE in long mode again");
+}

@@ -47,6 +47,13 @@ typedef void (*volatile mem_fn)(void);
 #define MSR_STAR            0xc0000081
 #define MSR_KERNEL_GS_BASE  0xc0000102
 
+/* Of control registers */
+#define EFER_LME            BIT(8)
+#define EFER_LMA            BIT(10)
+#define EFER_SVME           BIT(12)
+#define CR0_PG              BIT(31)
+#define CR4_PAE             BIT(5)
+
 /* #PF error codes */
 #define PF_P                BIT(0)
 #define PF_W                BIT(1)
@@ -69,6 +76,7 @@ extern u64 user_rsp, boot_gdt[], boot_pd[], boot_info;
 extern u64 extable_start[], extable_end[];
 /* Run at CPL 3 until an exception, which is in *trap(). */
 void run_user(void (*fn)(void));
+void round_trip(u64 seen[4]);
 
 /* lib.c */
 void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -92,6 +100,8 @@ void start_ap(void (*fn)(void));        /* on all others */
 /* For one other processor: it calls ap_work, which is NULL again after that. */
 extern mem_fn ap_work;
 void ap_serve(void) __attribute__((noreturn));
+/* What round_trip() saw, and that all is as before */
+void check_round_trip(void);
 u64 random64(void);
 /* N if the command line has "rounds=N", for long runs; otherwise @normal */
 u64 test_rounds(u64 normal);

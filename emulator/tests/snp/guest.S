@@ -4,7 +4,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#define GUEST_CODE 0xa000
+
     .section .guest, "ax"
+guest_first:                        /* guest_start: this is all of it */
     .code64
 
     .macro vmgexit
@@ -140,6 +143,24 @@ g_busy:
 g_exits:
 1:  vmgexit
     jmp 1b
+
+    /*
+     * Into long mode, with CR3 in EAX and CR0 in EBX, with whatever is in TR.
+     * Leave EFER in EAX.
+     */
+    .globl g_long_mode
+g_long_mode:
+    .code32
+    movl %eax, %cr3
+    movl $0xc0000080, %ecx
+    rdmsr
+    orl $0x100, %eax                /* LME */
+    wrmsr
+    movl %ebx, %cr0
+    ljmp $8, $GUEST_CODE + 1f - guest_first
+    .code64
+1:  rdmsr
+    vmgexit
 
     /* Exceptions: vector and error code are on the stack at the exit */
     .balign 16

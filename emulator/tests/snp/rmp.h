@@ -22,7 +22,6 @@
 #define MSR_RMP_BASE        0xc0010132
 #define MSR_RMP_END         0xc0010133
 
-#define EFER_SVME           BIT(12)
 #define SYSCFG_MFDE         BIT(18)
 #define SYSCFG_MFDM         BIT(19)
 #define SYSCFG_SMEE         BIT(23)

@@ -224,7 +224,7 @@ extern char g_nop[], g_read[], g_write[], g_write32[], g_exec[], g_cpuid[],
     g_write_cr0[], g_write_cr3[],
     g_write_cr4[], g_write_cr8[], g_vmrun[], g_cli[], g_ud2[], g_rmpread[],
     g_rmpquery[], g_rmpupdate[], g_rmpadjust[], g_pvalidate[], g_psmash[],
-    g_scramble[], g_spin[], g_busy[], g_exits[], g_read_two[];
+    g_scramble[], g_spin[], g_busy[], g_exits[], g_read_two[], g_long_mode[];
 /* and addresses behind some of them */
 extern char g_rdtsc_end[], g_cpuid_end[], g_invd_end[], g_invlpg_end[],
     g_invpcid_end[],

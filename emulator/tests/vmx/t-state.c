@@ -24,12 +24,12 @@
 
 #define CR4_PKS             BIT(24)
 #define EFER_NXE            BIT(11)
-#define EFER_LMA            BIT(10)
-#define EFER_LME            BIT(8)
 #define EFER_SCE            BIT(0)
 #define PAT_OTHER           0x0007040600070405ULL
 
 #define X_TASK_SWITCH       9
+
+#define TSS16_BUSY          0x83
 
 static u8 PAGE_ALIGNED msr_bitmap[4096];
 static u64 PAGE_ALIGNED pdpt[512];
@@ -300,17 +300,32 @@ static void test_pae(void)
     check_eq(vget(F_INTR), INTR(3, GP) | INTR_ERROR, "is #GP");
 }
 
-/* The guest enters IA-32e mode: the control follows, and so does EFER. */
-static void test_long_mode(void)
+static void guest_enters_long_mode(void)
 {
     guest_32(g_write_cr0, false, PROC2_UNRESTRICTED);
     controls(ENTRY_LOAD_EFER, EXIT_LOAD_EFER | EXIT_SAVE_EFER);
     vset(F_GUEST_EFER, EFER_LME | EFER_NXE);
+    vset(F_EXCEPTIONS, BIT(GP));
     guest_regs[0] = read_cr0();
+}
+
+/* The guest enters IA-32e mode: the control follows, and so does EFER. */
+static void test_long_mode(void)
+{
+    guest_enters_long_mode();
     vm_exits(X_VMCALL, "the guest enters IA-32e mode");
     check_eq(vget(F_ENTRY) & ENTRY_IA32E, ENTRY_IA32E,
              "VM exits save IA-32e mode");
     check_eq(vget(F_GUEST_EFER), EFER_LME | EFER_LMA | EFER_NXE, "and EFER");
+    guest_enters_long_mode();
+    vset(F_GUEST_AR(TR), TSS16_BUSY);
+    vm_exits(X_EXCEPTION, "IA-32e mode with a TSS of 16 bits");
+    check_eq(vget(F_INTR), INTR(3, GP) | INTR_ERROR, "is #GP");
+    check_eq(vget(F_GUEST_CR0) & CR0_PG, 0, "paging is off as before");
+    guest_enters_long_mode();
+    vset(F_GUEST_CR4, read_cr4() & ~CR4_PAE);
+    vm_exits(X_EXCEPTION, "IA-32e mode without PAE");
+    check_eq(vget(F_INTR), INTR(3, GP) | INTR_ERROR, "is #GP");
 }
 
 /* Unrestricted guests may clear CR0.PE and CR0.PG, others may not. */

@@ -137,5 +137,6 @@ void test_main(void)
     test_tss();
     test_ldt();
     test_long_mode();
+    check_round_trip();
     test_bases();
 }
