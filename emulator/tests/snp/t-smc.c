@@ -18,6 +18,11 @@
 #define RET         0xc3
 #define STOP        (~0ULL)
 
+/* 2 MiB whose table maps itself, and behind itself another page */
+#define OWN         0x20000000ULL
+#define OWN_TABLE   100
+#define OWN_NEXT    (OWN_TABLE + 1)
+
 typedef int (*code_fn)(void);
 typedef void (*patch_fn)(mem32 *where, u32 val);
 
@@ -142,6 +147,30 @@ static void test_patch(u64 addr, bool neighbour, patch_fn patch,
     check(calls != start, "the other processor has run it");
 }
 
+/*
+ * Code in a page table that maps what comes next: its translation sets a bit
+ * in its own page, whose lock it has, and its execution changes its own page.
+ */
+static void test_own_table(u64 code, bool dirty, const char *what)
+{
+    mem64 *table = host_pte(OWN), *pte = &table[OWN_NEXT];
+    u64 next = OWN + OWN_NEXT * PAGE, in_table = next - 8;
+    u64 want = PTE_A | (dirty ? PTE_D : 0);
+    int n, good = 0;
+
+    host_pte((u64)table);
+    table[OWN_TABLE] = (u64)table | 7;
+    for (n = 0; n < ROUNDS; n++) {
+        table[511] = code;
+        *pte = CODE | 7;
+        memset((void *)CODE, RET, 8);
+        flush_tlb();
+        asm volatile("call *%1" : : "a"(next), "r"(in_table) : "memory");
+        good += (*pte & (PTE_A | PTE_D)) == want;
+    }
+    check_eq(good, ROUNDS, "a page table has code that %s", what);
+}
+
 void test_main(void)
 {
     round = STOP;
@@ -158,4 +187,7 @@ void test_main(void)
     test_patch(CODE + PAGE - 3, false, by_store,
                "store to two pages, nothing else in them");
     stop();
+    test_own_table(0x9090909090909090ULL, false, "goes on in a page it maps");
+    test_own_table(0xc3008a9090909090ULL, false, "reads a page it maps");
+    test_own_table(0xc320008090909090ULL, true, "writes to a page it maps");
 }
