@@ -298,19 +298,25 @@ out:
 	return r;
 }
 
-/* What is not as it was left stays. */
+/*
+ * What is not as it was left stays. KVM zaps a large page that an RMP violation has hit, since its sizes may differ:
+ * there is nothing to undo then.
+ */
 static int attack_undo(struct kvm *kvm, struct snp_attack_args *args)
 {
 	struct leaf *leaf;
+	u64 now;
 
 	write_lock(&kvm->mmu_lock);
 	hold(kvm, -1);
 	for (leaf = changed.leaf; leaf < changed.leaf + changed.count; leaf++) {
 		args->tried++;
-		if (leaf->forged && (READ_ONCE(*leaf->entry) | NPT_USED) != (leaf->forged | NPT_USED))
-			continue;
-		if (leaf->forged)
+		now = READ_ONCE(*leaf->entry);
+		if (leaf->forged && now & NPT_PRESENT) {
+			if ((now | NPT_USED) != (leaf->forged | NPT_USED))
+				continue;
 			WRITE_ONCE(*leaf->entry, leaf->value);
+		}
 		args->done++;
 	}
 	change_end(kvm);
