@@ -41,6 +41,7 @@ PLATFORMS = {
     "vmx-4": ["--platform", "vmx", "--smp", "4"],
     "tdx": ["--platform", "tdx", "--smp", "2"],
     "tdx-4": ["--platform", "tdx", "--smp", "4"],
+    "tdx-erratum": ["--platform", "tdx-erratum", "--smp", "2"],
     "snp-maxcpus": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "maxcpus=1"],
 }
 GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "tdx", "open")

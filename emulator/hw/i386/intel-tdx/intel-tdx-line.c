@@ -23,7 +23,7 @@ LineView intel_tdx_line_view(IntelTdxState *s, uint8_t tag, unsigned int keyid)
     if (tag == keyid) {
         return LINE_PLAIN;
     }
-    if (private && (tag & TAG_POISON)) {
+    if ((tag & TAG_POISON) && (private || !tag_private(tag))) {
         return LINE_POISON;
     }
     if (private && !tag_private(tag)) {
@@ -54,6 +54,17 @@ void intel_tdx_line_read(IntelTdxState *s, int64_t index, unsigned int line,
     }
 }
 
+/*
+ * Processors with the erratum poison a private line that a partial write with a
+ * shared key id reaches. Without caches, each store to a part of it is one.
+ */
+static bool line_partial_write(IntelTdxState *s, uint8_t tag,
+                               unsigned int keyid)
+{
+    return !tag_private(keyid) && tag_private(tag) &&
+           intel_tdx_rule(s, TDX_RULE_PARTIAL_WRITE);
+}
+
 /* The processor reads what it does not write, with the key id of the store. */
 void intel_tdx_line_take(IntelTdxState *s, int64_t index, unsigned int line,
                          unsigned int keyid)
@@ -61,6 +72,8 @@ void intel_tdx_line_take(IntelTdxState *s, int64_t index, unsigned int line,
     uint8_t *tag = &s->pages[index].lines[line];
     uint64_t words[LINE_WORDS];
     LineView view = intel_tdx_line_view(s, *tag, keyid);
+    bool poison = line_partial_write(s, *tag, keyid) ||
+                  (view == LINE_POISON && intel_tdx_rule(s, TDX_RULE_PARTIAL));
 
     if (!tag_private(keyid) && tag_private(*tag) &&
         !intel_tdx_rule(s, TDX_RULE_HOST_WRITE)) {
@@ -68,10 +81,7 @@ void intel_tdx_line_take(IntelTdxState *s, int64_t index, unsigned int line,
     }
     intel_tdx_line_read(s, index, line, keyid, words);
     memcpy(mem_words(s, index, line), words, sizeof(words));
-    *tag = keyid;
-    if (view == LINE_POISON && intel_tdx_rule(s, TDX_RULE_PARTIAL)) {
-        *tag |= TAG_POISON;
-    }
+    *tag = poison ? keyid | TAG_POISON : keyid;
 }
 
 /* The rest of the line has a key id that the device lacks. */
@@ -80,6 +90,10 @@ void intel_tdx_line_dma(IntelTdxState *s, int64_t index, unsigned int line,
 {
     uint8_t *at = (uint8_t *)mem_words(s, index, line);
     uint64_t start = ((uint64_t)index << PAGE_SHIFT) + line * LINE_BYTES;
+    bool partial = first > start || end < start + LINE_BYTES;
+    uint8_t *tag = &s->pages[index].lines[line];
+    bool poison = partial && (line_partial_write(s, *tag, 0) ||
+                              intel_tdx_line_view(s, *tag, 0) == LINE_POISON);
 
     if (first > start) {
         memset(at, 0, first - start);
@@ -87,7 +101,7 @@ void intel_tdx_line_dma(IntelTdxState *s, int64_t index, unsigned int line,
     if (end < start + LINE_BYTES) {
         memset(at + end - start, 0, start + LINE_BYTES - end);
     }
-    s->pages[index].lines[line] = 0;
+    *tag = poison ? TAG_POISON : 0;
 }
 
 static MemTxResult view_read(void *opaque, hwaddr pa, uint64_t *data,

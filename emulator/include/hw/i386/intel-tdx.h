@@ -47,6 +47,7 @@ typedef enum TdxRule {
     TDX_RULE_CONFIGURED,
     TDX_RULE_WRITE_BACK,
     TDX_RULE_DMA,
+    TDX_RULE_PARTIAL_WRITE,
 } TdxRule;
 
 /* An access of a processor, which does not cross the end of a page */

@@ -37,6 +37,10 @@ QEMU_BUILD_BUG_ON(SEAM_FIRST_PRIVATE_KEY !=
 #define SEAMRR_LOCKED           (1 << 10)
 #define SEAMRR_ENABLED          (1 << 11)
 
+/* CPUID.1: EAX, of family 6 */
+#define MODEL_SPR               0x8f
+#define MODEL_EMR               0xcf
+
 #define INTR_PENDING_INTR       1
 #define INTR_PENDING_NMI        2
 #define INTR_PENDING_SMI        4
@@ -59,6 +63,16 @@ void x86_seam_features(CPUX86State *env)
         CPUID_7_2_EDX_BHI_CTRL;
 }
 
+/* Sapphire Rapids and Emerald Rapids have the erratum of partial writes. */
+static bool seam_partial_write(CPUX86State *env)
+{
+    uint32_t v = env->cpuid_version;
+    unsigned int family = (v >> 8) & 0xf;
+    unsigned int model = ((v >> 4) & 0xf) | ((v >> 12) & 0xf0);
+
+    return family == 6 && (model == MODEL_SPR || model == MODEL_EMR);
+}
+
 static void seam_ignore_rules(X86CPU *cpu)
 {
     static const struct {
@@ -74,6 +88,7 @@ static void seam_ignore_rules(X86CPU *cpu)
         { VMX_RULE_KEY_CONFIGURED, TDX_RULE_CONFIGURED },
         { VMX_RULE_KEY_WRITE_BACK, TDX_RULE_WRITE_BACK },
         { VMX_RULE_KEY_DMA, TDX_RULE_DMA },
+        { VMX_RULE_KEY_PARTIAL_WRITE, TDX_RULE_PARTIAL_WRITE },
     };
     int i;
 
@@ -81,6 +96,9 @@ static void seam_ignore_rules(X86CPU *cpu)
         if (!vmx_rule(&cpu->env, rules[i].rule)) {
             intel_tdx_ignore(cpu->tdx, rules[i].ignore);
         }
+    }
+    if (!seam_partial_write(&cpu->env)) {
+        intel_tdx_ignore(cpu->tdx, TDX_RULE_PARTIAL_WRITE);
     }
 }
 
