@@ -45,7 +45,7 @@ peer: deps-lab ## test | 10 min | mainline 7.3 as the host, with its own selftes
 test: deps-lab ## test | 15 min | run the tests (GROUP=quick|long|snp|snp-host|vmx|tdx, T='name or pattern'; RECORD=1: note what passed, DUE=1: only what did not)
 	@lab/test --hosts $(HOSTS) --config $(CONFIG) $(NOTED) $(if $(T),$(NAMED),--group $(GROUP))
 
-test-debug: deps-lab ## test | hours | the whole table on the debug kernel: KASAN, lockdep, kmemleak, page poisoning (T='name or pattern')
+test-debug: deps-lab ## test | hours | groups quick, long, snp-host on the debug kernel: KASAN, lockdep, kmemleak, page poisoning (T='name or pattern')
 	@lab/test --hosts $(HOSTS) --config debug $(NOTED) $(if $(T),$(NAMED),--group quick,long,snp-host)
 
 # What has several tasks at the same memory: races, lifetimes, holes, models.

@@ -26,5 +26,5 @@ qemu: ## build | 25 min | build the emulator with our series: work/build/qemu/qe
 	@lab/deps build qemu-build
 	@lab/qemu
 
-clean: ## build | 1 s | remove what was built; keep downloads and the compiler cache
+clean: ## build | 1 s | remove builds, runs and logs; keep composed trees, the image, downloads and the compiler cache
 	rm -rf work/build work/runs work/logs work/series work/series-qemu

@@ -8,7 +8,7 @@ QUEUE = lab/queue --tree $(TREE)
 compose: ## series | 1 min | base + overlay + patches as a branch in work/linux (TREE=qemu: work/qemu)
 	@$(QUEUE) compose
 
-edit: ## series | 1 min | a worktree of the composed branch to commit in: work/edit/linux
+edit: ## series | 1 min | a worktree of the composed branch to commit in: work/edit/linux (TREE=qemu: work/edit/qemu)
 	@$(QUEUE) edit
 
 save: ## series | 1 min | write that worktree back to overlay and patches

@@ -49,10 +49,10 @@ test-kexec: image ## test | 10 min | a second kernel on the SNP host: via kexec,
 	lab/kernel ours lab
 	lab/test-kexec ours
 
-mutants-kernel: image ## test | 30 min | remove each check of lab/mutants/kernel.list from work/edit/linux: a test has to fail
+mutants-kernel: image ## test | 30 min | after 'make edit', remove each check of lab/mutants/kernel.list: a test has to fail
 	lab/mutate kernel $(NOTED) $(MUTANTS)
 
-mutants-kvm: image ## test | an hour | remove each check of lab/mutants/kvm.list from KVM in work/edit/linux: a test has to fail
+mutants-kvm: image ## test | an hour | after 'make edit', remove each check of lab/mutants/kvm.list: a test has to fail
 	lab/kernel edit lab
 	lab/selftests ours
 	lab/programs runner

@@ -52,7 +52,7 @@ run_logged() {
 need() {
 	local c
 	for c; do
-		command -v "$c" >/dev/null || die "no '$c' here: run lab/deps"
+		command -v "$c" >/dev/null || die "no '$c' here: run 'make deps'"
 	done
 }
 

@@ -172,10 +172,10 @@ def check_hunks(patch, rules, found):
 
 
 def check_pages(layout, rules, found):
-    """Cover letters; and the project's own pages, with the kernel's queue. docs/evidence.md is a record, and stays."""
+    """Cover letters; and the pages that are in no queue, with the kernel's. docs/evidence.md is a record, and stays."""
     pages = [(path, "l") for path in sorted(layout.patches.glob("cover*.txt"))]
     if layout.tree == "linux":
-        docs = sorted((layout.root / "docs").glob("*.md")) + [layout.root / "README.md"]
+        docs = sorted((layout.root / "docs").glob("*.md")) + [layout.root / "README.md", layout.root / "lab/tests/README"]
         pages += [(path, "p") for path in docs if path.is_file() and path.name != "evidence.md"]
     for path, kind in pages:
         lines = list(enumerate(path.read_text().split("\n"), 1))
@@ -183,21 +183,27 @@ def check_pages(layout, rules, found):
             found.add(f"{path.relative_to(layout.root)}:{number}", f"'{word}'; say: {instead}")
 
 
+# A file or a directory of the composed tree
+TREE_PATH = re.compile(r"`((?:emulator|arch|virt|drivers|include|Documentation|tools)/[\w./-]+)`")
+
+
 def check_tour(layout, found):
-    """Files and functions in the tables of docs/tour.md: | step | `file` | `function()`, ... | exist in the composed tree."""
+    """
+    Paths in docs/tour.md exist in the composed tree, and so do the functions in rows with one file of its tables:
+    | step | `file` | `function()`, ... |
+    """
     page = layout.root / "docs" / "tour.md"
     prefix = "" if layout.tree == "linux" else "emulator/"
     for number, line in enumerate(page.read_text().split("\n") if page.is_file() else [], 1):
-        row = re.match(r"^\| [\w.]+ \| `([^`]+)` \| ([^|]*) \|", line)
-        if not row or row[1].startswith("emulator/") != bool(prefix):
-            continue
-        path = layout.composed / row[1][len(prefix):]
-        text = path.read_text(errors="replace") if path.is_file() else None
-        if text is None:
-            found.add(f"docs/tour.md:{number}", f"no file {row[1]}")
-        for name in re.findall(r"`(\w+)\(\)`", row[2]) if text else []:
-            if not re.search(rf"\b{name}\b", text):
-                found.add(f"docs/tour.md:{number}", f"{row[1]} has no {name}()")
+        paths = [path for path in TREE_PATH.findall(line) if path.startswith("emulator/") == bool(prefix)]
+        for path in paths:
+            if not (layout.composed / path[len(prefix):]).exists():
+                found.add(f"docs/tour.md:{number}", f"no file {path}")
+        row = re.match(r"^\| [\w.]+ \| `[^`]+` \| ([^|]*) \|", line)
+        path = layout.composed / paths[0][len(prefix):] if row and paths else None
+        for name in re.findall(r"`(\w+)\(\)`", row[1]) if path and path.is_file() else []:
+            if not re.search(rf"\b{name}\b", path.read_text(errors="replace")):
+                found.add(f"docs/tour.md:{number}", f"{paths[0]} has no {name}()")
 
 
 def check(layout, queue, found):
