@@ -9,7 +9,6 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/module.h>
-#include <linux/timekeeping.h>
 #include <linux/wait.h>
 
 #include <asm/snp_host.h>

@@ -58,8 +58,6 @@ static int snp_guest_request_do(struct vcpu_svm *svm)
 	int fw_error = 0, r;
 
 	r = snp_guest_request_send(svm->vcpu.kvm, req, resp, &fw_error);
-	if (r == -EAGAIN)
-		return snp_guest_request_finish(svm, SNP_REQ_BUSY, 0);
 	return snp_guest_request_finish(svm, r ? SNP_REQ_GENERIC : 0, fw_error);
 }
 

@@ -86,7 +86,8 @@ void snp_move_vcpu(struct vcpu_svm *dst, struct vcpu_svm *src)
  * @dst:	the VM
  * @src:	the VM that was; has neither vCPUs nor mirrors of the guest any more
  *
- * Both kvm->lock and the mutexes of all vCPUs are held.
+ * Both kvm->lock, the mutexes of all vCPUs and sev_mirror_lock are held.  Nobody who
+ * takes the latter has seen a part of the move.
  */
 void snp_move(struct kvm *dst, struct kvm *src)
 {
@@ -94,10 +95,10 @@ void snp_move(struct kvm *dst, struct kvm *src)
 
 	lockdep_assert_held(&dst->lock);
 	lockdep_assert_held(&src->lock);
+	lockdep_assert_held(&sev_mirror_lock);
 
 	mutex_init(&to->snp.request_lock);
 
-	mutex_lock(&sev_mirror_lock);
 	to->snp.context = from->snp.context;
 	WRITE_ONCE(to->snp.finished, true);
 	to->snp.request_certs = from->snp.request_certs;
@@ -109,11 +110,8 @@ void snp_move(struct kvm *dst, struct kvm *src)
 
 	kvm_get_kvm(dst);
 	from->active = true;
-	/* As a mirror has it. What is mapped there is still the guest's. */
-	from->asid = to->asid;
 	from->enc_context_owner = dst;
 	list_add_tail(&from->mirror_entry, &to->mirror_vms);
-	mutex_unlock(&sev_mirror_lock);
 
 	WRITE_ONCE(dst->arch.can_pre_fault, true);
 }
@@ -171,12 +169,11 @@ void snp_mirrors_finish(struct kvm *kvm)
  * @cmd:	the command, without the context
  * @fw_error:	set to the status of the firmware
  *
- * Returns 0 or an errno: -EAGAIN for a mirror whose owner is being moved.
+ * Returns 0 or an errno.
  */
 int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd, int *fw_error)
 {
 	struct kvm_sev_info *sev = snp_sev_info(kvm);
-	void *context;
 	int r;
 
 	lockdep_assert_held(&sev->snp.request_lock);
@@ -191,9 +188,8 @@ int snp_firmware_request(struct kvm *kvm, struct sev_data_snp_guest_request *cmd
 	 * owner instead could be the last one, and destroy that VM from a vCPU of this one.
 	 */
 	mutex_lock(&sev_mirror_lock);
-	context = snp_sev_info(sev->enc_context_owner)->snp.context;
-	cmd->gctx_paddr = __psp_pa(context);
-	r = context ? sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error) : -EAGAIN;
+	cmd->gctx_paddr = __psp_pa(snp_sev_info(sev->enc_context_owner)->snp.context);
+	r = sev_do_cmd(SEV_CMD_SNP_GUEST_REQUEST, cmd, fw_error);
 	mutex_unlock(&sev_mirror_lock);
 	return r;
 }
