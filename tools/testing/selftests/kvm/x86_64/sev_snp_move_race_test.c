@@ -116,7 +116,8 @@ int main(int argc, char *argv[])
 		      users[i].what, users[i].rounds, users[i].wrong);
 	}
 
-	check(bare_take_memory(&at, &first) && !bare_order(&at, 0, BARE_READ, BARE_LAUNCH_GPA, 0, 0),
+	check(bare_take_memory(&at, &first) &&
+	      !bare_order(&at, 0, BARE_READ, BARE_LAUNCH_GPA, 0, 0),
 	      "the guest runs where it is");
 	bare_free(&at);
 	bare_free(&mirror);
