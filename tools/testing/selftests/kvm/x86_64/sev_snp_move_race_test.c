@@ -10,8 +10,12 @@
 #include "processor.h"
 #include "snp_bare.h"
 
-static struct snp_bare first, mirror;
+static struct snp_bare mirror;
 static bool stop;
+
+/* A file of the VM that has the guest; it's closed only with the lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int data_fd;
 
 /* What a thread repeats until the end, how often, and the first wrong answer. */
 struct user {
@@ -34,17 +38,22 @@ static int launch_vcpus(void)
 
 static int link_file(void)
 {
-	int fd = bare_link_file(mirror.vm_fd, first.data_fd, BARE_DATA_SIZE, 0);
+	int fd, r;
 
-	if (fd < 0)
-		return errno;
-	close(fd);
-	return 0;
+	pthread_mutex_lock(&lock);
+	fd = bare_link_file(mirror.vm_fd, data_fd, BARE_DATA_SIZE, 0);
+	r = fd < 0 ? errno : 0;
+	pthread_mutex_unlock(&lock);
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 static int read_findings(void)
 {
-	return audit_is_clean() ? 0 : -1;
+	struct audit audit;
+
+	return read_audit(&audit) && !audit.findings ? 0 : -1;
 }
 
 static struct user users[] = {
@@ -59,69 +68,81 @@ static void *use(void *arg)
 
 	while (!READ_ONCE(stop) && !user->wrong) {
 		user->wrong = user->use();
-		user->rounds++;
+		WRITE_ONCE(user->rounds, user->rounds + 1);
 	}
 	return NULL;
 }
 
-static void launch(void)
+static void launch(struct snp_bare *guest)
 {
-	bare_init(&first);
-	TEST_ASSERT(!bare_create_vm(&first) && !bare_init2(&first) && !bare_add_memory(&first) &&
-		    !bare_add_vcpus(&first) && !bare_launch_start(&first), "No guest");
-	bare_create_like(&mirror, &first);
-	TEST_ASSERT(!bare_mirror(&mirror, &first) && !bare_launch_pages(&first) &&
-		    !bare_launch_finish(&first) && !bare_run(&first, 0), "No mirror");
+	bare_init(guest);
+	TEST_ASSERT(!bare_create_vm(guest) && !bare_init2(guest) && !bare_add_memory(guest) &&
+		    !bare_add_vcpus(guest) && !bare_launch_start(guest), "No guest");
+	bare_create_like(&mirror, guest);
+	TEST_ASSERT(!bare_mirror(&mirror, guest) && !bare_launch_pages(guest) &&
+		    !bare_launch_finish(guest) && !bare_run(guest, 0), "No mirror");
 	TEST_ASSERT(!bare_add_vcpus(&mirror), "No vCPUs of the mirror");
+	data_fd = guest->data_fd;
 }
 
-/* Returns false if a move fails. The first VM stays open, as its files are linked. */
-static bool move_on(struct snp_bare *at)
+/*
+ * Returns what is wrong, or NULL. The guest has run where it is, so that its memory is
+ * mapped there while it moves on.
+ */
+static const char *move_on(struct snp_bare *at)
 {
-	struct snp_bare to;
+	struct snp_bare to, from = *at;
 
 	bare_create_like(&to, at);
 	bare_add_running_vcpus(&to);
-	if (bare_move(&to, at))
-		return false;
-	if (at->vm_fd != first.vm_fd)
-		bare_free(at);
+	if (bare_move(&to, at)) {
+		bare_free(&to);
+		return "it is not moved";
+	}
 	*at = to;
-	return true;
+	if (!bare_take_memory(at, &from))
+		return "its memory is not linked";
+
+	pthread_mutex_lock(&lock);
+	data_fd = at->data_fd;
+	bare_free(&from);
+	pthread_mutex_unlock(&lock);
+	return bare_order(at, 0, BARE_READ, BARE_CODE_GPA, 0, 0) ? "it doesn't run" : NULL;
 }
 
 int main(int argc, char *argv[])
 {
 	unsigned int i, n, rounds = argc > 1 ? atoi(argv[1]) : 100;
+	const char *failure = NULL;
 	struct snp_bare at;
+	struct audit audit;
 
 	if (!rounds)
 		ksft_exit_fail_msg("usage: %s [rounds]\n", argv[0]);
 
 	require_snp();
 	setbuf(stdout, NULL);
-	launch();
-	for (i = 0; i < ARRAY_SIZE(users); i++)
+	__TEST_REQUIRE(read_audit(&audit), "no audit: KVM_PRIVATE_MEM_AUDIT is off");
+	launch(&at);
+	for (i = 0; i < ARRAY_SIZE(users); i++) {
 		pthread_create(&users[i].thread, NULL, use, &users[i]);
+		while (!READ_ONCE(users[i].rounds))
+			usleep(1000);
+	}
 
-	at = first;
-	for (n = 0; n < rounds && move_on(&at); n++)
-		;
-	check(n == rounds, "a guest moves %u times (errno %d)", n, n == rounds ? 0 : errno);
+	for (n = 0; n < rounds && !failure; n++)
+		failure = move_on(&at);
+	check(!failure, "a guest moves %u times: %s", n, failure ?: "and runs each time");
 
 	WRITE_ONCE(stop, true);
 	for (i = 0; i < ARRAY_SIZE(users); i++) {
 		pthread_join(users[i].thread, NULL);
-		check(users[i].rounds && !users[i].wrong, "meanwhile, %s: %lu times (%d)",
-		      users[i].what, users[i].rounds, users[i].wrong);
+		check(!users[i].wrong, "meanwhile, %s: %lu times (%d)", users[i].what,
+		      users[i].rounds, users[i].wrong);
 	}
 
-	check(bare_take_memory(&at, &first) &&
-	      !bare_order(&at, 0, BARE_READ, BARE_LAUNCH_GPA, 0, 0),
-	      "the guest runs where it is");
 	bare_free(&at);
 	bare_free(&mirror);
-	bare_free(&first);
 	n = bare_max_guests();
 	check(bare_count_asids(n) == n, "no ASID is lost");
 	return check_finish();
