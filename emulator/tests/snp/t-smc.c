@@ -154,7 +154,7 @@ static void test_patch(u64 addr, bool neighbour, patch_fn patch,
 static void test_own_table(u64 code, bool dirty, const char *what)
 {
     mem64 *table = host_pte(OWN), *pte = &table[OWN_NEXT];
-    u64 next = OWN + OWN_NEXT * PAGE, in_table = next - 8;
+    u64 next = OWN + OWN_NEXT * PAGE, in_table = next - 8, rax;
     u64 want = PTE_A | (dirty ? PTE_D : 0);
     int n, good = 0;
 
@@ -165,7 +165,8 @@ static void test_own_table(u64 code, bool dirty, const char *what)
         *pte = CODE | 7;
         memset((void *)CODE, RET, 8);
         flush_tlb();
-        asm volatile("call *%1" : : "a"(next), "r"(in_table) : "memory");
+        rax = next;
+        asm volatile("call *%1" : "+a"(rax) : "r"(in_table) : "memory");
         good += (*pte & (PTE_A | PTE_D)) == want;
     }
     check_eq(good, ROUNDS, "a page table has code that %s", what);

@@ -67,12 +67,12 @@ static bool line_partial_write(IntelTdxState *s, uint8_t tag,
 
 /* The processor reads what it does not write, with the key id of the store. */
 void intel_tdx_line_take(IntelTdxState *s, int64_t index, unsigned int line,
-                         unsigned int keyid)
+                         unsigned int keyid, bool all)
 {
     uint8_t *tag = &s->pages[index].lines[line];
     uint64_t words[LINE_WORDS];
     LineView view = intel_tdx_line_view(s, *tag, keyid);
-    bool poison = line_partial_write(s, *tag, keyid) ||
+    bool poison = (!all && line_partial_write(s, *tag, keyid)) ||
                   (view == LINE_POISON && intel_tdx_rule(s, TDX_RULE_PARTIAL));
 
     if (!tag_private(keyid) && tag_private(*tag) &&

@@ -70,9 +70,12 @@ LineView intel_tdx_line_view(IntelTdxState *s, uint8_t tag, unsigned int keyid);
 /* The line as the key id sees it; what is poisoned is not defined. */
 void intel_tdx_line_read(IntelTdxState *s, int64_t index, unsigned int line,
                          unsigned int keyid, uint64_t *to);
-/* A store, to a page with lines: this one has the key id afterwards. */
+/*
+ * A store to a page with lines, to a part of this one or to @all of it: the
+ * line has the key id afterwards.
+ */
 void intel_tdx_line_take(IntelTdxState *s, int64_t index, unsigned int line,
-                         unsigned int keyid);
+                         unsigned int keyid, bool all);
 /* A device has written bytes of RAM from @first to @end, some in this line. */
 void intel_tdx_line_dma(IntelTdxState *s, int64_t index, unsigned int line,
                         uint64_t first, uint64_t end);

@@ -165,6 +165,14 @@ static void mem_settle(IntelTdxState *s, int64_t index, uint16_t splits)
     page_settled(s, page, splits, false);
 }
 
+static bool mem_all_of_line(const TdxMemAccess *a, unsigned int line)
+{
+    unsigned int start = a->pa & (PAGE_BYTES - 1);
+
+    return start <= line * LINE_BYTES &&
+           start + a->size >= (line + 1) * LINE_BYTES;
+}
+
 /* The lock is held, and the page is split. */
 static void mem_take_lines(IntelTdxState *s, int64_t index,
                            const TdxMemAccess *a, unsigned int keyid)
@@ -176,7 +184,8 @@ static void mem_take_lines(IntelTdxState *s, int64_t index,
     for (line = mem_line(a->pa); line <= mem_last_line(a->pa, a->size);
          line++) {
         if (page->lines[line] != keyid) {
-            intel_tdx_line_take(s, index, line, keyid);
+            intel_tdx_line_take(s, index, line, keyid,
+                                mem_all_of_line(a, line));
             changed = true;
         }
     }
@@ -421,7 +430,7 @@ bool intel_tdx_mem_store_line(IntelTdxState *s, hwaddr pa, const uint64_t *from)
         }
         splits = page->splits;
         if (page->lines[line] != keyid) {
-            intel_tdx_line_take(s, index, line, keyid);
+            intel_tdx_line_take(s, index, line, keyid, true);
         }
         if (page->lines[line] == (keyid | TAG_POISON)) {
             page->lines[line] = keyid;
