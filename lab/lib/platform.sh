@@ -22,8 +22,9 @@ platform()
 	snp) platform_snp ;;
 	vmx) platform_vmx ;;
 	tdx) platform_tdx ;;
+	tdx-loader) platform_tdx; CPU+=,x-seam-loader=on ;;
 	old) platform_old ;;
-	*) die "no platform '$1': epyc, iommu, snp, vmx, tdx, old" ;;
+	*) die "no platform '$1': epyc, iommu, snp, vmx, tdx, tdx-loader, old" ;;
 	esac
 }
 
