@@ -23,8 +23,9 @@ platform()
 	vmx) platform_vmx ;;
 	tdx) platform_tdx ;;
 	tdx-erratum) platform_tdx; CPU=Sapphire${CPU#Granite} ;;
+	tdx-loader) platform_tdx; CPU+=,x-seam-loader=on ;;
 	old) platform_old ;;
-	*) die "no platform '$1': epyc, iommu, snp, vmx, tdx, tdx-erratum, old" ;;
+	*) die "no platform '$1': epyc, iommu, snp, vmx, tdx, tdx-erratum, tdx-loader, old" ;;
 	esac
 }
 

@@ -42,13 +42,14 @@ PLATFORMS = {
     "tdx": ["--platform", "tdx", "--smp", "2"],
     "tdx-4": ["--platform", "tdx", "--smp", "4"],
     "tdx-erratum": ["--platform", "tdx-erratum", "--smp", "2"],
+    "tdx-loader": ["--platform", "tdx-loader", "--smp", "2"],
     "snp-maxcpus": ["--platform", "snp", "--smp", "2", "--qmp", "--append", "maxcpus=1"],
 }
 GROUPS = ("quick", "long", "snp", "snp-host", "vmx", "tdx", "open")
 
 # What a row may need: selftests of a tree, with the variable that names them in the host, and other things (lab/tests/README)
 TREES = {"ours": "ours", "base": "base", "7.3": "selftests73", "6.12": "selftests612"}
-THINGS = ("guests", "attacker", "bench", "snphost")
+THINGS = ("guests", "attacker", "bench", "snphost", "tdx-update")
 GUEST_KERNEL = "kernel:"
 
 # Begins the command of a row NAME/* that stands for copies of the rows with these names

@@ -15,15 +15,23 @@
 #define MODULE_VENDOR           0x8086
 #define MODULE_MAJOR            1
 #define MODULE_MINOR            5
+#ifndef MODULE_UPDATE
 #define MODULE_UPDATE           6
+#endif
 #define MODULE_BUILD_NUM        1
 #define MODULE_BUILD_DATE       20261128
+/* Versions of handoff data: what it writes, and the oldest that it takes */
 #define MODULE_HANDOFF          0
+#define MODULE_HANDOFF_MIN      0
+#define MODULE_NO_DOWNGRADE     1
+#define HANDOFF_PAGES           8
 
+#define TDX_FEATURES0_TD_PRESERVING     BIT(1)
 #define TDX_FEATURES0_NO_RBP_MOD        BIT(18)
 #define TDX_FEATURES0_TOPOLOGY_ENUM     BIT(20)
 #define TDX_FEATURES0                                                       \
-    (BIT(3) /* TDG.VP.RD/WR */ | BIT(4) /* concurrent memory management */ | \
+    (TDX_FEATURES0_TD_PRESERVING |                                         \
+     BIT(3) /* TDG.VP.RD/WR */ | BIT(4) /* concurrent memory management */ | \
      BIT(9) /* TD entry enhancements */ | BIT(10) /* host priority */ |      \
      BIT(16) /* EPT violations of pending pages */ |                        \
      TDX_FEATURES0_NO_RBP_MOD | TDX_FEATURES0_TOPOLOGY_ENUM)
@@ -79,6 +87,7 @@ enum tdh_leaf {
     TDH_VP_WR = 43,
     TDH_SYS_CONFIG = 45,
     TDH_SYS_SHUTDOWN = 52,
+    TDH_SYS_UPDATE = 53,
     TDH_SYS_DISABLE = 69,
 };
 

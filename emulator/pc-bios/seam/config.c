@@ -248,6 +248,8 @@ static u64 sys_config(struct call *c)
     if (is_error(ret)) {
         return ret;
     }
+    /* A module that starts anew takes over nothing later. */
+    handoff_clear();
     module.num_tdmrs = n;
     module.global_key = key;
     key_move(key, KEY_RESERVED);

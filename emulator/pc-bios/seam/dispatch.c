@@ -48,6 +48,7 @@ static const struct leaf leaves[] = {
     SYS(TDH_SYS_TDMR_INIT, "SYS.TDMR.INIT", tdh_sys_tdmr_init,
         .clears = BIT(R_DX)),
     SYS(TDH_SYS_SHUTDOWN, "SYS.SHUTDOWN", tdh_sys_shutdown),
+    SYS(TDH_SYS_UPDATE, "SYS.UPDATE", tdh_sys_update, EARLY),
     SYS(TDH_SYS_DISABLE, "SYS.DISABLE", tdh_sys_disable, EARLY),
     SYS(TDH_PHYMEM_PAGE_RDMD, "PHYMEM.PAGE.RDMD", tdh_phymem_page_rdmd,
         .clears = OUT_MD),

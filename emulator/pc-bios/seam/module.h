@@ -57,6 +57,7 @@ struct module {
     u8 key_shift;               /* where physical addresses have them */
     u64 xfam_fixed0;            /* what the processor has of it */
     u64 tsc_frequency;          /* of the processor, in Hz */
+    u64 updates;                /* modules that TDs have had before this one */
 
     lock_t keys_lock;
     struct key key[MAX_KEYS];   /* by key id */
@@ -137,6 +138,7 @@ u64 tdh_sys_init(struct call *c);
 u64 tdh_sys_lp_init(struct call *c);
 u64 tdh_sys_shutdown(struct call *c);
 u64 tdh_sys_disable(struct call *c);
+u64 tdh_sys_update(struct call *c);
 u64 tdh_sys_config(struct call *c);
 u64 tdh_sys_tdmr_init(struct call *c);
 u64 tdh_sys_rd(struct call *c);
@@ -151,6 +153,16 @@ u64 tdh_phymem_cache_wb(struct call *c);
 u64 tdh_phymem_page_rdmd(struct call *c);
 u64 tdh_phymem_page_reclaim(struct call *c);
 u64 tdh_phymem_page_wbinvd(struct call *c);
+
+/*
+ * handoff.c: the caller has module.lock, exclusively, or it has ended the
+ * module and so is alone in it.  READ is false, and nothing has changed, if the
+ * data are not valid.
+ */
+bool handoff_possible(void);
+void handoff_clear(void);
+void handoff_write(void);
+bool handoff_read(void);
 
 /* An error unless the range is shared memory outside SEAMRR */
 u64 phymem_check_shared(u64 pa, u64 size, u64 align);

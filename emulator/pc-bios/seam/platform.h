@@ -41,6 +41,18 @@ struct plat_info {
     } cmr[MAX_CMRS];            /* a size of 0 ends the list */
 };
 
+/*
+ * Memory of the platform that outlives the module when the loader replaces it;
+ * *SIZE is 0 if there is none.  It begins with this, which the loader reads.
+ */
+struct handoff_header {
+    char magic[8];              /* "TDX-HAND": valid */
+    u32 version;
+    u32 size;                   /* of all data */
+};
+
+void *plat_handoff(u64 *size);
+
 const struct plat_info *plat_info(void);
 struct lp *plat_lp(void);
 

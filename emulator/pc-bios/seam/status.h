@@ -39,6 +39,8 @@
 #define TDX_SYS_NOT_READY                       STATUS_(0xC0000505)
 #define TDX_SYS_SHUTDOWN                        STATUS_(0xC0000506)
 #define TDX_SYS_KEY_CONFIG_NOT_PENDING          STATUS_(0xC0000507)
+#define TDX_SYS_STATE_INCORRECT                 STATUS_(0xC0000508)
+#define TDX_SYS_INVALID_HANDOFF                 STATUS_(0xC0000509)
 #define TDX_SYS_LP_INIT_NOT_PENDING             STATUS_(0xC000050B)
 #define TDX_SYS_CONFIG_NOT_PENDING              STATUS_(0xC000050C)
 #define TDX_TD_FATAL                            STATUS_(0xE0000604)

@@ -10,7 +10,8 @@
 static const u8 sys_from[SYS_NUM_STATES] = {
     [SYS_INIT_DONE] = BIT(SYS_INIT_PENDING),
     [SYS_CONFIG_DONE] = BIT(SYS_INIT_DONE),
-    [SYS_READY] = BIT(SYS_CONFIG_DONE),
+    /* From SYS_INIT_DONE by an update */
+    [SYS_READY] = BIT(SYS_CONFIG_DONE) | BIT(SYS_INIT_DONE),
     [SYS_SHUT_DOWN] = 0xff,
 };
 
@@ -209,11 +210,48 @@ static u64 sys_stop(void)
 
 u64 tdh_sys_shutdown(struct call *c)
 {
-    /* The only version of handoff data that there is */
+    u64 ret;
+
+    /* The version of handoff data: without downgrades, there is only one. */
     if (c->in.r[R_CX] != MODULE_HANDOFF) {
         return status(TDX_OPERAND_INVALID, OPND_RCX);
     }
-    return sys_stop();
+    ret = sys_stop();
+    if (!is_error(ret) && handoff_possible()) {
+        handoff_write();
+    }
+    return ret;
+}
+
+/*
+ * If it fails, nothing has changed: the host can install another module, or
+ * configure this one, which loses the TDs.
+ */
+static u64 sys_update(void)
+{
+    if (module.sys_state != SYS_INIT_DONE ||
+        module.lps_done != plat_info()->num_lps) {
+        return TDX_SYS_STATE_INCORRECT;
+    }
+    if (!handoff_read()) {
+        return TDX_SYS_INVALID_HANDOFF;
+    }
+    handoff_clear();
+    sys_move(SYS_READY);
+    return TDX_SUCCESS;
+}
+
+u64 tdh_sys_update(struct call *c)
+{
+    u64 ret;
+
+    (void)c;
+    if (!lock_try(&module.lock, LOCK_EX)) {
+        return TDX_SYS_BUSY;
+    }
+    ret = sys_update();
+    lock_put(&module.lock, LOCK_EX);
+    return ret;
 }
 
 u64 tdh_sys_disable(struct call *c)
@@ -228,5 +266,7 @@ u64 tdh_sys_disable(struct call *c)
         plat_wrmsr(MSR_WBINVDP, i);
     }
     c->lp->current_vmcs = 0;
+    /* The host may use all memory now. */
+    handoff_clear();
     return TDX_SUCCESS;
 }

@@ -50,12 +50,22 @@ void vcpu_load_vmcs(struct call *c)
     }
 }
 
+/* VM exits end in this module. */
+static void vcpu_host_state(struct call *c)
+{
+    plat_vmcs_host_state();
+    c->vp->updates = module.updates;
+}
+
 u64 vcpu_associate(struct call *c)
 {
     u32 none = VCPU_NO_LP;
 
     if (c->vp->assoc_lp == c->lp->id) {
         vcpu_load_vmcs(c);
+        if (c->vp->updates != module.updates) {
+            vcpu_host_state(c);
+        }
         return TDX_SUCCESS;
     }
     if (!__atomic_compare_exchange_n(&c->vp->assoc_lp, &none, c->lp->id, false,
@@ -64,7 +74,7 @@ u64 vcpu_associate(struct call *c)
     }
     __atomic_fetch_add(&c->td.tdcs->num_assoc_vcpus, 1, __ATOMIC_SEQ_CST);
     vcpu_load_vmcs(c);
-    plat_vmcs_host_state();
+    vcpu_host_state(c);
     c->vp->launched = false;
     return TDX_SUCCESS;
 }

@@ -67,6 +67,7 @@ struct vcpu {
     u32 index;
     u32 assoc_lp;
     u64 epoch;
+    u64 updates;                /* of the module that made the host state */
     u64 last_exit_tsc;
     u64 page_pa[TDVPS_PAGES];
     u64 vmcall_mask;            /* RCX of a TDG.VP.VMCALL that is open */

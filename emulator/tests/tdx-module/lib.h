@@ -120,6 +120,7 @@ void test_event(void);
 void test_tdcall(void);
 void test_meta(void);
 void test_busy(void);
+void test_update(void);
 void test_fuzz(void);
 void test_race(void);
 void report_leaves(void);

@@ -22,6 +22,7 @@ static const struct {
     { "tdcall", test_tdcall },
     { "meta", test_meta },
     { "busy", test_busy },
+    { "update", test_update },
     { "fuzz", test_fuzz },
     { "race", test_race },
 };

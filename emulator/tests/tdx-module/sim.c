@@ -73,6 +73,23 @@ void sim_reset(void)
     }
     sim.xfam = 0x1a7 | BITS(12, 11) | BITS(7, 5);
     sim.tsc = 1000000000;
+    sim.handoff_size = sizeof(sim.handoff);
+}
+
+void sim_install(void)
+{
+    sim.installs++;
+    memset(&module, 0, sizeof(module));
+    memset(sim.lp, 0, sizeof(sim.lp));
+    for (unsigned i = 0; i < SIM_LPS; i++) {
+        sim.lp[i].id = sim.lp[i].pkg = i;
+    }
+}
+
+/* Each module has its own host state for VM exits. */
+static u64 sim_host_state(void)
+{
+    return 1 + sim_cur + SIM_LPS * sim.installs;
 }
 
 u8 *sim_mem(u64 pa)
@@ -145,6 +162,12 @@ void plat_flush_page(u64 pa)
 {
     (void)pa;
     sim.flushed_pages++;
+}
+
+void *plat_handoff(u64 *size)
+{
+    *size = sim.handoff_size;
+    return sim.handoff;
 }
 
 const struct plat_info *plat_info(void)
@@ -304,7 +327,7 @@ void plat_vmwrite(u32 field, u64 v)
 
 void plat_vmcs_host_state(void)
 {
-    plat_vmwrite(0x6c14, 1 + sim_cur);
+    plat_vmwrite(0x6c14, sim_host_state());
 }
 
 /* TDCALL is executed in 64-bit mode. */
@@ -364,7 +387,8 @@ bool plat_vmenter(struct guest_regs *g, bool launched)
     struct sim_vmcs *v = current[sim_cur];
 
     sim_require(v && v->launched == launched, "VMLAUNCH or VMRESUME", launched);
-    sim_require(v->field[0x6c14] == 1 + sim_cur, "host state of another LP", 0);
+    sim_require(v->field[0x6c14] == sim_host_state(),
+                "host state of another LP or module", 0);
     if (sim.vmfail) {
         return false;
     }

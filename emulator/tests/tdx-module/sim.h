@@ -45,6 +45,10 @@ struct sim {
     u64 xfam;                   /* native */
     unsigned invepts, wb_blocks, flushed_pages;
     bool vmfail;
+
+    u8 handoff[16 * PAGE_SIZE] __attribute__((aligned(8)));
+    u64 handoff_size;
+    unsigned installs;
 };
 
 extern struct sim sim;
@@ -56,6 +60,8 @@ extern _Thread_local void (*sim_guest)(struct guest_regs *g);
 extern _Thread_local u64 sim_event;
 
 void sim_reset(void);
+/* As a loader does it: another module, with the handoff data of the last one */
+void sim_install(void);
 u8 *sim_mem(u64 pa);
 /* As a host writes: whatever key the page had is gone. */
 void sim_host_write(u64 pa, const void *data, size_t n);

@@ -21,9 +21,9 @@ static const struct {
     { 0x1900000300000000, ATTR_DEBUG | ATTR_SEPT_VE_DISABLE },
     { 0x1900000300000001, 0 }, { 0x1900000300000003, 3 },
     { 0x9900000100000004, NUM_CPUID_CONFIG }, { 0x9900000100000008, 576 },
-    { 0x8900000100000000, 0 }, { 0x9000000100000000, 2 },
-    { 0x9000000300000080, SIM_CMR }, { 0x9000000300000101,
-      SIM_SEAMRR - SIM_CMR - 0x40000000 },
+    { 0x8900000100000000, 0 }, { 0x8900000100000003, HANDOFF_PAGES },
+    { 0x9000000100000000, 2 }, { 0x9000000300000080, SIM_CMR },
+    { 0x9000000300000101, SIM_SEAMRR - SIM_CMR - 0x40000000 },
     /* First and last configurable leaves */
     { 0x9900000300000400, 1 | 0xffffffffULL << 32 },
     { 0x990000030000040f, 0x80000008 | 0xffffffffULL << 32 },
@@ -53,7 +53,7 @@ static void test_sys_rd(void)
     for (id = out.r[R_DX]; id != NO_FIELD && n < 1000; id = out.r[R_DX]) {
         n += call(TDH_SYS_RD, 0, id, 0, 0) == TDX_SUCCESS ? 1 : 1000;
     }
-    CHECK(n, 34 + 8 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
+    CHECK(n, 35 + 8 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
 }
 
 static void test_sys_rdall(void)
@@ -77,7 +77,7 @@ static void test_sys_rdall(void)
         at += 1 + count;
     }
     CHECK(at * 8, page[0] & 0xffff);
-    CHECK(values, 34 + 8 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
+    CHECK(values, 35 + 8 + 3 * NUM_CPUID_CONFIG + 2 * MAX_CMRS);
     OK(call(TDH_SYS_RDALL, 0, HOST_PAGE(6), 0x9900000100000008, 0));
     CHECK(page[1] & 0xff000003ffffffff, 0x9900000100000008);
 }

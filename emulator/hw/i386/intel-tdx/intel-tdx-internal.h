@@ -7,6 +7,7 @@
 #define HW_I386_INTEL_TDX_INTERNAL_H
 
 #include "qemu/thread.h"
+#include "qemu/units.h"
 #include "hw/i386/intel-tdx.h"
 
 typedef struct TdxRange {
@@ -21,6 +22,31 @@ typedef struct TdxPage {
     uint8_t tag;
     bool due;                   /* a flush, and to drop its code */
 } TdxPage;
+
+/* Handoff data of a module outlive it: the end of SEAMRR, by offset */
+#define TDX_HANDOFF_SIZE    (256 * KiB)
+#define TDX_HANDOFF_OFFSET  (TDX_SEAMRR_SIZE - TDX_HANDOFF_SIZE)
+
+/* SEAMDB: the modules that TDs may have had, the last one is loaded */
+#define TDX_DB_ENTRIES      32
+
+typedef struct TdxDbEntry {
+    uint64_t nonce[TDX_DB_NONCE_WORDS];
+    uint8_t mrseam[TDX_HASH_SIZE];
+    uint16_t svn;
+} TdxDbEntry;
+
+/* The P-SEAMLDR: see intel-tdx-seamldr.c */
+typedef struct TdxLdr {
+    bool enabled;
+    uint32_t cpuid;             /* EAX of leaf 1 */
+    bool busy;                  /* a logical processor is in it; atomic */
+    unsigned int nr_called;     /* of an installation; others read it, too */
+    unsigned int nr_ended;
+    unsigned long *called;      /* by logical processor: INSTALL */
+    unsigned long *ended;       /* ... SHUTDOWN */
+    uint8_t params[4 * KiB];    /* of the installation */
+} TdxLdr;
 
 /* Masks of packages */
 #define TDX_MAX_PACKAGES    32
@@ -44,7 +70,10 @@ struct IntelTdxState {
     bool ready;                 /* the module is loaded */
     uint8_t report_key[TDX_REPORT_KEY_SIZE];
     uint8_t mrseam[TDX_HASH_SIZE];      /* of the module's file */
-    uint64_t db_nonce[TDX_DB_NONCE_WORDS];
+    /* Changes at a reset, or when no CPU is in SEAM mode and all are stopped */
+    TdxDbEntry db[TDX_DB_ENTRIES];
+    unsigned int nr_db;
+    TdxLdr ldr;
     void **transfer;            /* for each logical processor */
     TdxKeyid keyid[TDX_KEYIDS];
     uint32_t *flushed;          /* blocks of each package's caches */
@@ -73,6 +102,8 @@ static inline bool intel_tdx_rule(const IntelTdxState *s, TdxRule rule)
  */
 bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
                            Error **errp);
+/* SEAMDB has room for it. */
+void intel_tdx_db_insert(IntelTdxState *s, const uint8_t *mrseam, uint16_t svn);
 
 /* intel-tdx-keys.c: a processor uses the key id; it is not 0. */
 void intel_tdx_key_use(IntelTdxState *s, unsigned int keyid, unsigned int lp);
@@ -93,5 +124,15 @@ void intel_tdx_mem_reset(IntelTdxState *s);
 
 /* intel-tdx-load.c: false if the module does not fit or is no module. */
 bool intel_tdx_load(IntelTdxState *s, Error **errp);
+/* The same, but to RAM that is zero and becomes what SEAMRR is to contain */
+bool intel_tdx_build(IntelTdxState *s, const GByteArray *image, uint8_t *ram,
+                     Error **errp);
+/* CPUs are stopped, or do not run yet: their code of it is dropped. */
+void intel_tdx_seamrr_changed(IntelTdxState *s);
+
+/* intel-tdx-seamldr.c */
+void intel_tdx_loader_reset(IntelTdxState *s);
+/* True during an installation: nobody can call the module. */
+bool intel_tdx_loader_installs(IntelTdxState *s);
 
 #endif

@@ -13,6 +13,7 @@
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
+#include "exec/exec-all.h"
 #include "elf.h"
 #include "cpu.h"
 #include "tcg/seam-hooks.h"
@@ -21,6 +22,7 @@
 
 /* Linear addresses. Each logical processor has 64 KiB, and 2 MiB of windows. */
 #define SEAM_INFO       (SEAM_BASE + 1 * GiB)
+#define SEAM_HANDOFF    (SEAM_INFO + 2 * MiB)
 #define SEAM_LP(n)      (SEAM_BASE + 2 * GiB + (n) * 64 * KiB)
 #define SEAM_STACK(n)   (SEAM_LP(n) + 16 * KiB)
 #define SEAM_STACK_SIZE (16 * KiB)
@@ -28,15 +30,16 @@
 #define SEAM_WINDOWS(n) (SEAM_BASE + 3 * GiB + (n) * 2 * MiB)
 
 #define INFO_MAGIC      "TDX-SEAM"
-#define INFO_VERSION    1
+#define INFO_VERSION    2
 #define INFO_CMRS       40      /* offset */
+#define INFO_HANDOFF    552     /* address, size */
 
 hwaddr tdx_load_alloc(TdxLoader *l, uint64_t size)
 {
     hwaddr offset = l->used;
 
     size = ROUND_UP(size, PAGE);
-    if (size > TDX_SEAMRR_SIZE - l->used) {
+    if (size > TDX_HANDOFF_OFFSET - l->used) {
         l->full = true;
         return 0;
     }
@@ -93,7 +96,7 @@ void tdx_load_map(TdxLoader *l, uint64_t va, hwaddr offset, uint64_t size,
 static bool load_segment(TdxLoader *l, const Elf64_Phdr *ph, uint64_t base,
                          Error **errp)
 {
-    const GByteArray *image = l->s->image;
+    const GByteArray *image = l->image;
     uint64_t offset = le64_to_cpu(ph->p_offset);
     uint64_t va = base + le64_to_cpu(ph->p_vaddr);
     uint64_t filesz = le64_to_cpu(ph->p_filesz);
@@ -127,7 +130,7 @@ static bool load_segment(TdxLoader *l, const Elf64_Phdr *ph, uint64_t base,
 
 static bool load_image(TdxLoader *l, Error **errp)
 {
-    const GByteArray *image = l->s->image;
+    const GByteArray *image = l->image;
     const Elf64_Ehdr *eh = (const Elf64_Ehdr *)image->data;
     uint64_t phoff, base;
     unsigned int i;
@@ -185,7 +188,11 @@ static void write_info(TdxLoader *l)
         stq_le_p(info + INFO_CMRS + 16 * i, s->cmr[i].base);
         stq_le_p(info + INFO_CMRS + 16 * i + 8, s->cmr[i].size);
     }
+    stq_le_p(info + INFO_HANDOFF, SEAM_HANDOFF);
+    stq_le_p(info + INFO_HANDOFF + 8, TDX_HANDOFF_SIZE);
     tdx_load_map(l, SEAM_INFO, 0, PAGE, PTE_P | PTE_A | PTE_NX);
+    tdx_load_map(l, SEAM_HANDOFF, TDX_HANDOFF_OFFSET, TDX_HANDOFF_SIZE,
+                 PTE_DATA);
 }
 
 static void write_lp(TdxLoader *l, unsigned int n)
@@ -217,16 +224,17 @@ static void write_lp(TdxLoader *l, unsigned int n)
                        TDX_SEAMRR_BASE, &entry);
 }
 
-bool intel_tdx_load(IntelTdxState *s, Error **errp)
+bool intel_tdx_build(IntelTdxState *s, const GByteArray *image, uint8_t *ram,
+                     Error **errp)
 {
     TdxLoader l = {
         .s = s,
-        .ram = memory_region_get_ram_ptr(&s->seamrr),
+        .image = image,
+        .ram = ram,
         .used = (1 + s->nr_lps) * PAGE,
     };
     unsigned int n;
 
-    memset(l.ram, 0, TDX_SEAMRR_SIZE);
     l.pml4 = tdx_load_alloc(&l, PAGE);
     if (!load_image(&l, errp)) {
         return false;
@@ -245,6 +253,24 @@ bool intel_tdx_load(IntelTdxState *s, Error **errp)
         error_setg(errp, "%s: SEAMRR is too small for it", s->module);
         return false;
     }
-    memory_region_set_dirty(&s->seamrr, 0, TDX_SEAMRR_SIZE);
     return true;
+}
+
+bool intel_tdx_load(IntelTdxState *s, Error **errp)
+{
+    uint8_t *ram = memory_region_get_ram_ptr(&s->seamrr);
+    bool ok;
+
+    memset(ram, 0, TDX_SEAMRR_SIZE);
+    ok = intel_tdx_build(s, s->image, ram, errp);
+    intel_tdx_seamrr_changed(s);
+    return ok;
+}
+
+void intel_tdx_seamrr_changed(IntelTdxState *s)
+{
+    ram_addr_t start = memory_region_get_ram_addr(&s->seamrr);
+
+    tb_invalidate_phys_range(start, start + TDX_SEAMRR_SIZE - 1);
+    memory_region_set_dirty(&s->seamrr, 0, TDX_SEAMRR_SIZE);
 }

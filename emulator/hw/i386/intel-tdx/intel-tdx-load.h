@@ -24,7 +24,8 @@
 
 typedef struct TdxLoader {
     IntelTdxState *s;
-    uint8_t *ram;
+    const GByteArray *image;    /* the module's file */
+    uint8_t *ram;               /* SEAMRR, or what it is to contain */
     hwaddr used;                /* bytes of SEAMRR */
     hwaddr pml4;                /* offset in SEAMRR */
     bool full;

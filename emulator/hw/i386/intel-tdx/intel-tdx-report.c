@@ -35,7 +35,6 @@
 /* Which fields are valid: all of version 1.5 */
 #define TCB_VALID_FIELDS    0x301ff
 #define CPUSVN              1
-#define MODULE_SVN          1
 
 QEMU_BUILD_BUG_ON(REPORT_MAC + TDX_REPORT_KEY_SIZE != TDX_REPORTMAC_SIZE);
 QEMU_BUILD_BUG_ON(TCB_INFO + TCB_INFO_SIZE > TDX_REPORT_SIZE);
@@ -120,24 +119,43 @@ bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
            report_write_key(s, key_file, errp);
 }
 
-void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,
-                           const uint8_t *info_hash, uint8_t *report)
+void intel_tdx_seal_report(IntelTdxState *s, unsigned int index, uint32_t type,
+                           const uint8_t *data, const uint8_t *info_hash,
+                           uint8_t *report)
 {
+    const TdxDbEntry *e = &s->db[index];
+
     memset(report, 0, TDX_REPORT_SIZE);
     stl_le_p(report + REPORT_TYPE, type);
     report[REPORT_CPUSVN] = CPUSVN;
     memcpy(report + REPORT_INFO_HASH, info_hash, TDX_HASH_SIZE);
     memcpy(report + REPORT_DATA, data, TDX_REPORT_DATA_SIZE);
     stq_le_p(report + TCB_VALID, TCB_VALID_FIELDS);
-    report[TCB_SVN] = report[TCB_SVN2] = MODULE_SVN;
-    memcpy(report + TCB_MRSEAM, s->mrseam, TDX_HASH_SIZE);
+    stw_le_p(report + TCB_SVN, e->svn);
+    stw_le_p(report + TCB_SVN2, e->svn);
+    memcpy(report + TCB_MRSEAM, e->mrseam, TDX_HASH_SIZE);
     report_sha384(report + TCB_INFO, TCB_INFO_SIZE, report + REPORT_TCB_HASH);
     report_mac(s, report, report + REPORT_MAC);
 }
 
-const uint64_t *intel_tdx_db_nonce(IntelTdxState *s)
+void intel_tdx_db_insert(IntelTdxState *s, const uint8_t *mrseam, uint16_t svn)
 {
-    return s->db_nonce;
+    TdxDbEntry *e = &s->db[s->nr_db++];
+
+    assert(s->nr_db <= TDX_DB_ENTRIES);
+    qemu_guest_getrandom_nofail(e->nonce, sizeof(e->nonce));
+    memcpy(e->mrseam, mrseam, sizeof(e->mrseam));
+    e->svn = svn;
+}
+
+unsigned int intel_tdx_db_entries(IntelTdxState *s)
+{
+    return s->nr_db;
+}
+
+const uint64_t *intel_tdx_db_nonce(IntelTdxState *s, unsigned int index)
+{
+    return s->db[index].nonce;
 }
 
 TdxReportResult intel_tdx_verify_report(IntelTdxState *s, const uint8_t *report)

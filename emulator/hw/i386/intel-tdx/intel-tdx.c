@@ -5,7 +5,6 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "qemu/guest-random.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
@@ -13,6 +12,9 @@
 #include "system/reset.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "intel-tdx-internal.h"
+
+/* SVN of the module that is there after a reset */
+#define FIRST_SVN   1
 
 static IntelTdxState *the_tdx;
 
@@ -108,10 +110,14 @@ static void tdx_reset_exit(Object *obj, ResetType type)
     for (n = 0; n < s->nr_lps; n++) {
         g_clear_pointer(&s->transfer[n], g_free);
     }
-    qemu_guest_getrandom_nofail(s->db_nonce, sizeof(s->db_nonce));
     intel_tdx_keys_reset(s);
     intel_tdx_mem_reset(s);
+    intel_tdx_loader_reset(s);
+    s->nr_db = 0;
     s->ready = s->image && intel_tdx_load(s, &error_fatal);
+    if (s->ready) {
+        intel_tdx_db_insert(s, s->mrseam, FIRST_SVN);
+    }
 }
 
 static void tdx_reset_init(Object *obj)
@@ -181,7 +187,7 @@ MemoryRegion *intel_tdx_seam_memory(IntelTdxState *s)
 
 bool intel_tdx_module_ready(IntelTdxState *s)
 {
-    return s->ready;
+    return s->ready && !intel_tdx_loader_installs(s);
 }
 
 /* The first page has the loader's information. */

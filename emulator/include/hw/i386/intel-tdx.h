@@ -138,11 +138,38 @@ bool intel_tdx_mem_plain(IntelTdxState *s, hwaddr pa);
 void intel_tdx_mem_copy(IntelTdxState *s, const TdxMemAccess *a, void *buf);
 /* At physical addresses, with the key id as the requester */
 MemoryRegion *intel_tdx_mem_view(IntelTdxState *s);
-void intel_tdx_seal_report(IntelTdxState *s, uint32_t type, const uint8_t *data,
-                           const uint8_t *info_hash, uint8_t *report);
-/* The nonce of the only entry of SEAMDB; a reset makes another one. */
-const uint64_t *intel_tdx_db_nonce(IntelTdxState *s);
+/*
+ * SEAMDB has an entry for each module since the machine was reset; the last one
+ * is that of the module that runs. An index is valid below their number, which
+ * does not change while a CPU is in SEAM mode.
+ */
+unsigned int intel_tdx_db_entries(IntelTdxState *s);
+const uint64_t *intel_tdx_db_nonce(IntelTdxState *s, unsigned int index);
+/* INDEX: of the module's entry that the report has */
+void intel_tdx_seal_report(IntelTdxState *s, unsigned int index, uint32_t type,
+                           const uint8_t *data, const uint8_t *info_hash,
+                           uint8_t *report);
 TdxReportResult intel_tdx_verify_report(IntelTdxState *s,
                                         const uint8_t *report);
+
+/*
+ * The P-SEAMLDR. CPUID is EAX of leaf 1; without this call, there is none.
+ * ENTER is false if a logical processor is in it, or if it has ended on all of
+ * them. The others are called between ENTER and LEAVE, and return RAX.
+ */
+#define TDX_LOADER_INFO_SIZE    256
+
+/* Copy a page of RAM; false if some of it is poisoned */
+typedef bool TdxLoaderRead(void *opaque, hwaddr pa, uint8_t *page);
+
+void intel_tdx_loader_enable(IntelTdxState *s, uint32_t cpuid);
+bool intel_tdx_loader_enter(IntelTdxState *s);
+void intel_tdx_loader_leave(IntelTdxState *s);
+/* PA is RAM of that size if the status is 0: the caller stores INFO there. */
+uint64_t intel_tdx_loader_info(IntelTdxState *s, unsigned int lp, hwaddr pa,
+                               uint8_t *info);
+uint64_t intel_tdx_loader_install(IntelTdxState *s, unsigned int lp, hwaddr pa,
+                                  TdxLoaderRead *read, void *opaque);
+uint64_t intel_tdx_loader_shutdown(IntelTdxState *s, unsigned int lp);
 
 #endif

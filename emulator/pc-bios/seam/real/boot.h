@@ -28,10 +28,12 @@
 
 struct seam_info {
     char magic[8];              /* "TDX-SEAM" */
-    u32 version;                /* 1 */
+    u32 version;                /* 2 */
     u32 reserved;
     struct plat_info plat;
+    u64 handoff, handoff_size;  /* kept when the module is replaced */
 };
+_Static_assert(offsetof(struct seam_info, handoff) == 552, "seam_info");
 
 struct seam_lp {
     struct seam_lp *self;

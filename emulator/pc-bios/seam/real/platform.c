@@ -29,6 +29,14 @@ const struct plat_info *plat_info(void)
     return &seam_info()->plat;
 }
 
+void *plat_handoff(u64 *size)
+{
+    const struct seam_info *info = seam_info();
+
+    *size = info->version >= 2 ? info->handoff_size : 0;
+    return (void *)info->handoff;
+}
+
 struct lp *plat_lp(void)
 {
     return &seam_lp()->lp;

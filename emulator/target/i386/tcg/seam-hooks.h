@@ -21,6 +21,9 @@ typedef struct X86SeamEntry {
 /* Write the image of a SEAM transfer VMCS to a page that is zero. */
 void x86_seam_init_vmcs(uint8_t *page, const X86SeamEntry *entry);
 
+/* SEAMCALL to the P-SEAMLDR: VMfailInvalid if there is none */
+void x86_seam_loader_call(CPUX86State *env, uintptr_t ra);
+
 /* SEAMCALL, SEAMRET, SEAMOPS, TDCALL, PCONFIG */
 void x86_seam_op(CPUX86State *env, VmxOp op, uintptr_t ra);
 

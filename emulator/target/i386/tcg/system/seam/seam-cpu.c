@@ -121,6 +121,11 @@ bool x86_seam_realize(X86CPU *cpu, Error **errp)
         return false;
     }
     seam_ignore_rules(cpu);
+    if (cpu->x_seam_loader) {
+        intel_tdx_loader_enable(cpu->tdx, env->cpuid_version);
+        /* Its SEAMRET leaves the current VMCS of the host alone. */
+        env->features[FEAT_VMX_BASIC] |= MSR_VMX_BASIC_NO_SEAMRET_INVD_VMCS;
+    }
     env->keyid_mask = TDX_KEYID_MASK;
     /* Without TME, software does not look for key ids in addresses. */
     env->features[FEAT_7_0_ECX] |= CPUID_7_0_ECX_TME;

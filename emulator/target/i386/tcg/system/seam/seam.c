@@ -20,7 +20,7 @@
 #include "tcg/system/vmx/vmx-internal.h"
 #include "tcg/system/world.h"
 
-/* A P-SEAMLDR answers SEAMCALLs with this bit in RAX. There is none. */
+/* A P-SEAMLDR answers SEAMCALLs with this bit in RAX, if there is one. */
 #define SEAMCALL_LOADER     (1ULL << 63)
 #define SEAMOPS_CAPABILITIES        0
 #define SEAMOPS_SEAMREPORT          1
@@ -83,8 +83,12 @@ static void seam_call(CPUX86State *env, uintptr_t ra)
     if ((env->hflags & HF_INHIBIT_IRQ_MASK) && env->vmx_insn.mov_ss) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
-    if ((env->regs[R_EAX] & SEAMCALL_LOADER) ||
-        !intel_tdx_module_ready(env_archcpu(env)->tdx)) {
+    if (env->regs[R_EAX] & SEAMCALL_LOADER) {
+        x86_seam_loader_call(env, ra);
+        vmx_skip_insn(env);
+        return;
+    }
+    if (!intel_tdx_module_ready(env_archcpu(env)->tdx)) {
         vmx_fail_invalid(env);
         vmx_skip_insn(env);
         return;
@@ -141,8 +145,11 @@ static void seam_load(CPUX86State *env, target_ulong addr, uint8_t *to,
     }
 }
 
-/* RCX: report; RDX: its type; R8: report data; R9: hash of TEE_INFO */
-static uint64_t seam_report(CPUX86State *env, uintptr_t ra)
+/*
+ * RCX: report; RDX: its type; R8: report data; R9: hash of TEE_INFO. INDEX: of
+ * the module in SEAMDB
+ */
+static uint64_t seam_report(CPUX86State *env, unsigned int index, uintptr_t ra)
 {
     target_ulong to = env->regs[R_ECX];
     uint64_t type = env->regs[R_EDX];
@@ -156,41 +163,52 @@ static uint64_t seam_report(CPUX86State *env, uintptr_t ra)
     }
     seam_load(env, env->regs[8], data, sizeof(data), 64, ra);
     seam_load(env, env->regs[9], hash, sizeof(hash), 64, ra);
-    intel_tdx_seal_report(env_archcpu(env)->tdx, type, data, hash, report);
+    intel_tdx_seal_report(env_archcpu(env)->tdx, index, type, data, hash,
+                          report);
     for (i = 0; i < sizeof(report); i += 8) {
         cpu_stq_le_data_ra(env, to + i, ldq_le_p(report + i), ra);
     }
     return 0;
 }
 
-/*
- * SEAMDB has an entry for each module that was loaded since the machine was
- * reset: there is one. R10: its index; R11 to R14: its nonce; R15: entries
- */
+/* The entry of SEAMDB for the module that is here */
+static unsigned int seam_db_index(CPUX86State *env)
+{
+    return intel_tdx_db_entries(env_archcpu(env)->tdx) - 1;
+}
+
+/* R10: its index; R11 to R14: its nonce; R15: number of entries */
 static uint64_t seam_db_getref(CPUX86State *env)
 {
-    const uint64_t *nonce = intel_tdx_db_nonce(env_archcpu(env)->tdx);
+    unsigned int index = seam_db_index(env);
+    const uint64_t *nonce = intel_tdx_db_nonce(env_archcpu(env)->tdx, index);
     int i;
 
-    env->regs[10] = 0;
+    env->regs[10] = index;
     for (i = 0; i < TDX_DB_NONCE_WORDS; i++) {
         env->regs[11 + i] = nonce[i];
     }
-    env->regs[15] = 1;
+    env->regs[15] = index + 1;
     return 0;
 }
 
 /* R10: index; R11 to R14: nonce; and as SEAMREPORT */
 static uint64_t seam_db_report(CPUX86State *env, uintptr_t ra)
 {
-    const uint64_t *nonce = intel_tdx_db_nonce(env_archcpu(env)->tdx);
-    bool ok = env->regs[10] == 0;
+    uint64_t index = env->regs[10];
+    const uint64_t *nonce;
     int i;
 
-    for (i = 0; i < TDX_DB_NONCE_WORDS; i++) {
-        ok &= env->regs[11 + i] == nonce[i];
+    if (index > seam_db_index(env)) {
+        return SEAMOPS_DATABASE_ERROR;
     }
-    return ok ? seam_report(env, ra) : SEAMOPS_DATABASE_ERROR;
+    nonce = intel_tdx_db_nonce(env_archcpu(env)->tdx, index);
+    for (i = 0; i < TDX_DB_NONCE_WORDS; i++) {
+        if (env->regs[11 + i] != nonce[i]) {
+            return SEAMOPS_DATABASE_ERROR;
+        }
+    }
+    return seam_report(env, index, ra);
 }
 
 /* RBX: REPORTMACSTRUCT */
@@ -212,7 +230,7 @@ static void seam_ops(CPUX86State *env, uintptr_t ra)
         result = SEAMOPS_LEAVES;
         break;
     case SEAMOPS_SEAMREPORT:
-        result = seam_report(env, ra);
+        result = seam_report(env, seam_db_index(env), ra);
         break;
     case SEAMOPS_SEAMDB_GETREF:
         result = seam_db_getref(env);
