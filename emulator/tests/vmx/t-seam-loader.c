@@ -86,6 +86,7 @@ static const struct {
 } bad_params[] = {
     { "version", 0, 4, 1 },
     { "scenario", 4, 4, 2 },
+    { "scenario with its highest bit", 4, 4, BIT(31) },
     { "SIGSTRUCT is not aligned", 8, 8, 0x10001800 },
     { "SIGSTRUCT in no memory", 8, 8, 0xfee00000 },
     { "SIGSTRUCT below 1 MiB", 8, 8, 0x1000 },
@@ -172,6 +173,8 @@ static const struct {
     { "attributes", 950, 8, BIT(63), EBADSIG },
     { "handoff pages", 990, 2, 0xffff, ENOMEM },
     { "number of processors", 1024, 4, 256, EBADSIG },
+    { "as many as there can't be", 1024, 4, BIT(31), EBADSIG },
+    { "more", 1024, 4, ~0u, EBADSIG },
     { "no processors", 1024, 4, 0, EUNSUPCPU },
     { "other processors", 1028, 4, 0x806f8, EUNSUPCPU },
 };

@@ -168,8 +168,8 @@ static uint64_t ldr_check_params(IntelTdxState *s, const uint8_t *params)
 {
     uint64_t n = ldq_le_p(params + PARAMS_NR_PAGES), i;
 
-    if (ldl_le_p(params + PARAMS_VERSION) ||
-        ldl_le_p(params + PARAMS_SCENARIO) > SCENARIO_UPDATE ||
+    if (ldr_u32(params + PARAMS_VERSION) ||
+        ldr_u32(params + PARAMS_SCENARIO) > SCENARIO_UPDATE ||
         !buffer_is_zero(params + PARAMS_RESERVED,
                         PARAMS_NR_PAGES - PARAMS_RESERVED) ||
         !ldr_page_ok(s, ldq_le_p(params + PARAMS_SIGSTRUCT)) ||
@@ -248,7 +248,7 @@ static uint64_t ldr_install(IntelTdxState *s, TdxLoaderRead *read, void *opaque)
 {
     const uint8_t *params = s->ldr.params;
     TdxLdrModule m = {
-        .update = ldl_le_p(params + PARAMS_SCENARIO) == SCENARIO_UPDATE,
+        .update = ldr_u32(params + PARAMS_SCENARIO) == SCENARIO_UPDATE,
     };
     uint8_t sigstruct[LDR_PAGE];
     g_autoptr(GByteArray) image = NULL;

@@ -6,6 +6,7 @@
 #ifndef HW_I386_INTEL_TDX_SEAMLDR_H
 #define HW_I386_INTEL_TDX_SEAMLDR_H
 
+#include "qemu/bswap.h"
 #include "intel-tdx-internal.h"
 
 #define LDR_PAGE            4096
@@ -21,6 +22,12 @@
 #define LDR_EUNSUPCPU       0x8000000000010004ULL
 #define LDR_EBADSIG         0x8000000000020000ULL
 #define LDR_EBADHASH        0x8000000000020001ULL
+
+/* What the host passes is compared without a sign: ldl_le_p() returns an int. */
+static inline uint32_t ldr_u32(const uint8_t *p)
+{
+    return ldl_le_p(p);
+}
 
 /* A module that is about to be installed */
 typedef struct TdxLdrModule {

@@ -83,24 +83,24 @@ static bool sig_format_ok(const uint8_t *sig)
     int i;
 
     for (i = 0; i < ARRAY_SIZE(sig_header); i++) {
-        if (ldl_le_p(sig + sig_header[i].offset) != sig_header[i].val) {
+        if (ldr_u32(sig + sig_header[i].offset) != sig_header[i].val) {
             return false;
         }
     }
     /* No modulus, exponent and signature */
-    return sig_date_ok(ldl_le_p(sig + SIG_DATE)) &&
+    return sig_date_ok(ldr_u32(sig + SIG_DATE)) &&
            buffer_is_zero(sig + SIG_RESERVED, SIG_MODULUS - SIG_RESERVED) &&
            buffer_is_zero(sig + SIG_MODULUS, SIG_HASH - SIG_MODULUS) &&
            !ldq_le_p(sig + SIG_ATTRIBUTES) &&
-           ldl_le_p(sig + SIG_CPUIDS) <= SIG_MAX_CPUIDS;
+           ldr_u32(sig + SIG_CPUIDS) <= SIG_MAX_CPUIDS;
 }
 
 static bool sig_has_cpu(const uint8_t *sig, uint32_t cpuid)
 {
-    uint32_t n = ldl_le_p(sig + SIG_CPUIDS), i;
+    uint32_t n = ldr_u32(sig + SIG_CPUIDS), i;
 
     for (i = 0; i < n; i++) {
-        if (ldl_le_p(sig + SIG_CPUID + 4 * i) == cpuid) {
+        if (ldr_u32(sig + SIG_CPUID + 4 * i) == cpuid) {
             return true;
         }
     }
@@ -128,12 +128,12 @@ static uint64_t sig_check_update(IntelTdxState *s, const uint8_t *sig)
     if (!s->ready || memcmp(data, HANDOFF_MAGIC, strlen(HANDOFF_MAGIC))) {
         return LDR_EBADCALL;
     }
-    version = ldl_le_p(data + HANDOFF_VERSION);
+    version = ldr_u32(data + HANDOFF_VERSION);
     if (version > lduw_le_p(sig + SIG_HV) ||
         version < lduw_le_p(sig + SIG_MIN_UPDATE_HV)) {
         return LDR_EBADSIG;
     }
-    if (ldl_le_p(data + HANDOFF_SIZE) >
+    if (ldr_u32(data + HANDOFF_SIZE) >
         lduw_le_p(sig + SIG_HANDOFF_PAGES) * LDR_PAGE ||
         s->nr_db == TDX_DB_ENTRIES) {
         return LDR_ENOMEM;
