@@ -58,7 +58,7 @@ typedef struct TdxKeyid {
 } TdxKeyid;
 
 struct IntelTdxState {
-    char *module;               /* file */
+    char *module;               /* file, or what messages have for it */
     GByteArray *image;          /* its content */
     char *layout;               /* content of FILE.layout, or NULL */
     MemoryRegion seamrr;        /* RAM that only SEAM mode sees */

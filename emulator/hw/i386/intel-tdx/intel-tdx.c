@@ -40,7 +40,6 @@ static bool tdx_read_module(IntelTdxState *s, const char *module, Error **errp)
         error_setg(errp, "x-seam-module: %s", err->message);
         return false;
     }
-    s->module = g_strdup(module);
     s->image = g_byte_array_new_take((uint8_t *)g_steal_pointer(&content),
                                      size);
     return true;
@@ -55,6 +54,7 @@ IntelTdxState *intel_tdx_create(const char *module, const char *report_key,
         return s;
     }
     s = g_new0(IntelTdxState, 1);
+    s->module = g_strdup(module ? module : "the host's image");
     if ((module && !tdx_read_module(s, module, errp)) ||
         !intel_tdx_report_init(s, report_key, errp)) {
         tdx_free(s);
