@@ -223,6 +223,11 @@ struct tdreport {
 _Static_assert(sizeof(struct tdreport) == 1024, "TDREPORT_STRUCT");
 #define REPORT_TYPE_TDX         0x81
 
+/* SEAMOPS: a module's entry in the processor's data base of modules (SEAMDB) */
+struct seamdb_ref {
+    u64 index, nonce[4];
+};
+
 /* MSRs that the module reads for itself */
 #define MSR_TSC                 0x10
 #define MSR_TSC_ADJUST          0x3b

@@ -77,6 +77,7 @@ static u64 key_create_td(struct call *c, struct pamt_ref *p, u16 hkid)
     td.tdr = plat_map(global_pa(c->in.r[R_CX]), PLAT_FRESH);
     memset(td.tdr, 0, PAGE_SIZE);
     memcpy(td.tdr->uuid, uuid, sizeof(uuid));
+    plat_seamdb_ref(&td.tdr->seamdb);
     td.tdr->hkid = hkid;
     td.tdr->state = TD_HKID_ASSIGNED;
     key_move(hkid, KEY_ASSIGNED);

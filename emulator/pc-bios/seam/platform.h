@@ -102,8 +102,10 @@ void plat_xstate_host(void);
 /* A value that the processor takes */
 void plat_xsetbv(u64 xcr0);
 
-/* SEAMOPS; false if the processor refuses */
-bool plat_seal_report(struct tdreport *report);
+/* SEAMOPS: the entry of the module that runs */
+void plat_seamdb_ref(struct seamdb_ref *ref);
+/* A report that names the module of REF; false if the processor refuses */
+bool plat_seal_report(struct tdreport *report, const struct seamdb_ref *ref);
 u64 plat_verify_report(const struct reportmac *mac);
 
 #endif

@@ -170,19 +170,20 @@ static u64 sys_lp_init(struct call *c)
         }
     }
     lp->init_done = true;
-    module.lps_done++;
+    __atomic_fetch_add(&module.lps_done, 1, __ATOMIC_RELAXED);
     return TDX_SUCCESS;
 }
 
+/* All logical processors may be here at once. */
 u64 tdh_sys_lp_init(struct call *c)
 {
     u64 ret;
 
-    if (!lock_try(&module.lock, LOCK_EX)) {
+    if (!lock_try(&module.lock, LOCK_SH)) {
         return TDX_SYS_BUSY;
     }
     ret = sys_lp_init(c);
-    lock_put(&module.lock, LOCK_EX);
+    lock_put(&module.lock, LOCK_SH);
     return ret;
 }
 

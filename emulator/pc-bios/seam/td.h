@@ -46,6 +46,7 @@ struct tdr {
     u64 pkg_config;             /* bitmap of packages with its key */
     u64 tdcx_pa[TDCS_PAGES];
     u64 uuid[4];
+    struct seamdb_ref seamdb;   /* of the module that has created it */
 };
 
 /*

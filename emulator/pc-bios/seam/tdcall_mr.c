@@ -56,8 +56,9 @@ static u64 mr_make_report(struct run *r, const u8 *data, struct tdreport *rep)
     rep->mac.type = REPORT_TYPE_TDX;
     memcpy(rep->mac.report_data, data, sizeof(rep->mac.report_data));
     sha384(&rep->tdinfo, sizeof(rep->tdinfo), rep->mac.tee_info_hash);
-    return plat_seal_report(rep) ? TDX_SUCCESS
-                                 : TDX_SEAMREPORT_NOT_AVAILABLE;
+    /* What has created a TD is what it was measured by, also after updates. */
+    return plat_seal_report(rep, &r->td->tdr->seamdb)
+           ? TDX_SUCCESS : TDX_SEAMREPORT_NOT_AVAILABLE;
 }
 
 enum run_next tdg_mr_report(struct run *r, u64 *ret)

@@ -443,10 +443,16 @@ void plat_xsetbv(u64 xcr0)
     sim_require((xcr0 & 1) && !(xcr0 & ~XCR0_COMPONENTS), "XSETBV", xcr0);
 }
 
-bool plat_seal_report(struct tdreport *report)
+void plat_seamdb_ref(struct seamdb_ref *ref)
+{
+    *ref = (struct seamdb_ref) { sim.installs, { 1, 2, 3, 4 } };
+}
+
+bool plat_seal_report(struct tdreport *report, const struct seamdb_ref *ref)
 {
     memset(report->mac.mac, 0x5a, sizeof(report->mac.mac));
-    return !sim.no_report;
+    report->tee_tcb_info[8] = ref->index;
+    return !sim.no_report && ref->nonce[3] == 4;
 }
 
 u64 plat_verify_report(const struct reportmac *mac)

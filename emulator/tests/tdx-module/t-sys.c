@@ -70,7 +70,11 @@ static void test_init(void)
     sim.lp[1].pkg = 2;
     CHECK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0), status(TDX_INVALID_PKG_ID, 2));
     sim.lp[1].pkg = 1;
+    /* The other one is in the same leaf. */
+    module.lock = LOCK_ONE_SHARED;
     OK(call(TDH_SYS_LP_INIT, 0, 0, 0, 0));
+    CHECK(module.lock, LOCK_ONE_SHARED);
+    module.lock = 0;
     sim_cur = 0;
     CHECK(call(TDH_SYS_KEY_CONFIG, 0, 0, 0, 0),
           TDX_SYS_KEY_CONFIG_NOT_PENDING);

@@ -230,9 +230,10 @@ static void test_vcpu(void)
 {
     struct ttd td;
     u64 gpa = 5 * PAGE_SIZE, page;
-    unsigned invepts;
+    unsigned invepts, installs;
 
     td_to(&td, ST_RUN);
+    installs = sim.installs;
     sept_tables(&td, gpa, 0);
     page = page_alloc();
     MUST(call(TDH_MEM_PAGE_AUG, gpa, td.tdr, page, 0));
@@ -251,6 +252,9 @@ static void test_vcpu(void)
         invepts = sim.invepts;
         CHECK(enter(&td) & 0xffff, 1);
         CHECK(sim.invepts, invepts);
+        /* The report names the module that has created the TD. */
+        OK(tdcall(&td, TDG_MR_REPORT, gpa + 0x400, gpa, 0, 0));
+        CHECK(sim_mem(page)[0x400 + 264], (u8)installs);
     }
     /* What was blocked before the update is tracked after it. */
     MUST(call(TDH_MEM_RANGE_BLOCK, gpa, td.tdr, 0, 0));

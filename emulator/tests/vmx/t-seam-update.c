@@ -17,6 +17,7 @@ static u64 ap_rounds;
 enum { SAY_ROUND = 1, SAY_WORD };
 
 static u8 PAGE_ALIGNED report[PAGE];
+static u8 first_mrseam[48];             /* of the module that has created it */
 static u8 report_data[64] __attribute__((aligned(64)));
 
 static void tdg_rounds(u64 index)
@@ -38,6 +39,7 @@ static void tdg_rounds(u64 index)
             tdg_say(SAY_WORD, ((u64 *)(report + 280))[i]);
         }
         tdg_say(SAY_WORD, *(u64 *)(report + 264));
+        tdg_say(SAY_WORD, *(u64 *)(report + 384));
     }
 }
 
@@ -63,7 +65,8 @@ static void ap_round(void)
     ap_round_ends();
 }
 
-static void td_round(u64 round, const u8 *mrseam, u64 svn)
+/* Its report has the module that has created it, and the SVN of the one now. */
+static void td_round(u64 round, const u8 *mrseam, u64 svn, u64 svn2)
 {
     bool same = true;
     u64 word;
@@ -78,6 +81,8 @@ static void td_round(u64 round, const u8 *mrseam, u64 svn)
     check(same, "MRSEAM in its report");
     td_run(&td, 0);
     check_eq(td.r[0].r[R12], svn, "TEE_TCB_SVN");
+    td_run(&td, 0);
+    check_eq(td.r[0].r[R12], svn2, "TEE_TCB_SVN_2");
     ap_round();
 }
 
@@ -134,7 +139,8 @@ static void test_update(void)
     td_module_init();
     build(41);
     remaining();
-    td_round(0, info.mrseam, 1);
+    memcpy(first_mrseam, info.mrseam, sizeof(first_mrseam));
+    td_round(0, first_mrseam, 1, 1);
     test_busy();
     for (i = 0; i < 3; i++) {
         fill_params(UPDATE, IMAGE(i & 1));
@@ -150,7 +156,7 @@ static void test_update(void)
                    "which does not know the processors");
         start_module();
         check_seam(seam(TDH_SYS_UPDATE, 0, 0, 0, 0), 0, "TDH.SYS.UPDATE");
-        td_round(i + 1, IMAGE(i & 1)->sigstruct + SIG_HASH, i + 1);
+        td_round(i + 1, first_mrseam, 1, i + 1);
         check_eq(remaining(), 30 - i, "updates that are left");
         check(!memcmp(info.mrseam, IMAGE(i & 1)->sigstruct + SIG_HASH, 48),
               "SEAMLDR.INFO: MRSEAM");
@@ -196,7 +202,7 @@ static void test_all_updates(void)
     }
     check_eq(i, 27, "further updates");
     check_eq(remaining(), 0, "no update is left");
-    td_round(4, IMAGE(0)->sigstruct + SIG_HASH, 3);
+    td_round(4, first_mrseam, 1, 3);
     destroy();
     check_eq(update_again(), ENOMEM, "one more");
 }
@@ -213,7 +219,7 @@ static void test_load(void)
     start_module();
     td_module_init();
     build(42);
-    td_round(0, IMAGE(1)->sigstruct + SIG_HASH, 3);
+    td_round(0, IMAGE(1)->sigstruct + SIG_HASH, 3, 3);
     destroy();
 }
 

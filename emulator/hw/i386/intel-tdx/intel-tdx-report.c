@@ -132,7 +132,8 @@ void intel_tdx_seal_report(IntelTdxState *s, unsigned int index, uint32_t type,
     memcpy(report + REPORT_DATA, data, TDX_REPORT_DATA_SIZE);
     stq_le_p(report + TCB_VALID, TCB_VALID_FIELDS);
     stw_le_p(report + TCB_SVN, e->svn);
-    stw_le_p(report + TCB_SVN2, e->svn);
+    /* Of the module that is here now */
+    stw_le_p(report + TCB_SVN2, s->db[s->nr_db - 1].svn);
     memcpy(report + TCB_MRSEAM, e->mrseam, TDX_HASH_SIZE);
     report_sha384(report + TCB_INFO, TCB_INFO_SIZE, report + REPORT_TCB_HASH);
     report_mac(s, report, report + REPORT_MAC);

@@ -7,7 +7,8 @@
 #include "../vmcs.h"
 
 /* SEAMOPS leaves and results */
-#define SEAMOPS_SEAMREPORT          1
+#define SEAMOPS_SEAMDB_GETREF       4
+#define SEAMOPS_SEAMDB_REPORT       5
 #define SEAMOPS_SEAMVERIFYREPORT    6
 #define SEAMOPS_INVALID_CPUSVN      4
 
@@ -130,8 +131,23 @@ bool plat_vmenter(struct guest_regs *g, bool launched)
     return ok;
 }
 
+void plat_seamdb_ref(struct seamdb_ref *ref)
+{
+    u64 ret = SEAMOPS_SEAMDB_GETREF;
+    register u64 r10 asm("r10");
+    register u64 r11 asm("r11");
+    register u64 r12 asm("r12");
+    register u64 r13 asm("r13");
+    register u64 r14 asm("r14");
+
+    asm volatile(".byte 0x66, 0x0f, 0x01, 0xce"
+                 : "+a" (ret), "=r" (r10), "=r" (r11), "=r" (r12), "=r" (r13),
+                   "=r" (r14) : : "r15", "memory", "cc");
+    *ref = (struct seamdb_ref) { r10, { r11, r12, r13, r14 } };
+}
+
 /* REPORTMACSTRUCT and TEE_TCB_INFO are the first 512 bytes of a report. */
-bool plat_seal_report(struct tdreport *report)
+bool plat_seal_report(struct tdreport *report, const struct seamdb_ref *ref)
 {
     static const u64 align = 512;
     u8 buffer[2 * 512], data[128 + 64], hash[64 + 64];
@@ -141,7 +157,12 @@ bool plat_seal_report(struct tdreport *report)
     /* They are valid only from their assignment to the instruction. */
     register u64 r8 asm("r8");
     register u64 r9 asm("r9");
-    u64 ret = SEAMOPS_SEAMREPORT;
+    register u64 r10 asm("r10");
+    register u64 r11 asm("r11");
+    register u64 r12 asm("r12");
+    register u64 r13 asm("r13");
+    register u64 r14 asm("r14");
+    u64 ret = SEAMOPS_SEAMDB_REPORT;
     u32 type = report->mac.type | report->mac.subtype << 8 |
                report->mac.version << 16;
 
@@ -149,8 +170,14 @@ bool plat_seal_report(struct tdreport *report)
     memcpy(info, report->mac.tee_info_hash, sizeof(report->mac.tee_info_hash));
     r8 = (u64)in;
     r9 = (u64)info;
+    r10 = ref->index;
+    r11 = ref->nonce[0];
+    r12 = ref->nonce[1];
+    r13 = ref->nonce[2];
+    r14 = ref->nonce[3];
     asm volatile(".byte 0x66, 0x0f, 0x01, 0xce" : "+a" (ret)
-                 : "c" (out), "d" ((u64)type), "r" (r8), "r" (r9)
+                 : "c" (out), "d" ((u64)type), "r" (r8), "r" (r9), "r" (r10),
+                   "r" (r11), "r" (r12), "r" (r13), "r" (r14)
                  : "memory", "cc");
     if (ret) {
         return false;
