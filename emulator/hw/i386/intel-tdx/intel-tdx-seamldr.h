@@ -23,7 +23,7 @@
 #define LDR_EBADSIG         0x8000000000020000ULL
 #define LDR_EBADHASH        0x8000000000020001ULL
 
-/* What the host passes is compared without a sign: ldl_le_p() returns an int. */
+/* To compare what the host passes: ldl_le_p() has a sign. */
 static inline uint32_t ldr_u32(const uint8_t *p)
 {
     return ldl_le_p(p);
