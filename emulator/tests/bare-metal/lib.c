@@ -406,14 +406,6 @@ void host_large(u64 va)
     flush_tlb();
 }
 
-static u64 read_cr4_pae(void)
-{
-    u64 val;
-
-    asm volatile("mov %%cr4, %0" : "=r"(val));
-    return val & CR4_PAE;
-}
-
 void check_round_trip(void)
 {
     u64 seen[4] = { 0 }, efer = rdmsr(MSR_EFER), cr0 = read_cr0();
@@ -425,5 +417,5 @@ void check_round_trip(void)
     check_eq(seen[3], cr0 & ~CR0_PG, "CR0 with paging off");
     check_eq(rdmsr(MSR_EFER), efer, "EFER in long mode again");
     check_eq(read_cr0(), cr0, "CR0 in long mode again");
-    check_eq(read_cr4_pae(), CR4_PAE, "CR4.PAE in long mode again");
+    check_eq(read_cr4() & CR4_PAE, CR4_PAE, "CR4.PAE in long mode again");
 }

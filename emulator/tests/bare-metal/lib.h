@@ -141,6 +141,14 @@ static inline u64 read_cr0(void)
     return val;
 }
 
+static inline u64 read_cr4(void)
+{
+    u64 val;
+
+    asm volatile("mov %%cr4, %0" : "=r"(val));
+    return val;
+}
+
 static inline u64 rdmsr(u32 msr)
 {
     u32 lo, hi;

@@ -5,15 +5,11 @@
  */
 #include "seamldr.h"
 
-#define MANY_TIMES          50000000
-#define LAPIC_SVR           0xfee000f0UL
-
 struct params PAGE_ALIGNED params;
 u8 PAGE_ALIGNED sigstruct[PAGE];
 struct info info;
 u64 vmxon_status[2];
 
-static mem32 ap_ready;
 static mem64 ap_status, ap_leaf, ap_operand;
 
 u64 loader(u64 leaf, u64 cx)
@@ -31,36 +27,13 @@ u64 loader(u64 leaf, u64 cx)
     return flags & 1 ? FAIL_INVALID : r.r[RAX];
 }
 
-static void wait_for(bool (*done)(void), const char *what)
+/* Without the other processor, no program can go on. */
+static void want(bool good, const char *what)
 {
-    int i;
-
-    for (i = 0; i < MANY_TIMES && !done(); i++) {
-        asm volatile("pause");
-    }
-    if (!done()) {
+    if (!good) {
         check(false, "%s", what);
         test_exit();
     }
-}
-
-static bool ap_idle(void)
-{
-    return !ap_work;
-}
-
-static bool ap_is_ready(void)
-{
-    return ap_ready;
-}
-
-static void ap_begin(void)
-{
-    *(mem32 *)LAPIC_SVR |= 0x1ff;
-    vmx_enable();
-    vmxon_status[1] = vmxon(vm_region(2));
-    ap_ready = 1;
-    ap_serve();
 }
 
 static void ap_call(void)
@@ -75,7 +48,7 @@ void ap_begins(void (*fn)(void))
 
 void ap_ends(void)
 {
-    wait_for(ap_idle, "the other processor");
+    want(td_ap_wait(), "the other processor");
 }
 
 u64 on_ap(u64 leaf, u64 cx)
@@ -91,8 +64,8 @@ void both_start(void)
 {
     vmx_enable();
     vmxon_status[0] = vmxon(vm_region(0));
-    start_ap(ap_begin);
-    wait_for(ap_is_ready, "the other processor has started");
+    want(td_ap_start(), "the other processor has started");
+    vmxon_status[1] = td_ap_vmxon;
 }
 
 u64 remaining(void)

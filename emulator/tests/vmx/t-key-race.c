@@ -25,10 +25,6 @@
 #define REVOKED         4000
 #define MANY            100000000
 
-#define FW_CFG_DMA      0x514
-#define FW_CFG_READ     2
-#define FW_CFG_SELECT   8
-
 #define READ            1
 #define STORE           2
 #define RUN             3
@@ -177,20 +173,6 @@ static void test_revoked(void)
     check_eq(bad, 0, "lines with key id 1 and content without");
 }
 
-static void device_writes(u64 pa)
-{
-    static struct {
-        u32 control, length;
-        u64 address;
-    } dma;
-
-    dma.control = __builtin_bswap32(FW_CFG_READ | FW_CFG_SELECT);
-    dma.length = __builtin_bswap32(4);
-    dma.address = __builtin_bswap64(pa);
-    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32((u32)(u64)&dma)),
-                 "Nd"((u16)(FW_CFG_DMA + 4)) : "memory");
-}
-
 static void test_device(void)
 {
     u64 n, i, pa, stale = 0;
@@ -205,7 +187,7 @@ static void test_device(void)
         pa = 3 * SOME + n * PAGE;
         delay = n % 60;
         turn = (pa + 2 * LINE) | READ;
-        device_writes(pa + 4);
+        device_writes(pa + 4, FW_CFG_SIGNATURE, 4);
         wait_for((pa + 2 * LINE) | READ);
         wait(100000);
         delay = 0;

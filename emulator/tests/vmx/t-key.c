@@ -19,9 +19,7 @@
 #define SET_RANDOM      1
 #define AES_XTS_128     1
 
-#define CR4_MCE         BIT(6)
 #define CR4_OSFXSR      BIT(9)
-#define MC              18
 #define DATA            0x10000000ULL           /* a page, without key id */
 #define ALIAS           0x10200000ULL           /* where it is with one */
 #define VALUE           0x1122334455667788ULL

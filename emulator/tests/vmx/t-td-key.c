@@ -22,17 +22,6 @@
 #define WAIT_NS         20000000
 
 #define CR4_OSFXSR      BIT(9)
-#define MSR_MCG_STATUS  0x17a
-#define MSR_MC1_STATUS  0x405
-#define MSR_MC1_ADDR    0x406
-#define MCG_MCIP        BIT(2)
-/* Valid, uncorrected, enabled, with address; signaled, action required */
-#define MC_STATUS       (BIT(63) | BIT(61) | BIT(60) | BIT(59) | BIT(58) | \
-                         BIT(56) | BIT(55) | 0x134)
-
-#define FW_CFG_DMA      0x514
-#define FW_CFG_READ     2
-#define FW_CFG_SELECT   8
 
 /* Commands are the low bits of an address. */
 enum { READ, WRITE, FILL_LINE, CALL, COUNT, SPIN, SAVE, TABLE };
@@ -43,7 +32,6 @@ typedef u64 (*code_fn)(void);
 static struct td td;
 static u64 page, code_page;             /* physical */
 static int tds;                         /* so far */
-static mem32 ap_ready;
 static mem64 ap_status;
 
 static u64 tdg_count(void)
@@ -253,31 +241,11 @@ static void test_sept(void)
     check_killed(READ, ABSENT, table, "a Secure EPT with a line of the host's");
 }
 
-struct dma {
-    u32 control, length;
-    u64 address;
-};
-
-/* Four bytes of the device: "QEMU" */
-static void device_writes(u64 pa)
-{
-    static struct dma dma;
-    u64 at = (u64)&dma;
-
-    dma.control = __builtin_bswap32(FW_CFG_READ | FW_CFG_SELECT);
-    dma.length = __builtin_bswap32(4);
-    dma.address = __builtin_bswap64(pa);
-    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32(at >> 32)),
-                 "Nd"((u16)FW_CFG_DMA) : "memory");
-    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32((u32)at)),
-                 "Nd"((u16)(FW_CFG_DMA + 4)) : "memory");
-    check_eq(*(mem32 *)&dma.control, 0, "DMA");
-}
-
 static void test_dma(void)
 {
     start();
-    device_writes(page + 3 * LINE + 4);
+    check_eq(device_writes(page + 3 * LINE + 4, FW_CFG_SIGNATURE, 4), 0,
+             "DMA");
     check_eq(rd(page + 3 * LINE), 0x554d455100000000ULL,
              "the host reads what a device has written");
     check_eq(rd(page + 3 * LINE + 8), 0, "and nothing else of the line");
@@ -309,14 +277,6 @@ static void test_back(void)
     td_destroy(&td);
 }
 
-static void ap_begin(void)
-{
-    vmx_enable();
-    ap_status = vmxon(vm_region(2));
-    ap_ready = 1;
-    ap_serve();
-}
-
 static void ap_lp_init(void)
 {
     ap_status = seam(TDH_SYS_LP_INIT, 0, 0, 0, 0);
@@ -334,12 +294,7 @@ static void ap_write(void)
 
 static void wait_for_ap(void)
 {
-    int i;
-
-    for (i = 0; i < MANY && (!ap_ready || ap_work); i++) {
-        asm volatile("pause");
-    }
-    check(ap_ready && !ap_work, "the other processor is done");
+    check(td_ap_wait(), "the other processor is done");
 }
 
 /* The TD's processor has a translation of the page, and uses it. */
@@ -355,9 +310,8 @@ static void test_other_cpu(void)
 static void test_start(void)
 {
     vmx_on();
-    start_ap(ap_begin);
-    wait_for_ap();
-    check_eq(ap_status, VM_OK, "VMXON on it");
+    check(td_ap_start(), "the other processor is done");
+    check_eq(td_ap_vmxon, VM_OK, "VMXON on it");
     check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
     td_module_init_cpu();
     ap_work = ap_lp_init;

@@ -14,18 +14,6 @@
 #define WORDS           (PAGE / 8)
 #define SECRET          0x5ec2e70000000000ULL
 #define MINE            0x4242424242424242ULL
-#define MC              18
-#define CR4_MCE         BIT(6)
-#define MSR_MCG_STATUS  0x17a
-#define MSR_MC1_STATUS  0x405
-#define MSR_MC1_ADDR    0x406
-#define MC_STATUS       (BIT(63) | BIT(61) | BIT(60) | BIT(59) | BIT(58) | \
-                         BIT(56) | BIT(55) | 0x134)
-
-#define FW_CFG_DMA      0x514
-#define FW_CFG_READ     2
-#define FW_CFG_SELECT   8
-#define FW_CFG_FILE_DIR (0x19 << 16)    /* has more than a line */
 
 enum { SAY_READY = 1, SAY_READ };
 
@@ -143,26 +131,10 @@ static void test_back(void)
     td_destroy(&td);
 }
 
-struct dma {
-    u32 control, length;
-    u64 address;
-};
-
-/* In one go */
-static void device_writes(u64 pa, u32 length)
+static void device_writes_some(u64 pa, u32 length)
 {
-    static struct dma dma;
-    u64 at = (u64)&dma;
-
-    dma.control = __builtin_bswap32(FW_CFG_FILE_DIR | FW_CFG_READ |
-                                    FW_CFG_SELECT);
-    dma.length = __builtin_bswap32(length);
-    dma.address = __builtin_bswap64(pa);
-    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32(at >> 32)),
-                 "Nd"((u16)FW_CFG_DMA) : "memory");
-    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32((u32)at)),
-                 "Nd"((u16)(FW_CFG_DMA + 4)) : "memory");
-    check_eq(*(mem32 *)&dma.control, 0, "DMA of %d bytes", length);
+    check_eq(device_writes(pa, FW_CFG_FILE_DIR, length), 0, "DMA of %d bytes",
+             length);
 }
 
 static void test_dma(void)
@@ -170,14 +142,14 @@ static void test_dma(void)
     u64 val;
 
     start();
-    device_writes(page, 4);
+    device_writes_some(page, 4);
     check_poison(page, "a device has written four bytes");
-    device_writes(page, 4);
+    device_writes_some(page, 4);
     check_poison(page, "and once more");
-    device_writes(page, LINE);
+    device_writes_some(page, LINE);
     check_eq(try_read(page, &val), NO_TRAP, "the device writes the line");
     check(val, "its content is the device's");
-    device_writes(page + LINE + 4, LINE);
+    device_writes_some(page + LINE + 4, LINE);
     check_poison(page + LINE, "two lines, neither as a whole: the first");
     check_poison(page + 2 * LINE, "and the second");
     td_destroy(&td);

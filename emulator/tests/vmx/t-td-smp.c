@@ -5,7 +5,6 @@
  */
 #include "td.h"
 
-#define LAPIC_SVR       0xfee000f0UL
 #define LAPIC_EOI       0xfee000b0UL
 #define LAPIC_ICR       0xfee00300UL
 #define LAPIC_ICR_HIGH  0xfee00310UL
@@ -24,7 +23,6 @@ enum { SAY_HELLO = 1, SAY_LOOP, SAY_STRESS, SAY_END };
 static struct td td;
 static u64 PAGE_ALIGNED shared_page[512];
 /* What the other processor does */
-static mem32 ap_ready;
 static mem64 ap_status, ap_exits, ap_last, ap_interrupts, ap_nmis;
 static mem64 busy[2];
 
@@ -38,30 +36,11 @@ static void wait_for(bool (*done)(void), const char *what)
     check(done(), "%s", what);
 }
 
-static bool ap_idle(void)
-{
-    return !ap_work;
-}
-
 /* Let the other processor do it, and wait until it has. */
 static void on_ap(void (*fn)(void), const char *what)
 {
     ap_work = fn;
-    wait_for(ap_idle, what);
-}
-
-static void ap_begin(void)
-{
-    *(mem32 *)LAPIC_SVR |= 0x1ff;
-    vmx_enable();
-    ap_status = vmxon(vm_region(2));
-    ap_ready = 1;
-    ap_serve();
-}
-
-static bool ap_is_ready(void)
-{
-    return ap_ready;
+    check(td_ap_wait(), "%s", what);
 }
 
 static void ap_lp_init(void)
@@ -72,9 +51,8 @@ static void ap_lp_init(void)
 static void test_start(void)
 {
     vmx_on();
-    start_ap(ap_begin);
-    wait_for(ap_is_ready, "the other processor has started");
-    check_eq(ap_status, VM_OK, "VMXON on it");
+    check(td_ap_start(), "the other processor has started");
+    check_eq(td_ap_vmxon, VM_OK, "VMXON on it");
     check_seam(seam(TDH_SYS_INIT, 0, 0, 0, 0), 0, "TDH.SYS.INIT");
     td_module_init_cpu();
     check_seam(seam(TDH_SYS_CONFIG, 0, 1, GLOBAL_HKID, 0),
@@ -212,7 +190,7 @@ static void ap_enter_td(u64 answer, const char *what)
 static void ap_leave_td(void)
 {
     *(mem64 *)&shared_page[1] = 0;
-    wait_for(ap_idle, "the TD ends its loop");
+    check(td_ap_wait(), "the TD ends its loop");
     check_eq(ap_last, X_TDCALL, "with a TDCALL");
 }
 
@@ -312,7 +290,7 @@ static void test_stress(void)
     check_eq(run_vcpu(0), X_TDCALL, "vCPU 0 accepts its pages");
     check_eq(td.r[0].r[R11], SAY_STRESS, "all of them");
     check_eq(td.r[0].r[R12], 0, "and finds what it has written");
-    wait_for(ap_idle, "vCPU 1, too");
+    check(td_ap_wait(), "vCPU 1, too");
     check_eq(td.r[1].r[R11], SAY_STRESS, "all of them");
     check_eq(td.r[1].r[R12], 0, "and finds what it has written");
     printf("# busy: %lu and %lu times\n", busy[0], busy[1]);

@@ -7,6 +7,8 @@
 
 #define TD_MEMORY       (32ULL << 20)   /* for each key id */
 #define MANY            100000
+#define MANY_WAITS      50000000
+#define LAPIC_SVR       0xfee000f0UL
 #define TDCS_PAGES      6
 #define TDVPS_PAGES     6
 #define RESET_PAGE      0xfffff000ULL
@@ -25,6 +27,8 @@ static u64 PAGE_ALIGNED tdg_pdpt[512], tdg_pd[4 * 512];
 static u64 PAGE_ALIGNED ept_pages[16][512];
 static int ept_used;
 static void (*tdg_fn)(u64 index);
+static mem32 ap_ready;
+mem64 td_ap_vmxon;
 
 u64 seam_regs(struct td_regs *r)
 {
@@ -64,6 +68,31 @@ static void want_seam(u64 got, const char *what)
 void td_module_init_cpu(void)
 {
     want_seam(seam(TDH_SYS_LP_INIT, 0, 0, 0, 0), "TDH.SYS.LP.INIT");
+}
+
+static void ap_begin(void)
+{
+    *(mem32 *)LAPIC_SVR |= 0x1ff;
+    vmx_enable();
+    td_ap_vmxon = vmxon(vm_region(2));
+    ap_ready = 1;
+    ap_serve();
+}
+
+bool td_ap_wait(void)
+{
+    int i;
+
+    for (i = 0; i < MANY_WAITS && (!ap_ready || ap_work); i++) {
+        asm volatile("pause");
+    }
+    return ap_ready && !ap_work;
+}
+
+bool td_ap_start(void)
+{
+    start_ap(ap_begin);
+    return td_ap_wait();
 }
 
 void td_tdmr_info(u64 *info)

@@ -160,6 +160,14 @@ void td_tdmr_init(const char *what);
 void td_module_init(void);
 /* On each CPU */
 void td_module_init_cpu(void);
+/*
+ * The other processor, in VMX operation: false if it does not get there in
+ * time. td_ap_vmxon is what VMXON returned. Work is begun by ap_work, and
+ * td_ap_wait() is false if it does not end.
+ */
+extern mem64 td_ap_vmxon;
+bool td_ap_start(void);
+bool td_ap_wait(void);
 /* VMXON and all of it, on a machine with one processor */
 void td_module_start(void);
 

@@ -5,6 +5,10 @@
  */
 #include "vmx.h"
 
+#define FW_CFG_DMA      0x514
+#define FW_CFG_READ     2
+#define FW_CFG_SELECT   8
+
 #define REGIONS     8
 #define EPT_TABLES  32
 
@@ -279,4 +283,23 @@ mem64 *ept_entry(u64 gpa)
         *pde = (u64)pt | 7;
     }
     return ept_table(gpa, 0);
+}
+
+u32 device_writes(u64 pa, u16 item, u32 length)
+{
+    static struct {
+        mem32 control;
+        u32 length;
+        u64 address;
+    } dma;
+    u64 at = (u64)&dma;
+
+    dma.control = __builtin_bswap32(item << 16 | FW_CFG_READ | FW_CFG_SELECT);
+    dma.length = __builtin_bswap32(length);
+    dma.address = __builtin_bswap64(pa);
+    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32(at >> 32)),
+                 "Nd"((u16)FW_CFG_DMA) : "memory");
+    asm volatile("outl %0, %1" : : "a"(__builtin_bswap32((u32)at)),
+                 "Nd"((u16)(FW_CFG_DMA + 4)) : "memory");
+    return dma.control;
 }

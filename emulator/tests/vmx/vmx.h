@@ -23,6 +23,21 @@
 
 #define CR4_VMXE                BIT(13)
 
+/* Machine checks; bank 1 has the line of RAM that was poisoned */
+#define MC                      18
+#define CR4_MCE                 BIT(6)
+#define MSR_MCG_STATUS          0x17a
+#define MSR_MC1_STATUS          0x405
+#define MSR_MC1_ADDR            0x406
+#define MCG_MCIP                BIT(2)
+/* Valid, uncorrected, enabled, with address; signaled, action required */
+#define MC_STATUS               (BIT(63) | BIT(61) | BIT(60) | BIT(59) | \
+                                 BIT(58) | BIT(56) | BIT(55) | 0x134)
+
+/* Items of fw_cfg: "QEMU"; one that is longer than a line */
+#define FW_CFG_SIGNATURE        0
+#define FW_CFG_FILE_DIR         0x19
+
 /* Fields */
 #define F_VPID                  0x0000
 #define F_GUEST_SEL(n)          (0x0800 + 2 * (n))
@@ -290,20 +305,14 @@ static inline int vmwrite(u64 field, u64 val)
         trap()->vec;                                                    \
     })
 
-static inline u64 read_cr4(void)
-{
-    u64 val;
-
-    asm volatile("mov %%cr4, %0" : "=r"(val));
-    return val;
-}
-
 static inline void write_cr4(u64 val)
 {
     asm volatile("mov %0, %%cr4" : : "r"(val) : "memory");
 }
 
 /* vmx.c */
+/* A device writes LENGTH bytes of an item to PA, in one go: 0 if it has. */
+u32 device_writes(u64 pa, u16 item, u32 length);
 extern u64 guest_regs[16];      /* in the order of their numbers */
 
 u64 vget(u64 field);            /* VMREAD and VMWRITE that must succeed */

@@ -102,6 +102,8 @@ static inline bool intel_tdx_rule(const IntelTdxState *s, TdxRule rule)
  */
 bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
                            Error **errp);
+/* TDX_HASH_SIZE bytes */
+void intel_tdx_sha384(const uint8_t *data, size_t size, uint8_t *out);
 /* SEAMDB has room for it. */
 void intel_tdx_db_insert(IntelTdxState *s, const uint8_t *mrseam, uint16_t svn);
 

@@ -39,7 +39,7 @@
 QEMU_BUILD_BUG_ON(REPORT_MAC + TDX_REPORT_KEY_SIZE != TDX_REPORTMAC_SIZE);
 QEMU_BUILD_BUG_ON(TCB_INFO + TCB_INFO_SIZE > TDX_REPORT_SIZE);
 
-static void report_sha384(const uint8_t *data, size_t size, uint8_t *out)
+void intel_tdx_sha384(const uint8_t *data, size_t size, uint8_t *out)
 {
     g_autofree uint8_t *hash = NULL;
     size_t len = 0;
@@ -109,7 +109,7 @@ bool intel_tdx_report_init(IntelTdxState *s, const char *key_file,
 {
     qemu_guest_getrandom_nofail(s->report_key, sizeof(s->report_key));
     if (s->image) {
-        report_sha384(s->image->data, s->image->len, s->mrseam);
+        intel_tdx_sha384(s->image->data, s->image->len, s->mrseam);
     }
     if (!key_file) {
         return true;
@@ -135,7 +135,8 @@ void intel_tdx_seal_report(IntelTdxState *s, unsigned int index, uint32_t type,
     /* Of the module that is here now */
     stw_le_p(report + TCB_SVN2, s->db[s->nr_db - 1].svn);
     memcpy(report + TCB_MRSEAM, e->mrseam, TDX_HASH_SIZE);
-    report_sha384(report + TCB_INFO, TCB_INFO_SIZE, report + REPORT_TCB_HASH);
+    intel_tdx_sha384(report + TCB_INFO, TCB_INFO_SIZE,
+                     report + REPORT_TCB_HASH);
     report_mac(s, report, report + REPORT_MAC);
 }
 

@@ -13,8 +13,6 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
-#include "qapi/error.h"
-#include "crypto/hash.h"
 #include "elf.h"
 #include "intel-tdx-seamldr.h"
 
@@ -107,17 +105,6 @@ static bool sig_has_cpu(const uint8_t *sig, uint32_t cpuid)
     return false;
 }
 
-/* The module's pages, and not its file, which may end before the last one */
-static void sig_hash(const GByteArray *image, uint8_t *out)
-{
-    g_autofree uint8_t *hash = NULL;
-    size_t len = 0;
-
-    qcrypto_hash_bytes(QCRYPTO_HASH_ALGO_SHA384, (const char *)image->data,
-                       image->len, &hash, &len, &error_abort);
-    memcpy(out, hash, TDX_HASH_SIZE);
-}
-
 /* The module before this one has ended, and has left what this one takes. */
 static uint64_t sig_check_update(IntelTdxState *s, const uint8_t *sig)
 {
@@ -163,7 +150,8 @@ uint64_t intel_tdx_check_sigstruct(IntelTdxState *s, const uint8_t *sig,
     if (s->nr_db && m->svn < s->db[s->nr_db - 1].svn) {
         return LDR_EBADSIG;
     }
-    sig_hash(image, m->mrseam);
+    /* Of the module's pages, and not its file, which may end before the last */
+    intel_tdx_sha384(image->data, image->len, m->mrseam);
     if (memcmp(m->mrseam, sig + SIG_HASH, TDX_HASH_SIZE)) {
         return LDR_EBADHASH;
     }
